@@ -1,0 +1,46 @@
+option(DAMO_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(DAMO_BUILD_EXAMPLES "Build the example programs" ${PROJECT_IS_TOP_LEVEL})
+option(DAMO_BUILD_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(DAMO_BUILD_IO "Build damo_io: data files, pictures, checkpoints" ${PROJECT_IS_TOP_LEVEL})
+option(DAMO_WERROR "Treat warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+set(DAMO_SANITIZE "" CACHE STRING "Sanitizers to build with, for example address,undefined")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+# -O2: the hot loops live in ops/kernels, which get -O3.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+find_program(DAMO_CCACHE ccache)
+if(DAMO_CCACHE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${DAMO_CCACHE})
+endif()
+if(DAMO_SANITIZE)
+  add_compile_options(-fsanitize=${DAMO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${DAMO_SANITIZE})
+endif()
+
+# No contraction of a*b+c into one rounding: results must not depend on the instruction set chosen at run time.
+add_compile_options(-ffp-contract=off)
+
+function(damo_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion
+                                           $<$<BOOL:${DAMO_WERROR}>:-Werror>)
+endfunction()
+
+# -fno-trapping-math lets the compiler turn clamps into selects, which vectorise; it changes no result.
+function(damo_kernel_flags folder)
+  file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
+    "-O3;-fno-math-errno;-fno-trapping-math")
+endfunction()
+
+# <damo/graph/var.hpp> works in the build tree as it does after installing.
+function(damo_link_include_tree)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include/damo)
+  foreach(entry IN LISTS ARGN ITEMS damo.hpp)
+    file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${PROJECT_BINARY_DIR}/include/damo/${entry} SYMBOLIC)
+  endforeach()
+endfunction()
