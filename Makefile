@@ -1,0 +1,5 @@
+.PHONY: demo check format
+demo check:
+	./$@
+format:
+	scripts/format
