@@ -8,15 +8,18 @@ struct Site {
   const char* file = "";
   unsigned line = 0;
   /// As a default argument: the caller's line. (clang 14 has no usable std::source_location.)
-  static constexpr Site here(const char* f = __builtin_FILE(), unsigned l = __builtin_LINE()) { return {f, l}; }
+  static constexpr Site here(const char* f = __builtin_FILE(), unsigned l = __builtin_LINE()) {
+    return {f, l};
+  }
   bool known() const { return line != 0; }
 };
 
 /// "my_model.cpp:41", with the folders dropped; "an unknown line" when there is none.
 std::string to_string(const Site& site);
 
-/// While alive, every node made on this thread gets `site` instead of the line inside Damo that made it.
-/// Gradients and rewrites use it, so that what they add names the user's line it came from.
+/// While alive, every node made on this thread gets `site` instead of the line inside Damo that
+/// made it. Gradients and rewrites use it, so that what they add names the user's line it came
+/// from.
 class SiteScope {
  public:
   explicit SiteScope(Site site);

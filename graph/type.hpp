@@ -9,8 +9,9 @@ namespace damo {
 /// A dimension whose size is known only when the function runs.
 inline constexpr std::int64_t unknown = -1;
 
-/// What is known of a tensor before it exists: its dtype, its rank, and the size of each dimension or `unknown`.
-/// Only a dimension known to be 1 broadcasts (Theano's rule), so gradients know which axes to sum.
+/// What is known of a tensor before it exists: its dtype, its rank, and the size of each dimension
+/// or `unknown`. Only a dimension known to be 1 broadcasts (Theano's rule), so gradients know which
+/// axes to sum.
 struct TensorType {
   DType dtype = DType::float32;
   Shape dims;

@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <string_view>
 
-// Loops are compiled once per instruction set through this attribute and chosen at run time; scalar functions that are
-// always_inline take on the instruction set of the loop around them.
+// Loops are compiled once per instruction set through this attribute and chosen at run time; scalar
+// functions that are always_inline take on the instruction set of the loop around them.
 #if defined(__GNUC__) && !defined(__clang__)
 #define DAMO_TARGET_AVX2 __attribute__((target("arch=x86-64-v3")))
 #define DAMO_TARGET_AVX512 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))

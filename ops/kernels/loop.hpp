@@ -20,7 +20,8 @@ struct LoopSet {
 namespace detail {
 
 template <class F, class Out, class... In, std::size_t... I>
-DAMO_INLINE void run_loop(const void* const* in, void* out, std::size_t n, std::index_sequence<I...>) {
+DAMO_INLINE void run_loop(const void* const* in, void* out, std::size_t n,
+                          std::index_sequence<I...>) {
   Out* result = static_cast<Out*>(out);
   for (std::size_t i = 0; i < n; ++i) {
     result[i] = static_cast<Out>(F{}(static_cast<const In*>(in[I])[i]...));
@@ -41,11 +42,12 @@ DAMO_TARGET_AVX512 void loop_avx512(const void* const* in, void* out, std::size_
 
 }  // namespace detail
 
-/// The loop of a stateless functor `F` whose call operator is DAMO_INLINE: `out[i] = F{}(in0[i], in1[i], ...)`.
-/// `out` may be one of the inputs.
+/// The loop of a stateless functor `F` whose call operator is DAMO_INLINE: `out[i] = F{}(in0[i],
+/// in1[i], ...)`. `out` may be one of the inputs.
 template <class F, class Out, class... In>
 constexpr LoopSet make_loops() {
-  return {{&detail::loop_sse2<F, Out, In...>, &detail::loop_avx2<F, Out, In...>, &detail::loop_avx512<F, Out, In...>}};
+  return {{&detail::loop_sse2<F, Out, In...>, &detail::loop_avx2<F, Out, In...>,
+           &detail::loop_avx512<F, Out, In...>}};
 }
 
 }  // namespace damo

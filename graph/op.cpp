@@ -1,0 +1,143 @@
+#include <fmt/format.h>
+
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/op.hpp>
+#include <damo/graph/print.hpp>
+
+namespace damo {
+namespace {
+
+std::atomic<std::uint64_t> next_id{0};
+
+struct ClassNames {
+  std::mutex mutex;
+  std::set<std::string> names;
+};
+ClassNames& class_names() {
+  static ClassNames names;
+  return names;
+}
+
+[[noreturn]] void missing(const Op& op, std::string_view what) {
+  throw InternalError(fmt::format("{}: has no {}", op.name(), what));
+}
+
+}  // namespace
+
+std::vector<std::string> Op::known_classes() {
+  const std::lock_guard lock(class_names().mutex);
+  return {class_names().names.begin(), class_names().names.end()};
+}
+
+bool Op::register_class(const std::type_info& type) {
+  const std::lock_guard lock(class_names().mutex);
+  return class_names().names.insert(type.name()).second;
+}
+
+std::vector<std::optional<Vars>> Op::shape_rule(const Apply& node, const std::vector<Vars>&) const {
+  return std::vector<std::optional<Vars>>(node.n_outputs());
+}
+
+Gradients Op::gradient(const Apply& node, const Vars&) const {
+  return Gradients(node.inputs().size());
+}
+
+Vars Op::push_forward(const Apply& node, const Vars&) const {
+  throw GradError(fmt::format("{}: has no forward-mode rule ({})", name(), describe(node)));
+}
+
+void Op::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
+  std::vector<TensorType> types;
+  for (const Tensor* t : in) types.push_back({t->dtype, t->shape});
+  const auto result = infer(types);
+  for (std::size_t i = 0; i < node.n_outputs(); ++i) out[i] = result[i].dims;
+}
+
+void Op::perform(const Apply&, TensorsIn, TensorsOut, Workspace&) const {
+  missing(*this, "kernel");
+}
+void Op::view(const Apply&, TensorsIn, Tensor&) const { missing(*this, "view"); }
+std::vector<std::pair<Var, Var>> Op::state_updates(const Apply&) const { return {}; }
+
+Printed Op::print(const Apply&, std::span<const Printed> inputs) const {
+  std::string text = name() + "(";
+  for (std::size_t i = 0; i < inputs.size(); ++i) text += (i > 0 ? ", " : "") + inputs[i].text;
+  const std::string more = parameters();
+  if (!more.empty()) text += (inputs.empty() ? "" : ", ") + more;
+  return {text + ")", 100};
+}
+
+Apply::Apply(std::shared_ptr<const Op> op, Vars inputs, std::vector<TensorType> types, Site site)
+    : op_(std::move(op)),
+      inputs_(std::move(inputs)),
+      types_(std::move(types)),
+      site_(site),
+      id_(next_id++) {}
+
+Vars Apply::outputs() const {
+  Vars all;
+  for (std::size_t i = 0; i < n_outputs(); ++i) all.push_back(output(i));
+  return all;
+}
+
+const std::string& Apply::name(std::size_t output) const {
+  static const std::string none;
+  return output < names_.size() ? names_[output] : none;
+}
+
+void Apply::set_name(std::size_t output, std::string name) const {
+  if (names_.size() <= output) names_.resize(output + 1);
+  names_[output] = std::move(name);
+}
+
+// Freed through a list, not by recursion: a chain of 10^5 nodes would overflow the stack.
+void Apply::release() const {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  thread_local std::vector<const Apply*> doomed;
+  thread_local bool draining = false;
+  doomed.push_back(this);
+  if (draining) return;
+  draining = true;
+  while (!doomed.empty()) {
+    const Apply* node = doomed.back();
+    doomed.pop_back();
+    delete node;
+  }
+  draining = false;
+}
+
+Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site) {
+  site = SiteScope::or_else(site);
+  std::vector<TensorType> types;
+  types.reserve(inputs.size());
+  for (const Var& v : inputs) {
+    if (!v)
+      throw GraphError(
+          fmt::format("{}: an empty Var among its operands, at {}", op->name(), to_string(site)));
+    types.push_back(v.type());
+  }
+  const auto explain = [&](const std::exception& e) {
+    std::string text = fmt::format("{}: {}", op->name(), e.what());
+    for (const Var& v : inputs) text += fmt::format("\n  operand  {}", describe(v));
+    return text + fmt::format("\n  made at  {}", to_string(site));
+  };
+  std::vector<TensorType> result;
+  try {
+    result = op->infer(types);
+  } catch (const ShapeError& e) {
+    throw ShapeError(explain(e));
+  } catch (const TypeError& e) {
+    throw TypeError(explain(e));
+  }
+  return (new Apply(std::move(op), std::move(inputs), std::move(result), site))->outputs();
+}
+
+Var make_var(std::shared_ptr<const Op> op, Vars inputs, Site site) {
+  return make_node(std::move(op), std::move(inputs), site).front();
+}
+
+}  // namespace damo

@@ -1,0 +1,191 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <typeindex>
+#include <typeinfo>
+#include <vector>
+
+#include <damo/graph/tensor.hpp>
+#include <damo/graph/var.hpp>
+#include <damo/graph/workspace.hpp>
+
+namespace damo {
+
+struct FunctionGraph;
+
+using TensorsIn = std::span<const Tensor* const>;
+using TensorsOut = std::span<Tensor* const>;
+
+/// What flows back into one input: a variable of the input's shape, nothing, or something that does
+/// not exist.
+struct Gradient {
+  Gradient() = default;
+  Gradient(Var v) : value(std::move(v)) {}
+  /// The input influences the output, but no derivative exists: `reason` goes into the error.
+  static Gradient undefined(std::string reason) {
+    Gradient g;
+    g.reason = std::move(reason);
+    return g;
+  }
+  Var value{};
+  std::string reason{};
+};
+using Gradients = std::vector<Gradient>;
+
+/// The text of an expression and how tightly its outermost operator binds (100 for a call or a
+/// name).
+struct Printed {
+  std::string text;
+  int precedence = 100;
+};
+
+/// An operation: everything Damo knows of it in one place. Immutable; parameters are constant
+/// members, compared by `equals`.
+class Op : public std::enable_shared_from_this<Op> {
+ public:
+  Op() = default;
+  Op(const Op&) = default;
+  Op& operator=(const Op&) = delete;
+  virtual ~Op() = default;
+
+  /// As users call it: "dot", "sigmoid", "scan".
+  virtual std::string name() const = 0;
+
+  /// Type rule: the outputs' types from the inputs'. Throws ShapeError or TypeError; the caller
+  /// adds names and lines.
+  virtual std::vector<TensorType> infer(std::span<const TensorType> inputs) const = 0;
+
+  /// Shape rule: each output's sizes (int64 scalars) from the inputs' sizes, without computing any
+  /// input's elements; nullopt for an output whose shape depends on elements that only a run knows.
+  virtual std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                                      const std::vector<Vars>& input_shapes) const;
+
+  /// Reverse mode: given the cost's gradient at each output (null where none flows), that at each
+  /// input.
+  virtual Gradients gradient(const Apply& node, const Vars& output_gradients) const;
+
+  /// Forward mode: given each input's tangent (null for zero), each output's (null for zero).
+  virtual Vars push_forward(const Apply& node, const Vars& tangents) const;
+
+  /// Output shapes of a run. The default asks `infer` with the run's sizes. Inputs are already
+  /// computed.
+  virtual void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const;
+  /// Whether `run_shapes` reads the elements of some input, so that it must be asked at every call.
+  virtual bool shapes_need_values() const { return false; }
+
+  /// Computes the outputs into memory of the right shape (row-major, no gaps).
+  virtual void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const;
+
+  /// Whether output 0 is only another look at input 0's memory; then `view` is called in place of
+  /// `perform`.
+  virtual bool is_view() const { return false; }
+  /// Sets out's data, shape and strides.
+  virtual void view(const Apply& node, TensorsIn in, Tensor& out) const;
+
+  /// The input whose memory output 0 may take over when nobody else needs it; -1 for none.
+  /// `perform` then sees the same pointer on both sides.
+  virtual int inplace_input() const { return -1; }
+
+  /// For an op that consumes the state of a random stream or carries a shared variable: pairs of
+  /// that variable (one of the node's inputs) and its next value.
+  virtual std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const;
+
+  /// The expression text, given that of the inputs.
+  virtual Printed print(const Apply& node, std::span<const Printed> inputs) const;
+  /// The parameters as text, for `debugprint`: "axis=1"; "" for none.
+  virtual std::string parameters() const { return {}; }
+
+  /// The inner graph of an op that has one (scan), for printing and for passes that go inside.
+  virtual const FunctionGraph* body() const { return nullptr; }
+
+  /// Whether the order of the inputs is irrelevant.
+  virtual bool commutative() const { return false; }
+  /// Whether two nodes of this op on equal inputs may be merged and folded (not so for printing and
+  /// assertions).
+  virtual bool pure() const { return true; }
+
+  virtual bool equals(const Op& other) const = 0;
+  virtual std::size_t hash() const = 0;
+
+  /// Names of all op classes that have been instantiated, for the test that none goes unchecked.
+  static std::vector<std::string> known_classes();
+
+ protected:
+  static bool register_class(const std::type_info& type);
+};
+
+/// Base of concrete ops: equality from the class and its defaulted `operator==`, so that no
+/// parameter can be forgotten.
+template <class Derived>
+class OpOf : public Op {
+ public:
+  bool equals(const Op& other) const final {
+    return typeid(other) == typeid(Derived) &&
+           static_cast<const Derived&>(*this) == static_cast<const Derived&>(other);
+  }
+  std::size_t hash() const override {
+    return std::type_index(typeid(Derived)).hash_code() ^
+           (std::hash<std::string>{}(parameters()) << 1U);
+  }
+  friend bool operator==(const OpOf&, const OpOf&) { return true; }
+
+ protected:
+  OpOf() { static_cast<void>(registered_); }
+
+ private:
+  static inline const bool registered_ = Op::register_class(typeid(Derived));
+};
+
+/// A node: an op applied to inputs. Immutable, reference counted; its names are notes for people.
+class Apply {
+ public:
+  Apply(std::shared_ptr<const Op> op, Vars inputs, std::vector<TensorType> types, Site site);
+  Apply(const Apply&) = delete;
+  Apply& operator=(const Apply&) = delete;
+
+  const Op& op() const { return *op_; }
+  const std::shared_ptr<const Op>& op_ptr() const { return op_; }
+  const Vars& inputs() const { return inputs_; }
+  const Var& input(std::size_t i) const { return inputs_[i]; }
+  const std::vector<TensorType>& types() const { return types_; }
+  std::size_t n_outputs() const { return types_.size(); }
+  Var output(std::size_t i = 0) const { return {this, i}; }
+  Vars outputs() const;
+  Site site() const { return site_; }
+  /// Creation order, unique in the process: a larger one never feeds a smaller one.
+  std::uint64_t id() const { return id_; }
+  const std::string& name(std::size_t output) const;
+  void set_name(std::size_t output, std::string name) const;
+
+ private:
+  friend class Var;
+  void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const;
+  ~Apply() = default;
+
+  std::shared_ptr<const Op> op_;
+  Vars inputs_;
+  std::vector<TensorType> types_;
+  Site site_;
+  std::uint64_t id_;
+  mutable std::vector<std::string> names_;
+  mutable std::atomic<std::uint32_t> references_{0};
+};
+
+/// Applies `op`, checking types; errors name the op, the operands and the user's line. Returns all
+/// outputs.
+Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
+/// The same for the first output.
+Var make_var(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
+
+/// The op of `v` as `T`, or null.
+template <class T>
+const T* as(const Var& v) {
+  return dynamic_cast<const T*>(&v.op());
+}
+
+}  // namespace damo

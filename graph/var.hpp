@@ -1,0 +1,184 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <damo/graph/site.hpp>
+#include <damo/graph/type.hpp>
+
+namespace damo {
+
+class Apply;
+class Op;
+
+/// A handle on one output of an immutable node of the computation graph. Copies are cheap and share
+/// the node.
+class Var {
+ public:
+  /// No variable; `operator bool` tells.
+  Var() = default;
+  Var(const Apply* owner, std::size_t index);
+  Var(const Var& other);
+  Var(Var&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), index_(other.index_) {}
+  Var& operator=(const Var& other);
+  Var& operator=(Var&& other) noexcept;
+  ~Var();
+
+  explicit operator bool() const { return owner_ != nullptr; }
+  /// The node that computes this variable; leaves (inputs, constants, shared variables) are nodes
+  /// without inputs.
+  const Apply& owner() const { return *owner_; }
+  const Apply* owner_ptr() const { return owner_; }
+  /// Which of the owner's outputs this is.
+  std::size_t index() const { return index_; }
+  const TensorType& type() const;
+  DType dtype() const { return type().dtype; }
+  std::size_t ndim() const { return type().rank(); }
+  const Op& op() const;
+  const std::vector<Var>& inputs() const;
+  /// The user's line that made it.
+  Site site() const;
+  /// The name given by the user, or "".
+  const std::string& name() const;
+  /// Names this variable, for messages and printing only; returns it.
+  Var named(std::string name) const;
+
+  // Spelled as in Theano; defined with the ops they call.
+  Var T() const;              ///< All axes reversed.
+  Var shape() const;          ///< int64 vector.
+  Var shape(int axis) const;  ///< int64 scalar; a negative axis counts from the end.
+  Var sum() const;            ///< Over all axes.
+  Var mean() const;           ///< Over all axes.
+  template <class I>
+  Var operator[](I&& index) const;  ///< x[-1], x[i], x[range(a, b)], x[idx].
+  template <class... I>
+  Var operator()(I&&... index) const;  ///< x(all(), i), x(range(a, b), all()).
+
+  /// Identity: the same output of the same node.
+  friend bool same(const Var& a, const Var& b) {
+    return a.owner_ == b.owner_ && a.index_ == b.index_;
+  }
+
+ private:
+  const Apply* owner_ = nullptr;
+  std::size_t index_ = 0;
+};
+
+using Vars = std::vector<Var>;
+
+struct VarHash {
+  std::size_t operator()(const Var& v) const {
+    return std::hash<const void*>{}(v.owner_ptr()) * 31 + v.index();
+  }
+};
+struct VarSame {
+  bool operator()(const Var& a, const Var& b) const { return same(a, b); }
+};
+
+/// An operand as the user writes it: a variable, or a number whose dtype is that of its neighbour
+/// (a weak literal). Its implicit constructors record the user's line.
+class Arg {
+ public:
+  enum class Kind : std::uint8_t { variable, boolean, integer, real };
+
+  Arg(const Var& v, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE());
+  Arg(bool value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::boolean), integer_(value), real_(value), site_{f, l} {}
+  Arg(int value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : Arg(static_cast<long>(value), f, l) {}
+  Arg(long value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::integer), integer_(value), real_(static_cast<double>(value)), site_{f, l} {}
+  Arg(long long value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : Arg(static_cast<long>(value), f, l) {}
+  Arg(unsigned value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : Arg(static_cast<long>(value), f, l) {}
+  Arg(unsigned long value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : Arg(static_cast<long>(value), f, l) {}
+  Arg(double value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::real), integer_(0), real_(value), site_{f, l} {}
+  Arg(float value, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : Arg(static_cast<double>(value), f, l) {}
+
+  Kind kind() const { return kind_; }
+  bool is_literal() const { return kind_ != Kind::variable; }
+  std::int64_t integer() const { return integer_; }
+  double real() const { return real_; }
+  Site site() const { return site_; }
+  /// The variable, or the literal as a constant: bool, int64 or floatX.
+  Var var() const;
+  /// The same, with a literal taking `dtype`. Throws TypeError when an integer dtype cannot hold
+  /// the literal.
+  Var var(DType dtype) const;
+  /// The dtype of `var()`.
+  DType dtype() const;
+
+ private:
+  Kind kind_;
+  Var var_{};
+  std::int64_t integer_ = 0;
+  double real_ = 0;
+  Site site_;
+};
+
+/// `range(a, b, step)` in an index: rows a, a+step, ... before b. Negative bounds count from the
+/// end, as in NumPy.
+struct Range {
+  Var start, stop,
+      step;  ///< int64 scalars; a null one means "from the beginning", "to the end", 1.
+};
+Range range(const Arg& stop);
+Range range(const Arg& start, const Arg& stop);
+Range range(const Arg& start, const Arg& stop, const Arg& step);
+/// Rows from `start` to the end.
+Range from(const Arg& start);
+
+struct All {};
+/// A whole axis in an index.
+inline All all() { return {}; }
+
+struct NewAxis {};
+/// A new axis of size 1 in an index or in `dimshuffle`.
+inline constexpr NewAxis newaxis{};
+
+/// One entry of an index.
+class Index {
+ public:
+  enum class Kind : std::uint8_t { element, range, all, newaxis, advanced };
+  /// An integer scalar selects and drops the axis; an integer or bool tensor gathers.
+  Index(const Arg& a);
+  template <class T>
+  requires std::is_arithmetic_v<T> Index(T value, const char* f = __builtin_FILE(),
+                                         unsigned l = __builtin_LINE())
+      : Index(Arg(value, f, l)) {}
+  Index(const Var& v, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : Index(Arg(v, f, l)) {}
+  Index(Range r) : kind_(Kind::range), range_(std::move(r)) {}
+  Index(All) : kind_(Kind::all) {}
+  Index(NewAxis) : kind_(Kind::newaxis) {}
+
+  Kind kind() const { return kind_; }
+  const Var& var() const { return var_; }
+  const Range& range() const { return range_; }
+
+ private:
+  Kind kind_;
+  Var var_{};
+  Range range_{};
+};
+
+/// x[index...]; defined with the indexing ops.
+Var index_with(const Var& x, const std::vector<Index>& index, Site site);
+
+template <class I>
+Var Var::operator[](I&& index) const {
+  return index_with(*this, {Index(std::forward<I>(index))}, Site{});
+}
+template <class... I>
+Var Var::operator()(I&&... index) const {
+  return index_with(*this, {Index(std::forward<I>(index))...}, Site{});
+}
+
+}  // namespace damo

@@ -1,0 +1,158 @@
+#include <fmt/format.h>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/graph/walk.hpp>
+
+namespace damo {
+namespace {
+
+struct Frame {
+  const Apply* node;
+  std::size_t next_input;
+};
+
+std::size_t combine(std::size_t seed, std::size_t value) {
+  return seed ^ (value + 0x9e3779b97f4a7c15ULL + (seed << 6U) + (seed >> 2U));
+}
+
+std::size_t text_hash(std::string_view text) {  // FNV-1a: the same in every process and library
+  std::size_t h = 1469598103934665603ULL;
+  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return h;
+}
+
+}  // namespace
+
+std::vector<const Apply*> toposort(std::span<const Var> outputs, const VarSet& stop_at) {
+  std::vector<const Apply*> order;
+  std::unordered_set<const Apply*> seen;
+  std::vector<Frame> stack;
+  const auto visit = [&](const Var& v) {
+    if (!stop_at.empty() && stop_at.contains(v)) return;
+    if (seen.insert(v.owner_ptr()).second) stack.push_back({v.owner_ptr(), 0});
+  };
+  for (const Var& root : outputs) {
+    visit(root);
+    while (!stack.empty()) {
+      Frame& top = stack.back();
+      if (top.next_input < top.node->inputs().size()) {
+        visit(top.node->input(top.next_input++));
+      } else {
+        order.push_back(top.node);
+        stack.pop_back();
+      }
+    }
+  }
+  return order;
+}
+
+Vars leaves(std::span<const Var> outputs) {
+  Vars found;
+  for (const Apply* node : toposort(outputs)) {
+    if (node->inputs().empty() && is_leaf(node->output())) found.push_back(node->output());
+  }
+  return found;
+}
+
+Vars with_inputs(const Apply& node, Vars inputs) {
+  const SiteScope scope(node.site());
+  const Vars result = make_node(node.op_ptr(), std::move(inputs), node.site());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (!node.name(i).empty()) static_cast<void>(result[i].named(node.name(i)));
+  }
+  return result;
+}
+
+Vars replace(std::span<const Var> outputs, const VarMap& with) {
+  VarSet stops;
+  for (const auto& [from, to] : with) {
+    if (!refines(to.type(), from.type())) {
+      throw TypeError(fmt::format("replace: {} cannot stand for {}", describe(to), describe(from)));
+    }
+    stops.insert(from);
+  }
+  VarMap done = with;
+  const auto mapped = [&](const Var& v) {
+    const auto it = done.find(v);
+    return it == done.end() ? v : it->second;
+  };
+  for (const Apply* node : toposort(outputs, stops)) {
+    bool changed = false;
+    Vars inputs;
+    for (const Var& in : node->inputs()) {
+      inputs.push_back(mapped(in));
+      changed = changed || !same(inputs.back(), in);
+    }
+    if (!changed) continue;
+    const Vars fresh = with_inputs(*node, std::move(inputs));
+    for (std::size_t i = 0; i < fresh.size(); ++i) done.try_emplace(node->output(i), fresh[i]);
+  }
+  Vars result;
+  for (const Var& v : outputs) result.push_back(mapped(v));
+  return result;
+}
+
+Var replace(const Var& output, const VarMap& with) {
+  return replace(std::span(&output, 1), with).front();
+}
+
+bool same_graph(std::span<const Var> a, std::span<const Var> b, const VarMap& paired) {
+  if (a.size() != b.size()) return false;
+  std::unordered_map<const Apply*, const Apply*> matched;
+  for (const auto& [x, y] : paired) matched.emplace(x.owner_ptr(), y.owner_ptr());
+  std::vector<std::pair<const Apply*, const Apply*>> stack;
+  const auto pair_up = [&](const Var& x, const Var& y) {
+    if (x.index() != y.index()) return false;
+    stack.emplace_back(x.owner_ptr(), y.owner_ptr());
+    return true;
+  };
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!pair_up(a[i], b[i])) return false;
+  }
+  while (!stack.empty()) {
+    const auto [x, y] = stack.back();
+    stack.pop_back();
+    const auto known = matched.find(x);
+    if (known != matched.end()) {
+      if (known->second != y) return false;
+      continue;
+    }
+    matched.emplace(x, y);
+    if (x == y) continue;
+    if (x->inputs().size() != y->inputs().size() || !x->op().equals(y->op())) return false;
+    for (std::size_t i = 0; i < x->inputs().size(); ++i) {
+      if (!pair_up(x->input(i), y->input(i))) return false;
+    }
+  }
+  return true;
+}
+
+bool same_graph(const Var& a, const Var& b) {
+  return same_graph(std::span(&a, 1), std::span(&b, 1), {});
+}
+
+std::size_t structural_hash(std::span<const Var> outputs) {
+  std::unordered_map<const Apply*, std::size_t> hashes;
+  std::size_t n_leaves = 0;
+  for (const Apply* node : toposort(outputs)) {
+    std::size_t h = text_hash(node->op().name());
+    if (const Array* value = constant_value(node->output())) {
+      h = combine(h, text_hash({reinterpret_cast<const char*>(value->raw()), value->bytes()}));
+    } else if (node->inputs().empty()) {
+      h = combine(h, n_leaves++);
+    } else {
+      h = combine(h, text_hash(node->op().parameters()));
+    }
+    h = combine(h, text_hash(to_string(node->types().front())));
+    for (const Var& in : node->inputs())
+      h = combine(h, hashes.at(in.owner_ptr()) * 31 + in.index());
+    hashes.emplace(node, h);
+  }
+  std::size_t h = outputs.size();
+  for (const Var& v : outputs) h = combine(h, hashes.at(v.owner_ptr()) * 31 + v.index());
+  return h;
+}
+
+}  // namespace damo
