@@ -1,0 +1,82 @@
+#pragma once
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <damo/graph/op.hpp>
+#include <damo/ops/kernels/loop.hpp>
+
+namespace damo {
+
+/// An elementwise function: one definition, from which the op's type rule, gradient, forward mode,
+/// kernel, printing and fusion all follow.
+struct ScalarOp {
+  /// Which dtypes it computes in, and what it returns.
+  enum class Types : std::uint8_t {
+    numeric,    ///< int64 and floats; bool becomes int64; returns what it computes in
+    real,       ///< floats; bool and int64 become floatX; returns what it computes in
+    any,        ///< all four; returns what it computes in
+    predicate,  ///< all four in, bool out
+    logical,    ///< bool in (numbers: != 0), bool out
+    select,     ///< first operand bool, the others any; returns the others' dtype
+    convert     ///< one operand of any dtype, returns `to`
+  };
+  /// dC/d(inputs) from inputs, output and dC/d(output). An empty Var: disconnected. A result of
+  /// lower rank, such as the constant 0, is stretched.
+  using GradientRule = std::function<Vars(const Vars& x, const Var& y, const Var& g)>;
+
+  std::string name;
+  std::size_t arity;
+  Types types;
+  /// Loops by compute dtype (bool, int64, float32, float64).
+  std::array<LoopSet, 4> loops{};
+  GradientRule gradient{};
+  /// Infix or prefix text: "+", "-"; empty for name(...). Precedence as in C++: 70 unary, 60 *, 50
+  /// +, 40 <.
+  std::string symbol{};
+  int precedence = 100;
+  bool commutative = false;
+  DType to = DType::float32;
+};
+
+/// The op that applies a ScalarOp to tensors of equal rank, stretching axes known to be 1.
+class Elementwise final : public OpOf<Elementwise> {
+ public:
+  explicit Elementwise(const ScalarOp& scalar) : scalar_(&scalar) {}
+  const ScalarOp& scalar() const { return *scalar_; }
+  /// The dtype the loop runs in: that of the last input.
+  static DType compute_dtype(const Apply& node) { return node.inputs().back().dtype(); }
+  LoopSet loops(DType compute) const { return scalar_->loops[static_cast<std::size_t>(compute)]; }
+
+  std::string name() const override { return scalar_->name; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  int inplace_input() const override { return scalar_->types == ScalarOp::Types::convert ? -1 : 0; }
+  Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  bool commutative() const override { return scalar_->commutative; }
+  std::size_t hash() const override { return std::hash<const void*>{}(scalar_); }
+  friend bool operator==(const Elementwise& a, const Elementwise& b) {
+    return a.scalar_ == b.scalar_;
+  }
+
+ private:
+  const ScalarOp* scalar_;
+};
+
+/// Makes a ScalarOp known to the registry and returns its op; called once for each, at first use.
+std::shared_ptr<const Op> define(ScalarOp scalar);
+/// Applies an elementwise op to operands as the user wrote them: promotes, casts, aligns ranks.
+Var elementwise(const std::shared_ptr<const Op>& op, std::initializer_list<Arg> operands);
+/// Whether `v` is an application of the elementwise op named so.
+bool is_elementwise(const Var& v, std::string_view name);
+/// The axes along which `v` is stretched to `to`'s static pattern.
+std::vector<int> stretched_axes(const TensorType& v, const TensorType& to);
+
+}  // namespace damo

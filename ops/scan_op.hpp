@@ -1,0 +1,87 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include <damo/graph/function_graph.hpp>
+
+namespace damo {
+
+/// A loop as one node. Its body has
+///   inputs   [one item of each sequence..., each state's previous value..., non-sequences...]
+///   outputs  [each state's next value..., further outputs..., the stop condition (bool scalar) if
+///   there is one]
+/// and the node has
+///   inputs   [n_steps (int64 scalar), sequences (items along axis 0)..., initial states...,
+///   non-sequences...] outputs  what `outputs` lists.
+/// Step t reads item t of each sequence, so a sequence must have at least n_steps items. Deeper
+/// output taps are carried as further states, sequence taps are shifted slices, shared variables
+/// updated by the step are states: the op needs to know none of these. The step at which the
+/// condition holds is the last one, and is kept.
+class Scan final : public OpOf<Scan> {
+ public:
+  enum class Keep : std::uint8_t {
+    trace,       ///< every step's value, stacked: n rows
+    history,     ///< of a state only: the initial value, then every step's: n + 1 rows
+    last,        ///< the last step's value; of a state, the initial value when no step ran
+    last_strict  ///< the same, but an error when no step ran
+  };
+  struct Output {
+    std::size_t body_output;
+    Keep keep;
+    friend bool operator==(const Output&, const Output&) = default;
+  };
+  struct Spec {
+    FunctionGraph body;
+    std::size_t n_sequences = 0;
+    std::size_t n_states = 0;
+    bool has_until = false;
+    std::vector<Output> outputs{};
+    std::string name{};
+    std::int64_t truncate_gradient = -1;
+    /// States that carry a shared variable (a random stream's state, an updated parameter): (state,
+    /// output with its last).
+    std::vector<std::pair<std::size_t, std::size_t>> carried{};
+  };
+  explicit Scan(Spec spec) : spec_(std::move(spec)) {}
+
+  const Spec& spec() const { return spec_; }
+  std::size_t n_body_outputs() const {
+    return spec_.body.outputs.size() - (spec_.has_until ? 1 : 0);
+  }
+  std::size_t n_non_sequences() const {
+    return spec_.body.inputs.size() - spec_.n_sequences - spec_.n_states;
+  }
+  // Where things are among the node's inputs and the body's inputs.
+  static constexpr std::size_t sequence_input(std::size_t i) { return 1 + i; }
+  std::size_t state_input(std::size_t i) const { return 1 + spec_.n_sequences + i; }
+  std::size_t non_sequence_input(std::size_t i) const {
+    return 1 + spec_.n_sequences + spec_.n_states + i;
+  }
+  const Var& body_sequence(std::size_t i) const { return spec_.body.inputs[i]; }
+  const Var& body_state(std::size_t i) const { return spec_.body.inputs[spec_.n_sequences + i]; }
+  const Var& body_non_sequence(std::size_t i) const {
+    return spec_.body.inputs[spec_.n_sequences + spec_.n_states + i];
+  }
+
+  std::string name() const override { return "scan"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  bool shapes_need_values() const override { return true; }
+  /// Step by step through `evaluate`: the reference; compiled functions run the body as a program
+  /// of its own.
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
+  const FunctionGraph* body() const override { return &spec_.body; }
+  friend bool operator==(const Scan& a, const Scan& b);
+  std::size_t hash() const override;
+
+ private:
+  Spec spec_;
+};
+
+}  // namespace damo
