@@ -15,15 +15,18 @@ namespace damo {
 class Draw final : public OpOf<Draw> {
  public:
   enum class Distribution : std::uint8_t {
-    uniform,   ///< [0, 1), no parameters
-    normal,    ///< mean 0, variance 1, no parameters
-    bernoulli  ///< one parameter p; uniform < p
+    uniform,    ///< [0, 1), no parameters
+    normal,     ///< mean 0, variance 1, no parameters
+    bernoulli,  ///< one parameter p; uniform < p
+    binomial    ///< two parameters n, p; inversion of one float64 uniform
   };
-  Draw(Distribution distribution, DType dtype, std::size_t rank)
-      : distribution_(distribution), dtype_(dtype), rank_(rank) {}
+  /// `dims`: the sizes known while the graph is built, or `unknown`.
+  Draw(Distribution distribution, DType dtype, const Shape& dims)
+      : distribution_(distribution), dtype_(dtype), dims_(dims) {}
 
   Distribution distribution() const { return distribution_; }
-  std::size_t rank() const { return rank_; }
+  std::size_t rank() const { return dims_.rank(); }
+  const Shape& dims() const { return dims_; }
   /// Elements [first, first + n) in row-major order of a parameterless draw; what fused loops call
   /// tile by tile.
   void fill(const Tensor& state, std::int64_t first, std::int64_t n, void* out) const;
@@ -40,13 +43,13 @@ class Draw final : public OpOf<Draw> {
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   friend bool operator==(const Draw& a, const Draw& b) {
-    return a.distribution_ == b.distribution_ && a.dtype_ == b.dtype_ && a.rank_ == b.rank_;
+    return a.distribution_ == b.distribution_ && a.dtype_ == b.dtype_ && a.dims_ == b.dims_;
   }
 
  private:
   Distribution distribution_;
   DType dtype_;
-  std::size_t rank_;
+  Shape dims_;
 };
 
 }  // namespace damo

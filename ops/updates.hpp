@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <damo/graph/leaves.hpp>
+#include <damo/graph/walk.hpp>
 
 namespace damo {
 

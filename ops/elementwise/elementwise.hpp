@@ -41,7 +41,9 @@ struct ScalarOp {
   DType to = DType::float32;
 };
 
-/// The op that applies a ScalarOp to tensors of equal rank, stretching axes known to be 1.
+/// The op that applies a ScalarOp to tensors of equal rank, stretching axes known to be 1. An
+/// operand of rank 0 may stand beside tensors of any rank: literals and scalars stay scalars in the
+/// graph.
 class Elementwise final : public OpOf<Elementwise> {
  public:
   explicit Elementwise(const ScalarOp& scalar) : scalar_(&scalar) {}
@@ -76,6 +78,8 @@ std::shared_ptr<const Op> define(ScalarOp scalar);
 Var elementwise(const std::shared_ptr<const Op>& op, std::initializer_list<Arg> operands);
 /// Whether `v` is an application of the elementwise op named so.
 bool is_elementwise(const Var& v, std::string_view name);
+/// Every ScalarOp of the vocabulary (makes those not yet used known first).
+std::vector<const ScalarOp*> scalar_ops();
 /// The axes along which `v` is stretched to `to`'s static pattern.
 std::vector<int> stretched_axes(const TensorType& v, const TensorType& to);
 

@@ -1,0 +1,149 @@
+#include <damo/ops/elementwise/define.hpp>
+#include <damo/ops/math.hpp>
+
+namespace damo {
+namespace {
+
+using Types = ScalarOp::Types;
+
+DAMO_SCALAR(Less, (T a, T b), a < b);
+DAMO_SCALAR(LessEqual, (T a, T b), a <= b);
+DAMO_SCALAR(Greater, (T a, T b), a > b);
+DAMO_SCALAR(GreaterEqual, (T a, T b), a >= b);
+DAMO_SCALAR(Equal, (T a, T b), a == b);
+DAMO_SCALAR(NotEqual, (T a, T b), a != b);
+DAMO_SCALAR(IsNan, (T a), a != a);
+DAMO_SCALAR(IsInf, (T a), a - a != a - a && a == a);
+DAMO_SCALAR(And, (T a, T b), static_cast<T>(a& b));
+DAMO_SCALAR(Or, (T a, T b), static_cast<T>(a | b));
+DAMO_SCALAR(Xor, (T a, T b), static_cast<T>(a ^ b));
+DAMO_SCALAR(Not, (T a), !a);
+
+struct Never {
+  DAMO_INLINE bool operator()(auto) const { return false; }
+};
+struct Select {
+  template <class T>
+  DAMO_INLINE T operator()(bool c, T a, T b) const {
+    return c ? a : b;
+  }
+};
+
+Vars zeros(std::size_t n) { return Vars(n, Arg(0.0).var()); }
+Vars flat_two(const Vars&, const Var&, const Var&) { return zeros(2); }
+Vars flat_one(const Vars&, const Var&, const Var&) { return zeros(1); }
+
+template <class F>
+std::array<LoopSet, 4> bool_loops_2() {
+  return {make_loops<F, bool, bool, bool>()};
+}
+template <class F>
+std::array<LoopSet, 4> float_test_loops() {
+  return {make_loops<Never, bool, bool>(), make_loops<Never, bool, std::int64_t>(),
+          make_loops<F, bool, float>(), make_loops<F, bool, double>()};
+}
+std::array<LoopSet, 4> select_loops() {
+  return {make_loops<Select, bool, bool, bool, bool>(),
+          make_loops<Select, std::int64_t, bool, std::int64_t, std::int64_t>(),
+          make_loops<Select, float, bool, float, float>(),
+          make_loops<Select, double, bool, double, double>()};
+}
+
+template <class F>
+std::shared_ptr<const Op> comparison(std::string name, std::string symbol, bool commutative) {
+  const int precedence = symbol.empty() ? 100 : 40;
+  return define({.name = std::move(name),
+                 .arity = 2,
+                 .types = Types::predicate,
+                 .loops = predicate_loops<F>(),
+                 .gradient = flat_two,
+                 .symbol = std::move(symbol),
+                 .precedence = precedence,
+                 .commutative = commutative});
+}
+template <class F>
+std::shared_ptr<const Op> logical(std::string name) {
+  return define({.name = std::move(name),
+                 .arity = 2,
+                 .types = Types::logical,
+                 .loops = bool_loops_2<F>(),
+                 .gradient = flat_two,
+                 .commutative = true});
+}
+
+}  // namespace
+
+Var operator<(const Arg& a, const Arg& b) {
+  static const auto op = comparison<Less>("less", "<", false);
+  return elementwise(op, {a, b});
+}
+Var operator<=(const Arg& a, const Arg& b) {
+  static const auto op = comparison<LessEqual>("less_equal", "<=", false);
+  return elementwise(op, {a, b});
+}
+Var operator>(const Arg& a, const Arg& b) {
+  static const auto op = comparison<Greater>("greater", ">", false);
+  return elementwise(op, {a, b});
+}
+Var operator>=(const Arg& a, const Arg& b) {
+  static const auto op = comparison<GreaterEqual>("greater_equal", ">=", false);
+  return elementwise(op, {a, b});
+}
+Var eq(const Arg& a, const Arg& b) {
+  static const auto op = comparison<Equal>("eq", "", true);
+  return elementwise(op, {a, b});
+}
+Var neq(const Arg& a, const Arg& b) {
+  static const auto op = comparison<NotEqual>("neq", "", true);
+  return elementwise(op, {a, b});
+}
+Var and_(const Arg& a, const Arg& b) {
+  static const auto op = logical<And>("and_");
+  return elementwise(op, {a, b});
+}
+Var or_(const Arg& a, const Arg& b) {
+  static const auto op = logical<Or>("or_");
+  return elementwise(op, {a, b});
+}
+Var xor_(const Arg& a, const Arg& b) {
+  static const auto op = logical<Xor>("xor_");
+  return elementwise(op, {a, b});
+}
+Var not_(const Arg& a) {
+  static const auto op = define({.name = "not_",
+                                 .arity = 1,
+                                 .types = Types::logical,
+                                 .loops = {make_loops<Not, bool, bool>()},
+                                 .gradient = flat_one});
+  return elementwise(op, {a});
+}
+Var isnan(const Arg& x) {
+  static const auto op = define({.name = "isnan",
+                                 .arity = 1,
+                                 .types = Types::predicate,
+                                 .loops = float_test_loops<IsNan>(),
+                                 .gradient = flat_one});
+  return elementwise(op, {x});
+}
+Var isinf(const Arg& x) {
+  static const auto op = define({.name = "isinf",
+                                 .arity = 1,
+                                 .types = Types::predicate,
+                                 .loops = float_test_loops<IsInf>(),
+                                 .gradient = flat_one});
+  return elementwise(op, {x});
+}
+
+Var where(const Arg& cond, const Arg& a, const Arg& b) {
+  static const auto op =
+      define({.name = "where",
+              .arity = 3,
+              .types = Types::select,
+              .loops = select_loops(),
+              .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
+                return {Arg(0.0).var(), where(x[0], g, 0.0), where(x[0], 0.0, g)};
+              }});
+  return elementwise(op, {cond, a, b});
+}
+
+}  // namespace damo

@@ -1,0 +1,43 @@
+#pragma once
+#include <cstdint>
+
+#include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/kernels/scalar_math.hpp>
+
+// Included by the files that define elementwise ops, and by nothing else: the loops are
+// instantiated there.
+namespace damo {
+
+/// A stateless functor with an inlined body, as the loops want it: DAMO_SCALAR(Sqr, (T x), x * x).
+#define DAMO_SCALAR(Name, parameters, ...)         \
+  struct Name {                                    \
+    template <class T>                             \
+    DAMO_INLINE auto operator() parameters const { \
+      return __VA_ARGS__;                          \
+    }                                              \
+  }
+
+/// Loops of a one-, two- or three-operand function by dtype: floats only, numbers (int64 and
+/// floats), or all four.
+template <class F, class T, std::size_t Arity>
+constexpr LoopSet same_loop() {
+  if constexpr (Arity == 1) return make_loops<F, T, T>();
+  if constexpr (Arity == 2) return make_loops<F, T, T, T>();
+  if constexpr (Arity == 3) return make_loops<F, T, T, T, T>();
+}
+template <class F, std::size_t Arity>
+constexpr std::array<LoopSet, 4> real_loops() {
+  return {LoopSet{}, LoopSet{}, same_loop<F, float, Arity>(), same_loop<F, double, Arity>()};
+}
+template <class F, std::size_t Arity>
+constexpr std::array<LoopSet, 4> numeric_loops() {
+  return {LoopSet{}, same_loop<F, std::int64_t, Arity>(), same_loop<F, float, Arity>(),
+          same_loop<F, double, Arity>()};
+}
+template <class F>
+constexpr std::array<LoopSet, 4> predicate_loops() {
+  return {make_loops<F, bool, bool, bool>(), make_loops<F, bool, std::int64_t, std::int64_t>(),
+          make_loops<F, bool, float, float>(), make_loops<F, bool, double, double>()};
+}
+
+}  // namespace damo

@@ -1,0 +1,150 @@
+#include <cmath>
+
+#include <damo/ops/elementwise/define.hpp>
+#include <damo/ops/math.hpp>
+
+namespace damo {
+namespace {
+
+using Types = ScalarOp::Types;
+using Rule = ScalarOp::GradientRule;
+
+DAMO_SCALAR(Sin, (T x), math::sin(x));
+DAMO_SCALAR(Cos, (T x), math::cos(x));
+DAMO_SCALAR(Tan, (T x), math::tan(x));
+DAMO_SCALAR(Arcsin, (T x), std::asin(x));
+DAMO_SCALAR(Arccos, (T x), std::acos(x));
+DAMO_SCALAR(Arctan, (T x), std::atan(x));
+DAMO_SCALAR(Atan2, (T y, T x), math::atan2(y, x));
+DAMO_SCALAR(Sinh, (T x), math::sinh(x));
+DAMO_SCALAR(Cosh, (T x), math::cosh(x));
+DAMO_SCALAR(Erf, (T x), math::erf(x));
+DAMO_SCALAR(Erfc, (T x), math::erfc(x));
+DAMO_SCALAR(Gammaln, (T x), math::lgamma(x));
+DAMO_SCALAR(Digamma, (T x), math::digamma(x));
+
+// Upwards recurrence to x >= 8, then the asymptotic series; reflection for x < 0 (Abramowitz and
+// Stegun 6.4).
+struct Trigamma {
+  template <class T>
+  T operator()(T value) const {
+    double x = static_cast<double>(value);
+    if (x <= 0 && x == std::floor(x)) return static_cast<T>(INFINITY);
+    if (x < 0) {
+      const double s = 3.14159265358979323846 / std::sin(3.14159265358979323846 * x);
+      return static_cast<T>(s * s - static_cast<double>((*this)(1 - x)));
+    }
+    double sum = 0;
+    for (; x < 8; x += 1) sum += 1 / (x * x);
+    const double z = 1 / (x * x);
+    const double tail =
+        1.0 / 6 -
+        z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * 691.0 / 2730))));
+    return static_cast<T>(sum + 1 / x + z / 2 + tail * z / x);
+  }
+};
+
+std::shared_ptr<const Op> real_unary(std::string name, std::array<LoopSet, 4> loops, Rule rule) {
+  return define({.name = std::move(name),
+                 .arity = 1,
+                 .types = Types::real,
+                 .loops = loops,
+                 .gradient = std::move(rule)});
+}
+
+constexpr double two_over_root_pi = 1.12837916709551257390;
+
+}  // namespace
+
+Var sin(const Arg& x) {
+  static const auto op =
+      real_unary("sin", real_loops<Sin, 1>(),
+                 [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cos(in[0])}; });
+  return elementwise(op, {x});
+}
+Var cos(const Arg& x) {
+  static const auto op = real_unary(
+      "cos", real_loops<Cos, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {-(g * sin(in[0]))}; });
+  return elementwise(op, {x});
+}
+Var tan(const Arg& x) {
+  static const auto op = real_unary(
+      "tan", real_loops<Tan, 1>(),
+      [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * (1 + sqr(y))}; });
+  return elementwise(op, {x});
+}
+Var arcsin(const Arg& x) {
+  static const auto op = real_unary(
+      "arcsin", real_loops<Arcsin, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / sqrt(1 - sqr(in[0]))}; });
+  return elementwise(op, {x});
+}
+Var arccos(const Arg& x) {
+  static const auto op = real_unary("arccos", real_loops<Arccos, 1>(),
+                                    [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                      return {-(g / sqrt(1 - sqr(in[0])))};
+                                    });
+  return elementwise(op, {x});
+}
+Var arctan(const Arg& x) {
+  static const auto op = real_unary(
+      "arctan", real_loops<Arctan, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / (1 + sqr(in[0]))}; });
+  return elementwise(op, {x});
+}
+Var atan2(const Arg& y, const Arg& x) {
+  static const auto op = define({.name = "atan2",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = real_loops<Atan2, 2>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   const Var norm = sqr(in[0]) + sqr(in[1]);
+                                   return {g * in[1] / norm, -(g * in[0] / norm)};
+                                 }});
+  return elementwise(op, {y, x});
+}
+Var sinh(const Arg& x) {
+  static const auto op = real_unary(
+      "sinh", real_loops<Sinh, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cosh(in[0])}; });
+  return elementwise(op, {x});
+}
+Var cosh(const Arg& x) {
+  static const auto op = real_unary(
+      "cosh", real_loops<Cosh, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * sinh(in[0])}; });
+  return elementwise(op, {x});
+}
+Var erf(const Arg& x) {
+  static const auto op =
+      real_unary("erf", real_loops<Erf, 1>(), [](const Vars& in, const Var&, const Var& g) -> Vars {
+        return {g * two_over_root_pi * exp(-sqr(in[0]))};
+      });
+  return elementwise(op, {x});
+}
+Var erfc(const Arg& x) {
+  static const auto op = real_unary("erfc", real_loops<Erfc, 1>(),
+                                    [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                      return {-(g * two_over_root_pi * exp(-sqr(in[0])))};
+                                    });
+  return elementwise(op, {x});
+}
+Var gammaln(const Arg& x) {
+  static const auto op = real_unary(
+      "gammaln", real_loops<Gammaln, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * digamma(in[0])}; });
+  return elementwise(op, {x});
+}
+Var digamma(const Arg& x) {
+  static const auto op = real_unary(
+      "digamma", real_loops<Digamma, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * trigamma(in[0])}; });
+  return elementwise(op, {x});
+}
+Var trigamma(const Arg& x) {
+  static const auto op = real_unary("trigamma", real_loops<Trigamma, 1>(), {});
+  return elementwise(op, {x});
+}
+
+}  // namespace damo

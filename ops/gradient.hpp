@@ -1,0 +1,63 @@
+#pragma once
+#include <concepts>
+#include <utility>
+#include <vector>
+
+#include <damo/graph/var.hpp>
+
+namespace damo {
+
+/// What `grad` does with a variable the cost does not depend on.
+enum class Disconnected : std::uint8_t { raise, warn, ignore };
+
+struct GradOptions {
+  /// Variables whose value, with all that flows through it, counts as constant: gradients stop
+  /// there. Their own gradient can still be asked for. A variable built anew in the same way
+  /// matches; one the cost does not depend on is an error.
+  Vars consider_constant{};
+  /// Gradients already known at some variables: (variable, gradient). They take the place of what
+  /// would flow there, and the cost may then be empty.
+  std::vector<std::pair<Var, Var>> known_grads{};
+  /// With `warn` and `ignore` the gradient of such a variable is zero.
+  Disconnected disconnected_inputs = Disconnected::raise;
+  Site site = Site::here();
+};
+
+/// Reverse-mode derivatives of a float scalar `cost`, each of the shape of its variable (of an
+/// integer one: in floatX). Throws GradError for a cost that is not a float scalar, for a variable
+/// the cost does not depend on, and where a derivative does not exist, naming what stands in the
+/// way: for example a random draw.
+Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options = {});
+template <std::derived_from<Var> V>
+Var grad(const Var& cost, const V& wrt, const GradOptions& options = {}) {
+  return grad(cost, Vars{wrt}, options).front();
+}
+
+/// Row vector times Jacobian: the gradient of sum(f * eval) with respect to each of `wrt`.
+Vars Lop(const Vars& f, const Vars& wrt, const Vars& eval, const GradOptions& options = {});
+template <std::derived_from<Var> V>
+Var Lop(const Var& f, const V& wrt, const Var& eval, const GradOptions& options = {}) {
+  return Lop(Vars{f}, Vars{wrt}, Vars{eval}, options).front();
+}
+/// Jacobian times column vector (forward mode): how each of `f` moves when `wrt` moves along
+/// `eval`. Zero where it does not.
+Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site = Site::here());
+template <std::derived_from<Var> V>
+Var Rop(const Var& f, const V& wrt, const Var& eval, Site site = Site::here()) {
+  return Rop(Vars{f}, Vars{wrt}, Vars{eval}, site).front();
+}
+
+/// x, through which no gradient flows: for the gradient it is a constant.
+Var disconnected_grad(const Arg& x);
+/// The same, under the name the classic programs use.
+Var consider_constant(const Arg& x);
+/// x, whose gradient is zero (and x still counts as connected).
+Var zero_grad(const Arg& x);
+/// x, whose gradient is clipped to [low, high].
+Var grad_clip(const Arg& x, double low, double high);
+/// x, whose gradient is multiplied by `factor`.
+Var grad_scale(const Arg& x, double factor);
+/// x, whose gradient is an error with `reason`.
+Var grad_undefined(const Arg& x, std::string reason);
+
+}  // namespace damo
