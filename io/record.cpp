@@ -18,6 +18,11 @@ void Record::put(std::string_view name, Value value) {
   values_.emplace_back(std::string(name), std::move(value));
 }
 
+Record& Record::add(const Record& other) {
+  for (const auto& [name, value] : other.values_) put(name, value);
+  return *this;
+}
+
 const Record::Value* Record::find(std::string_view name) const {
   for (const auto& [key, value] : values_) {
     if (key == name) return &value;

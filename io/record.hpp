@@ -28,6 +28,8 @@ class Record {
     }
     return *this;
   }
+  /// Sets all values of another record.
+  Record& add(const Record& other);
   bool has(std::string_view name) const { return find(name) != nullptr; }
   /// Throw IoError naming the value when it is missing or of another kind. A whole number also
   /// reads as a double.

@@ -1,0 +1,30 @@
+#include "support/stop.hpp"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace damo::examples {
+namespace {
+
+volatile std::sig_atomic_t requested = 0;
+
+void on_signal(int) {
+  if (requested != 0) ::_exit(stopped);
+  requested = 1;
+}
+
+}  // namespace
+
+void catch_stop_signals() {
+  requested = 0;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+bool stop_requested() { return requested != 0; }
+
+}  // namespace damo::examples
