@@ -1,19 +1,75 @@
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
-#include <numbers>
 
 #include <damo/ops/kernels/philox.hpp>
+#include <damo/ops/kernels/scalar_math.hpp>
+
+namespace damo {
+namespace {
+
+using Words = std::array<std::uint32_t, 4>;
+
+constexpr std::uint64_t philox_multiplier_0 = 0xD2511F53;
+constexpr std::uint64_t philox_multiplier_1 = 0xCD9E8D57;
+
+constexpr std::uint32_t low_half(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+constexpr std::uint32_t high_half(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+
+/// What elements with the same high counter word have in common.
+struct PhiloxSchedule {
+  std::uint64_t keys[10][2];
+  std::uint64_t round1_word2;  // xor of the known parts of a word
+  std::uint64_t round2_word0;
+  std::uint64_t round2_word2;
+  std::uint64_t round2_word3;  // the whole word
+};
+
+PhiloxSchedule make_schedule(const PhiloxKey& key, std::uint32_t element_high) {
+  PhiloxSchedule s{};
+  auto [k0, k1] = key_words(key);
+  for (auto& round_key : s.keys) {
+    round_key[0] = k0;
+    round_key[1] = k1;
+    k0 += 0x9E3779B9;
+    k1 += 0xBB67AE85;
+  }
+  s.round1_word2 = high_half(key.draw) ^ s.keys[0][1];
+  const std::uint64_t b = philox_multiplier_1 * low_half(key.draw);
+  const std::uint64_t word0 = high_half(b) ^ element_high ^ s.keys[0][0];
+  const std::uint64_t a = philox_multiplier_0 * word0;
+  s.round2_word0 = low_half(b) ^ s.keys[1][0];
+  s.round2_word2 = high_half(a) ^ s.keys[1][1];
+  s.round2_word3 = low_half(a);
+  return s;
+}
+
+/// Calls `f(schedule, low word of the first element, count, elements done)` for each stretch of
+/// elements with the same high counter word.
+template <class F>
+void for_each_stretch(const PhiloxKey& key, std::int64_t first, std::int64_t n, F&& f) {
+  for (std::int64_t done = 0; done < n;) {
+    const auto element = static_cast<std::uint64_t>(first + done);
+    const std::int64_t left = (std::int64_t{1} << 32) - low_half(element);
+    const std::int64_t count = std::min(n - done, left);
+    f(make_schedule(key, high_half(element)), low_half(element), count, done);
+    done += count;
+  }
+}
+
+}  // namespace
+}  // namespace damo
+
+#define DAMO_KERNEL_FILE <damo/ops/kernels/philox.inc>
+#include <damo/ops/kernels/for_each_isa.inc>
 
 namespace damo {
 
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
-                                        std::array<std::uint32_t, 2> key) {
+Words philox4x32(Words counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = std::uint64_t{0xD2511F53} * counter[0];
-    const std::uint64_t b = std::uint64_t{0xCD9E8D57} * counter[2];
-    counter = {
-        static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
-        static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
+    const std::uint64_t a = philox_multiplier_0 * counter[0];
+    const std::uint64_t b = philox_multiplier_1 * counter[2];
+    counter = {high_half(b) ^ counter[1] ^ key[0], low_half(b), high_half(a) ^ counter[3] ^ key[1],
+               low_half(a)};
     key[0] += 0x9E3779B9;
     key[1] += 0xBB67AE85;
   }
@@ -21,64 +77,38 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
 }
 
 std::array<std::uint32_t, 2> key_words(const PhiloxKey& key) {
-  const auto low = [](std::uint64_t x) { return static_cast<std::uint32_t>(x); };
-  const auto high = [](std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); };
-  return {low(key.seed) ^ high(key.stream) * 0x85EBCA6BU,
-          low(key.stream) ^ high(key.seed) * 0xC2B2AE35U};
+  return {low_half(key.seed) ^ high_half(key.stream) * 0x85EBCA6BU,
+          low_half(key.stream) ^ high_half(key.seed) * 0xC2B2AE35U};
 }
-
-namespace {
-
-std::array<std::uint32_t, 4> words(const PhiloxKey& key, std::int64_t element) {
-  const auto e = static_cast<std::uint64_t>(element);
-  return philox4x32(
-      {static_cast<std::uint32_t>(e), static_cast<std::uint32_t>(e >> 32),
-       static_cast<std::uint32_t>(key.draw), static_cast<std::uint32_t>(key.draw >> 32)},
-      key_words(key));
-}
-
-double bits53(std::uint32_t high, std::uint32_t low) {
-  return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11);
-}
-
-}  // namespace
 
 void raw(const PhiloxKey& key, std::int64_t first, std::int64_t n, std::uint32_t* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto w = words(key, first + i);
-    for (std::size_t j = 0; j < 4; ++j) out[4 * i + static_cast<std::int64_t>(j)] = w[j];
-  }
+  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
+    DAMO_BEST_ISA(raw_words(s, low, count, out + 4 * done));
+  });
 }
 
 void uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    out[i] = static_cast<float>(words(key, first + i)[0] >> 8) * 0x1p-24F;
-  }
+  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
+    DAMO_BEST_ISA(uniform_floats(s, low, count, out + done));
+  });
 }
 
 void uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, double* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto w = words(key, first + i);
-    out[i] = bits53(w[0], w[1]) * 0x1p-53;
-  }
+  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
+    DAMO_BEST_ISA(uniform_doubles(s, low, count, out + done));
+  });
 }
 
 void normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, float* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto w = words(key, first + i);
-    const float u = static_cast<float>((w[0] >> 8) + 1) * 0x1p-24F;
-    const float v = static_cast<float>(w[1] >> 8) * 0x1p-24F;
-    out[i] = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi_v<float> * v);
-  }
+  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
+    DAMO_BEST_ISA(normals(s, low, count, out + done));
+  });
 }
 
 void normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, double* out) {
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto w = words(key, first + i);
-    const double u = (bits53(w[0], w[1]) + 1) * 0x1p-53;
-    const double v = bits53(w[2], w[3]) * 0x1p-53;
-    out[i] = std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
-  }
+  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
+    DAMO_BEST_ISA(normals(s, low, count, out + done));
+  });
 }
 
 }  // namespace damo
