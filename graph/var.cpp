@@ -91,7 +91,7 @@ Range range(const Arg& start, const Arg& stop, const Arg& step) {
 }
 Range from(const Arg& start) { return {bound(start), {}, {}}; }
 
-Index::Index(const Arg& a) : kind_(Kind::element), var_(a.var()) {
+Index::Index(const Arg& a) : kind_(Kind::element), var_(a.var()), site_(a.site()) {
   if (is_float(var_.dtype())) {
     throw TypeError(fmt::format("index: expected an integer or bool, got {} at {}",
                                 to_string(var_.type()), to_string(a.site())));

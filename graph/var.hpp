@@ -3,6 +3,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 namespace damo {
 
 class Apply;
+class Index;
 class Op;
 
 /// A handle on one output of an immutable node of the computation graph. Copies are cheap and share
@@ -47,15 +49,23 @@ class Var {
   Var named(std::string name) const;
 
   // Spelled as in Theano; defined with the ops they call.
-  Var T() const;              ///< All axes reversed.
-  Var shape() const;          ///< int64 vector.
-  Var shape(int axis) const;  ///< int64 scalar; a negative axis counts from the end.
-  Var sum() const;            ///< Over all axes.
-  Var mean() const;           ///< Over all axes.
-  template <class I>
-  Var operator[](I&& index) const;  ///< x[-1], x[i], x[range(a, b)], x[idx].
-  template <class... I>
-  Var operator()(I&&... index) const;  ///< x(all(), i), x(range(a, b), all()).
+  /// All axes reversed.
+  Var T(Site site = Site::here()) const;
+  /// int64 vector.
+  Var shape(Site site = Site::here()) const;
+  /// int64 scalar; a negative axis counts from the end.
+  Var shape(int axis, Site site = Site::here()) const;
+  /// Over all axes.
+  Var sum(Site site = Site::here()) const;
+  Var mean(Site site = Site::here()) const;
+  /// x[-1], x[i], x[range(a, b)], x[idx].
+  Var operator[](const Index& index) const;
+  /// x(all(), i), x(range(a, b), all()): one entry an axis; axes without one are taken whole.
+  Var operator()(const Index& first) const;
+  Var operator()(const Index& first, const Index& second) const;
+  Var operator()(const Index& first, const Index& second, const Index& third) const;
+  Var operator()(const Index& first, const Index& second, const Index& third,
+                 const Index& fourth) const;
 
   /// Identity: the same output of the same node.
   friend bool same(const Var& a, const Var& b) {
@@ -143,7 +153,7 @@ struct NewAxis {};
 /// A new axis of size 1 in an index or in `dimshuffle`.
 inline constexpr NewAxis newaxis{};
 
-/// One entry of an index.
+/// One entry of an index. Its implicit constructors record the user's line.
 class Index {
  public:
   enum class Kind : std::uint8_t { element, range, all, newaxis, advanced };
@@ -155,30 +165,27 @@ class Index {
       : Index(Arg(value, f, l)) {}
   Index(const Var& v, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
       : Index(Arg(v, f, l)) {}
-  Index(Range r) : kind_(Kind::range), range_(std::move(r)) {}
-  Index(All) : kind_(Kind::all) {}
-  Index(NewAxis) : kind_(Kind::newaxis) {}
+  Index(Range r, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::range), range_(std::move(r)), site_{f, l} {}
+  Index(All, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::all), site_{f, l} {}
+  Index(NewAxis, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::newaxis), site_{f, l} {}
 
   Kind kind() const { return kind_; }
   const Var& var() const { return var_; }
   const Range& range() const { return range_; }
+  Site site() const { return site_; }
 
  private:
   Kind kind_;
   Var var_{};
   Range range_{};
+  Site site_{};
 };
 
-/// x[index...]; defined with the indexing ops.
+/// x[index...]; defined with the indexing ops. Integers select, ranges and all() take views, int64
+/// and bool tensors gather; the result's axes are laid out as NumPy lays them out.
 Var index_with(const Var& x, const std::vector<Index>& index, Site site);
-
-template <class I>
-Var Var::operator[](I&& index) const {
-  return index_with(*this, {Index(std::forward<I>(index))}, Site{});
-}
-template <class... I>
-Var Var::operator()(I&&... index) const {
-  return index_with(*this, {Index(std::forward<I>(index))...}, Site{});
-}
 
 }  // namespace damo

@@ -1,0 +1,23 @@
+#pragma once
+#include <damo/graph/op.hpp>
+
+namespace damo {
+
+/// beta c + alpha dot(a, b), which may take over c's memory.
+///   inputs  [c, alpha, a, b, beta], of one float dtype; alpha and beta scalars, c of the product's
+///   shape
+class Gemm final : public OpOf<Gemm> {
+ public:
+  std::string name() const override { return "gemm"; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  int inplace_input() const override { return 0; }
+  friend bool operator==(const Gemm&, const Gemm&) = default;
+};
+
+}  // namespace damo
