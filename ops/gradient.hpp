@@ -39,6 +39,8 @@ template <std::derived_from<Var> V>
 Var Lop(const Var& f, const V& wrt, const Var& eval, const GradOptions& options = {}) {
   return Lop(Vars{f}, Vars{wrt}, Vars{eval}, options).front();
 }
+/// The same, with an empty Var where nothing flows.
+Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval);
 /// Jacobian times column vector (forward mode): how each of `f` moves when `wrt` moves along
 /// `eval`. Zero where it does not.
 Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site = Site::here());

@@ -1,0 +1,32 @@
+#include <fmt/format.h>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/evaluate.hpp>
+#include <damo/models/initialize.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/random.hpp>
+
+namespace damo::models {
+
+SharedVar uniform_parameter(const Sizes& size, double bound, std::uint64_t seed, std::string name) {
+  return shared(evaluate(RandomStream(seed).uniform(size, -bound, bound)), std::move(name));
+}
+
+SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed, std::string name) {
+  return shared(evaluate(RandomStream(seed).normal(size, 0.0, stddev)), std::move(name));
+}
+
+SharedVar zero_parameter(const Sizes& size, std::string name) {
+  return shared(evaluate(zeros(size)), std::move(name));
+}
+
+Var all_binary_states(std::int64_t n) {
+  if (n < 1 || n > 20)
+    throw ShapeError(fmt::format("all_binary_states: 1 to 20 units can be enumerated, not {}", n));
+  const Var state = dimshuffle(arange(std::int64_t{1} << n), {0, newaxis});
+  const Var unit = dimshuffle(pow(2, arange(n)), {newaxis, 0});
+  return cast(floor_div(state, unit) % 2, floatX());
+}
+
+}  // namespace damo::models

@@ -1,0 +1,117 @@
+#include <cmath>
+
+#include <damo/models/initialize.hpp>
+#include <damo/models/rbm.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/indexing.hpp>
+#include <damo/ops/linalg.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/ops/scan.hpp>
+
+namespace damo::models {
+
+RBM::RBM(const RBMOptions& o)
+    : input(o.input ? o.input : matrix("input")),
+      n_visible(o.n_visible),
+      n_hidden(o.n_hidden),
+      W(o.W),
+      hbias(o.hbias),
+      vbias(o.vbias),
+      rng(o.rng ? *o.rng : RandomStream(o.seed)) {
+  const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
+  if (!W) W = uniform_parameter({n_visible, n_hidden}, bound, o.seed, "W");
+  if (!hbias) hbias = zero_parameter(n_hidden, "hbias");
+  if (!vbias) vbias = zero_parameter(n_visible, "vbias");
+  params = {W, hbias, vbias};
+}
+
+Var RBM::free_energy(const Var& v) const {
+  const Var wx_b = dot(v, W) + hbias;
+  const Var vbias_term = dot(v, vbias);
+  const Var hidden_term = sum(log(1 + exp(wx_b)), 1);
+  return -hidden_term - vbias_term;
+}
+
+RBM::Propagation RBM::propup(const Var& v) const {
+  const Var pre_sigmoid = dot(v, W) + hbias;
+  return {pre_sigmoid, sigmoid(pre_sigmoid)};
+}
+
+RBM::Propagation RBM::propdown(const Var& h) const {
+  const Var pre_sigmoid = dot(h, W.T()) + vbias;
+  return {pre_sigmoid, sigmoid(pre_sigmoid)};
+}
+
+RBM::Sampling RBM::sample_h_given_v(const Var& v) {
+  const auto [pre_sigmoid, mean] = propup(v);
+  return {pre_sigmoid, mean, rng.binomial({.n = 1, .p = mean})};
+}
+
+RBM::Sampling RBM::sample_v_given_h(const Var& h) {
+  const auto [pre_sigmoid, mean] = propdown(h);
+  return {pre_sigmoid, mean, rng.binomial({.n = 1, .p = mean})};
+}
+
+std::array<Var, 6> RBM::gibbs_hvh(const Var& h) {
+  const auto [pre_sigmoid_v, v_mean, v_sample] = sample_v_given_h(h);
+  const auto [pre_sigmoid_h, h_mean, h_sample] = sample_h_given_v(v_sample);
+  return {pre_sigmoid_v, v_mean, v_sample, pre_sigmoid_h, h_mean, h_sample};
+}
+
+std::array<Var, 6> RBM::gibbs_vhv(const Var& v) {
+  const auto [pre_sigmoid_h, h_mean, h_sample] = sample_h_given_v(v);
+  const auto [pre_sigmoid_v, v_mean, v_sample] = sample_v_given_h(h_sample);
+  return {pre_sigmoid_h, h_mean, h_sample, pre_sigmoid_v, v_mean, v_sample};
+}
+
+RBM::Training RBM::get_cost_updates(const CostOptions& o) {
+  const Var chain_start = o.persistent ? Var(o.persistent) : sample_h_given_v(input).sample;
+  auto [outs, updates] = scan([this](Var h) { return gibbs_hvh(h); },
+                              {.outputs_info = {none, none, none, none, none, chain_start},
+                               .n_steps = o.k,
+                               .name = "gibbs_hvh"});
+  const Var chain_end = outs[2][-1];
+
+  const Var cost = mean(free_energy(input)) - mean(free_energy(chain_end));
+  const Vars gradients = grad(cost, {W, hbias, vbias}, {.consider_constant = {chain_end}});
+  for (std::size_t i = 0; i < params.size(); ++i)
+    updates[params[i]] = params[i] - gradients[i] * o.lr;
+
+  if (!o.persistent) {
+    const Var pre_sigmoid_nv = outs[0][-1];
+    return {get_reconstruction_cost(updates, pre_sigmoid_nv), updates};
+  }
+  updates[o.persistent] = outs[5][-1];
+  const Var monitor = get_pseudo_likelihood_cost(updates);
+  return {monitor, updates};
+}
+
+Var RBM::get_pseudo_likelihood_cost(Updates& updates) const {
+  const SharedVar bit = shared(Array::scalar(std::int64_t{0}), "bit_i_idx");
+  const Var xi = round(input);
+  const Var fe_xi = free_energy(xi);
+  const Var xi_flip = set_subtensor(xi(all(), bit), 1 - xi(all(), bit));
+  const Var fe_xi_flip = free_energy(xi_flip);
+  updates[bit] = (bit + 1) % n_visible;
+  return mean(n_visible * log(sigmoid(fe_xi_flip - fe_xi)));
+}
+
+Var RBM::get_reconstruction_cost(const Updates&, const Var& pre_sigmoid_nv) const {
+  return mean(sum(
+      input * log(sigmoid(pre_sigmoid_nv)) + (1 - input) * log(1 - sigmoid(pre_sigmoid_nv)), 1));
+}
+
+Var RBM::log_pseudo_likelihood(const Var& v) const {
+  const Var fe = free_energy(v);
+  const auto log_conditional = [&](Var i) {
+    const Var v_flip = set_subtensor(v(all(), i), 1 - v(all(), i));
+    return log(sigmoid(free_energy(v_flip) - fe));
+  };
+  return mean(sum(map(log_conditional, arange(n_visible)).outputs[0], 0));
+}
+
+Var RBM::log_partition() const { return logsumexp(-free_energy(all_binary_states(n_visible))); }
+
+}  // namespace damo::models

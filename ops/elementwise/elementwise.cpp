@@ -1,0 +1,277 @@
+#include <fmt/format.h>
+
+#include <deque>
+#include <mutex>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/kernels/copy.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/ops/shape.hpp>
+
+namespace damo {
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::deque<ScalarOp> ops;
+};
+Registry& registry() {
+  static Registry r;
+  return r;
+}
+
+/// Size of one axis of the result; `known` from operands whose axis is not 1.
+std::int64_t joined_size(std::span<const TensorType> in, std::size_t rank, std::size_t axis) {
+  std::int64_t size = 1;
+  for (const TensorType& t : in) {
+    if (t.rank() != rank || t.dims[axis] == 1) continue;
+    if (size == 1 || size == unknown) {
+      size = t.dims[axis];
+    } else if (t.dims[axis] != unknown && t.dims[axis] != size) {
+      throw ShapeError(
+          fmt::format("sizes {} and {} at axis {} do not fit; only an axis known to be 1 stretches",
+                      size, t.dims[axis], axis));
+    }
+  }
+  return size;
+}
+
+std::size_t common_rank(std::span<const TensorType> in) {
+  std::size_t rank = 0;
+  for (const TensorType& t : in) {
+    if (t.rank() == 0) continue;
+    if (rank != 0 && t.rank() != rank)
+      throw ShapeError("operands of different rank (dimshuffle aligns them)");
+    rank = t.rank();
+  }
+  return rank;
+}
+
+DType result_dtype(const ScalarOp& s, DType compute) {
+  switch (s.types) {
+    case ScalarOp::Types::predicate:
+    case ScalarOp::Types::logical:
+      return DType::boolean;
+    case ScalarOp::Types::convert:
+      return s.to;
+    default:
+      return compute;
+  }
+}
+
+/// What the operands are computed in: variables promote, literals adapt.
+DType meeting_dtype(const ScalarOp& s, std::initializer_list<Arg> operands) {
+  const bool skip_first = s.types == ScalarOp::Types::select;
+  DType dtype = DType::boolean;
+  bool variables = false;
+  for (const Arg* a = operands.begin() + (skip_first ? 1 : 0); a != operands.end(); ++a) {
+    if (!a->is_literal()) dtype = variables ? promote(dtype, a->dtype()) : a->dtype();
+    variables = variables || !a->is_literal();
+  }
+  for (const Arg* a = operands.begin() + (skip_first ? 1 : 0); a != operands.end(); ++a) {
+    if (a->is_literal() && !(a->kind() == Arg::Kind::real && is_float(dtype)))
+      dtype = promote(dtype, a->dtype());
+  }
+  if (s.types == ScalarOp::Types::numeric && dtype == DType::boolean) return DType::int64;
+  if (s.types == ScalarOp::Types::real && !is_float(dtype)) return floatX();
+  if (s.types == ScalarOp::Types::logical) return DType::boolean;
+  return dtype;
+}
+
+Var aligned(const Var& v, std::size_t rank) {
+  if (v.ndim() == 0 || v.ndim() == rank) return v;
+  std::vector<AxisEntry> pattern(rank - v.ndim(), AxisEntry(newaxis));
+  for (std::size_t i = 0; i < v.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
+  return dimshuffle(v, pattern);
+}
+
+/// The gradient with respect to an operand, from that with respect to its stretched self.
+Var unstretched(const Var& g, const Var& x, const TensorType& out) {
+  if (g.ndim() == 0 && x.ndim() > 0) return broadcast_like(g, x);
+  if (x.ndim() == 0) return g.ndim() == 0 ? g : sum(g);
+  const std::vector<int> axes = stretched_axes(x.type(), g.ndim() == out.rank() ? out : g.type());
+  return axes.empty() ? g : sum(g, axes, {.keepdims = true});
+}
+
+DType gradient_dtype(const Var& x) { return is_float(x.dtype()) ? x.dtype() : floatX(); }
+
+}  // namespace
+
+std::shared_ptr<const Op> define(ScalarOp scalar) {
+  const std::lock_guard lock(registry().mutex);
+  registry().ops.push_back(std::move(scalar));
+  return std::make_shared<Elementwise>(registry().ops.back());
+}
+
+namespace detail {
+std::vector<const ScalarOp*> defined_scalar_ops() {
+  const std::lock_guard lock(registry().mutex);
+  std::vector<const ScalarOp*> all;
+  for (const ScalarOp& s : registry().ops) all.push_back(&s);
+  return all;
+}
+}  // namespace detail
+
+bool is_elementwise(const Var& v, std::string_view name) {
+  const auto* e = as<Elementwise>(v);
+  return e != nullptr && e->scalar().name == name;
+}
+
+std::vector<int> stretched_axes(const TensorType& v, const TensorType& to) {
+  std::vector<int> axes;
+  for (std::size_t i = 0; i < v.rank(); ++i) {
+    if (v.dims[i] == 1 && to.dims[i] != 1) axes.push_back(static_cast<int>(i));
+  }
+  return axes;
+}
+
+Var elementwise(const std::shared_ptr<const Op>& op, std::initializer_list<Arg> operands) {
+  const ScalarOp& s = static_cast<const Elementwise&>(*op).scalar();
+  const Site site = operands.begin()->site();
+  const SiteScope scope(SiteScope::or_else(site));
+  const DType dtype = meeting_dtype(s, operands);
+  Vars inputs;
+  std::size_t rank = 0;
+  for (const Arg& a : operands) {
+    const bool condition = inputs.empty() && s.types == ScalarOp::Types::select;
+    const DType wanted = condition                             ? DType::boolean
+                         : s.types == ScalarOp::Types::convert ? a.dtype()
+                                                               : dtype;
+    inputs.push_back(a.is_literal() ? a.var(wanted) : cast(a, wanted));
+    rank = std::max(rank, inputs.back().ndim());
+  }
+  for (Var& v : inputs) v = aligned(v, rank);
+  return make_var(op, std::move(inputs), site);
+}
+
+std::vector<TensorType> Elementwise::infer(std::span<const TensorType> in) const {
+  const bool select = scalar_->types == ScalarOp::Types::select;
+  for (std::size_t i = select ? 1 : 0; i + 1 < in.size(); ++i) {
+    if (in[i].dtype != in.back().dtype) {
+      throw TypeError(fmt::format("operands must have one dtype, got {} and {}",
+                                  damo::name(in[i].dtype), damo::name(in.back().dtype)));
+    }
+  }
+  const std::size_t rank = common_rank(in);
+  TensorType out{result_dtype(*scalar_, in.back().dtype), {}};
+  for (std::size_t axis = 0; axis < rank; ++axis) out.dims.push_back(joined_size(in, rank, axis));
+  if (!loops(in.back().dtype))
+    throw TypeError(fmt::format("not defined for {}", damo::name(in.back().dtype)));
+  return {out};
+}
+
+std::vector<std::optional<Vars>> Elementwise::shape_rule(const Apply& node,
+                                                         const std::vector<Vars>& shapes) const {
+  const TensorType& out = node.types()[0];
+  Vars sizes;
+  for (std::size_t axis = 0; axis < out.rank(); ++axis) {
+    Var size;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const TensorType& t = node.input(i).type();
+      if (t.rank() == 0 || (t.dims[axis] == 1 && out.dims[axis] != 1)) continue;
+      // A constant size says more than a computed one.
+      if (!size || (constant_value(size) == nullptr && constant_value(shapes[i][axis]) != nullptr))
+        size = shapes[i][axis];
+    }
+    sizes.push_back(size);
+  }
+  return {sizes};
+}
+
+Gradients Elementwise::gradient(const Apply& node, const Vars& g) const {
+  Gradients result(node.inputs().size());
+  if (!scalar_->gradient || !g[0]) return result;
+  const Vars flowing = scalar_->gradient(node.inputs(), node.output(), g[0]);
+  for (std::size_t i = 0; i < flowing.size(); ++i) {
+    if (!flowing[i]) continue;
+    const Var& x = node.input(i);
+    result[i] = unstretched(cast(flowing[i], gradient_dtype(x)), x, node.types()[0]);
+  }
+  return result;
+}
+
+// An elementwise function's Jacobian is diagonal, so pushing tangents forward is the gradient rule
+// with the tangent in the place of the cotangent.
+Vars Elementwise::push_forward(const Apply& node, const Vars& tangents) const {
+  Var total;
+  if (!scalar_->gradient || !is_float(node.types()[0].dtype)) return {total};
+  for (std::size_t i = 0; i < tangents.size(); ++i) {
+    if (!tangents[i]) continue;
+    const Var t = cast(tangents[i], node.types()[0].dtype);
+    const Vars terms = scalar_->gradient(node.inputs(), node.output(), t);
+    if (!terms[i]) continue;
+    const Var term = cast(terms[i], node.types()[0].dtype);
+    total = total ? total + term : term;
+  }
+  if (total && total.ndim() < node.types()[0].rank()) total = broadcast_like(total, node.output());
+  if (total && !stretched_axes(total.type(), node.types()[0]).empty())
+    total = broadcast_like(total, node.output());
+  return {total};
+}
+
+void Elementwise::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
+  const TensorType& type = node.types()[0];
+  Shape shape;
+  for (std::size_t axis = 0; axis < type.rank(); ++axis) {
+    std::int64_t size = type.dims[axis] == 1 ? 1 : unknown;
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      const Shape& declared = node.input(i).type().dims;
+      if (declared.empty() || (declared[axis] == 1 && type.dims[axis] != 1)) continue;
+      if (size == unknown) {
+        size = in[i]->shape[axis];
+        from = i;
+      } else if (in[i]->shape[axis] != size) {
+        throw ShapeError(
+            fmt::format("sizes differ at axis {}: {} and {} (operands {} and {}); an axis "
+                        "stretches only when it is known to be 1 while "
+                        "the graph is built: use row, col, dimshuffle or specify_shape",
+                        axis, size, in[i]->shape[axis], from, i));
+      }
+    }
+    shape.push_back(size);
+  }
+  out[0] = shape;
+}
+
+void Elementwise::perform(const Apply& node, TensorsIn in, TensorsOut out,
+                          Workspace& scratch) const {
+  const auto n = static_cast<std::size_t>(out[0]->elements());
+  std::size_t bytes = 0;
+  for (const Tensor* t : in) bytes += (n * item_size(t->dtype) + 63) / 64 * 64;
+  std::byte* space = scratch.bytes(bytes);
+  const void* sources[4] = {};
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (in[i]->shape == out[0]->shape && in[i]->contiguous()) {
+      sources[i] = in[i]->data;
+      continue;
+    }
+    Tensor wide{in[i]->data, in[i]->dtype, out[0]->shape, {}};
+    wide.strides.resize(wide.rank(), 0);
+    for (std::size_t axis = 0; axis < in[i]->rank(); ++axis) {
+      if (in[i]->shape[axis] != 1) wide.strides[axis] = in[i]->strides[axis];
+    }
+    copy(wide, {space, in[i]->dtype, out[0]->shape, contiguous_strides(out[0]->shape)});
+    sources[i] = space;
+    space += (n * item_size(in[i]->dtype) + 63) / 64 * 64;
+  }
+  loops(compute_dtype(node)).best()(sources, out[0]->data, n);
+}
+
+Printed Elementwise::print(const Apply& node, std::span<const Printed> in) const {
+  const auto wrapped = [](const Printed& p, int least) {
+    return p.precedence < least ? "(" + p.text + ")" : p.text;
+  };
+  const int level = scalar_->precedence;
+  if (scalar_->symbol.empty()) return Op::print(node, in);
+  if (in.size() == 1) return {scalar_->symbol + wrapped(in[0], level), level};
+  return {
+      fmt::format("{} {} {}", wrapped(in[0], level), scalar_->symbol, wrapped(in[1], level + 1)),
+      level};
+}
+
+}  // namespace damo

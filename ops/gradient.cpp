@@ -1,0 +1,256 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <unordered_map>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/graph/walk.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/shape.hpp>
+
+namespace damo {
+namespace {
+
+/// The variables of `roots`' graph that stand for `constants`: themselves, or ones built in the
+/// same way.
+VarSet find_constants(std::span<const Var> roots, const Vars& constants) {
+  VarSet found;
+  if (constants.empty()) return found;
+  const std::vector<const Apply*> nodes = toposort(roots);
+  const std::unordered_set<const Apply*> present(nodes.begin(), nodes.end());
+  for (const Var& c : constants) {
+    if (present.contains(c.owner_ptr())) {
+      found.insert(c);
+      continue;
+    }
+    bool matched = false;
+    for (const Apply* node : nodes) {
+      if (node->n_outputs() <= c.index() || !(node->types()[c.index()] == c.type())) continue;
+      if (!same_graph(node->output(c.index()), c)) continue;
+      found.insert(node->output(c.index()));
+      matched = true;
+    }
+    if (!matched) {
+      throw GradError(fmt::format(
+          "grad: consider_constant names a variable that the cost does not depend on: {}\n"
+          "  hint: name the very variable the cost was built from",
+          describe(c)));
+    }
+  }
+  return found;
+}
+
+/// One reverse sweep over the graph of the cost.
+class Backward {
+ public:
+  Backward(const Vars& roots, const Vars& wrt, const GradOptions& options)
+      : stops_(find_constants(roots, options.consider_constant)), wrt_(wrt.begin(), wrt.end()) {
+    order_ = toposort(roots, stops_);
+    for (const Apply* node : order_) {
+      if (influenced(*node)) influenced_.insert(node);
+    }
+  }
+
+  void seed(const Var& v, const Var& g) { flows_[v].push_back(g); }
+  /// `g` takes the place of whatever would flow to `v`.
+  void fix(const Var& v, const Var& g) {
+    fixed_.insert(v);
+    flows_[v] = {g};
+  }
+
+  void run() {
+    for (std::size_t i = order_.size(); i-- > 0;) {
+      const Apply& node = *order_[i];
+      if (!influenced_.contains(&node) || node.inputs().empty()) continue;
+      visit(node);
+    }
+  }
+
+  /// The sum of what flowed to `v`, or an empty Var.
+  Var total(const Var& v) {
+    const auto it = flows_.find(v);
+    if (it == flows_.end() || it->second.empty()) return {};
+    Vars& parts = it->second;
+    const SiteScope scope(v.site());
+    Var sum = parts.front();
+    for (std::size_t i = 1; i < parts.size(); ++i) sum = sum + parts[i];
+    parts = {sum};
+    return sum;
+  }
+
+ private:
+  bool leads_to_wrt(const Var& v) const {
+    if (wrt_.contains(v)) return true;
+    return !stops_.contains(v) && influenced_.contains(v.owner_ptr());
+  }
+  /// Whether some output is asked for, or depends on something asked for.
+  bool influenced(const Apply& node) const {
+    for (const Var& in : node.inputs()) {
+      if (leads_to_wrt(in)) return true;
+    }
+    return false;
+  }
+
+  void visit(const Apply& node) {
+    Vars g;
+    bool any = false;
+    for (std::size_t k = 0; k < node.n_outputs(); ++k) {
+      const Var out = node.output(k);
+      g.push_back(stops_.contains(out) ? Var{} : total(out));
+      any = any || g.back();
+    }
+    if (!any) return;
+    const SiteScope scope(node.site());
+    const Gradients flowing = node.op().gradient(node, g);
+    if (flowing.size() != node.inputs().size()) {
+      throw InternalError(fmt::format("{}: its gradient has {} parts for {} inputs",
+                                      node.op().name(), flowing.size(), node.inputs().size()));
+    }
+    for (std::size_t i = 0; i < flowing.size(); ++i) pass_on(node, i, flowing[i]);
+  }
+
+  void pass_on(const Apply& node, std::size_t i, const Gradient& flowing) {
+    const Var& in = node.input(i);
+    if (fixed_.contains(in) || !leads_to_wrt(in)) return;
+    if (!flowing.reason.empty()) {
+      throw GradError(fmt::format(
+          "grad: no derivative exists through {}\n  {}\n  with respect to its operand {}\n"
+          "  hint: name the variable that must count as constant in consider_constant, or use a "
+          "reparameterised draw",
+          describe(node), flowing.reason, describe(in)));
+    }
+    if (!flowing.value) return;
+    if (flowing.value.ndim() != in.ndim()) {
+      throw InternalError(fmt::format("{}: its gradient for operand {} has type {}, the operand {}",
+                                      node.op().name(), i, to_string(flowing.value.type()),
+                                      to_string(in.type())));
+    }
+    flows_[in].push_back(flowing.value);
+  }
+
+  VarSet stops_;
+  VarSet wrt_;
+  VarSet fixed_;
+  std::vector<const Apply*> order_;
+  std::unordered_set<const Apply*> influenced_;
+  std::unordered_map<Var, Vars, VarHash, VarSame> flows_;
+};
+
+DType gradient_dtype(const Var& v) { return is_float(v.dtype()) ? v.dtype() : floatX(); }
+
+Var zero_gradient(const Var& v) { return broadcast_like(cast(Arg(0.0), gradient_dtype(v)), v); }
+
+void check_cost(const Var& cost, Site site) {
+  if (cost.ndim() == 0 && is_float(cost.dtype())) return;
+  throw GradError(
+      fmt::format("grad: the cost must be a float scalar, got {}\n  called at {}\n  hint: {}",
+                  describe(cost), to_string(site),
+                  cost.ndim() > 0 ? "take its mean() or sum() first" : "cast it to a float dtype"));
+}
+
+Vars collect(Backward& sweep, const Vars& wrt, const GradOptions& options) {
+  Vars result;
+  for (const Var& v : wrt) {
+    Var g = sweep.total(v);
+    if (!g) {
+      const std::string text = fmt::format("grad: the cost does not depend on {}\n  called at {}",
+                                           describe(v), to_string(options.site));
+      if (options.disconnected_inputs == Disconnected::raise) {
+        throw GradError(text + "\n  hint: Disconnected::ignore gives a zero gradient");
+      }
+      if (options.disconnected_inputs == Disconnected::warn)
+        std::fprintf(stderr, "warning: %s\n", text.c_str());
+      g = zero_gradient(v);
+    }
+    result.push_back(g);
+  }
+  return result;
+}
+
+}  // namespace
+
+Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options) {
+  Vars roots;
+  if (cost) {
+    check_cost(cost, options.site);
+    roots.push_back(cost);
+  } else if (options.known_grads.empty()) {
+    throw GradError(fmt::format("grad: neither a cost nor known_grads was given, at {}",
+                                to_string(options.site)));
+  }
+  for (const auto& [v, g] : options.known_grads) roots.push_back(v);
+  const SiteScope scope(SiteScope::or_else(options.site));
+  Backward sweep(roots, wrt, options);
+  if (cost) sweep.seed(cost, cast(Arg(1.0), cost.dtype()));
+  for (const auto& [v, g] : options.known_grads) sweep.fix(v, g);
+  sweep.run();
+  return collect(sweep, wrt, options);
+}
+
+Vars Lop(const Vars& f, const Vars& wrt, const Vars& eval, const GradOptions& options) {
+  if (f.size() != eval.size()) {
+    throw GradError(fmt::format("Lop: {} functions but {} vectors, at {}", f.size(), eval.size(),
+                                to_string(options.site)));
+  }
+  const SiteScope scope(SiteScope::or_else(options.site));
+  Backward sweep(f, wrt, options);
+  for (std::size_t i = 0; i < f.size(); ++i) {
+    if (eval[i].ndim() != f[i].ndim()) {
+      throw GradError(fmt::format("Lop: the vector for {} must have its rank, got {}",
+                                  describe(f[i]), describe(eval[i])));
+    }
+    sweep.seed(f[i], eval[i]);
+  }
+  sweep.run();
+  return collect(sweep, wrt, options);
+}
+
+Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval) {
+  Backward sweep(f, wrt, {});
+  for (std::size_t i = 0; i < f.size(); ++i) sweep.seed(f[i], eval[i]);
+  sweep.run();
+  Vars result;
+  for (const Var& v : wrt) result.push_back(sweep.total(v));
+  return result;
+}
+
+Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site) {
+  if (wrt.size() != eval.size()) {
+    throw GradError(fmt::format("Rop: {} variables but {} directions, at {}", wrt.size(),
+                                eval.size(), to_string(site)));
+  }
+  const SiteScope scope(SiteScope::or_else(site));
+  VarMap tangents;
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    if (eval[i].ndim() != wrt[i].ndim()) {
+      throw GradError(fmt::format("Rop: the direction for {} must have its rank, got {}",
+                                  describe(wrt[i]), describe(eval[i])));
+    }
+    tangents.emplace(wrt[i], eval[i]);
+  }
+  const auto tangent = [&](const Var& v) {
+    const auto it = tangents.find(v);
+    return it == tangents.end() ? Var{} : it->second;
+  };
+  for (const Apply* node : toposort(f)) {
+    Vars in;
+    for (const Var& v : node->inputs()) in.push_back(tangent(v));
+    if (std::none_of(in.begin(), in.end(), [](const Var& t) { return static_cast<bool>(t); }))
+      continue;
+    const SiteScope node_scope(node->site());
+    const Vars out = node->op().push_forward(*node, in);
+    for (std::size_t k = 0; k < out.size(); ++k) {
+      if (out[k]) tangents.try_emplace(node->output(k), out[k]);
+    }
+  }
+  Vars result;
+  for (const Var& v : f) result.push_back(tangent(v) ? tangent(v) : zero_gradient(v));
+  return result;
+}
+
+}  // namespace damo

@@ -1,0 +1,358 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/ops/loop_builder.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/scan.hpp>
+#include <damo/ops/shape.hpp>
+
+namespace damo::detail {
+namespace {
+
+/// Builds one scan: gathers the step's arguments, calls it, finds what it captured, and assembles
+/// the loop.
+class ScanBuilder {
+ public:
+  ScanBuilder(const Step& step, const ScanOptions& options)
+      : step_(step), options_(options), site_(SiteScope::or_else(options.site)) {
+    loop_.name = options.name;
+    loop_.truncate_gradient = options.truncate_gradient;
+  }
+
+  ScanResult run() {
+    first_inner_id_ = Arg(0).var().owner().id();
+    add_sequences();
+    add_outputs();
+    for (const Var& v : options_.non_sequences) add_non_sequence(v);
+    StepResult result = call_step();
+    match_outputs(result.outputs);
+    collect_shared_updates(result);
+    capture_outside(result);
+    return finish(result);
+  }
+
+ private:
+  std::string title() const {
+    return options_.name.empty() ? "scan" : fmt::format("scan '{}'", options_.name);
+  }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw GraphError(fmt::format("{}: {}\n  made at {}", title(), what, to_string(site_)));
+  }
+  [[noreturn]] void fail_type(const std::string& what) const {
+    throw TypeError(fmt::format("{}: {}\n  made at {}", title(), what, to_string(site_)));
+  }
+
+  // Every tap of a sequence is a shifted slice of it, so the loop itself only reads item t.
+  void add_sequences() {
+    Var shortest;
+    std::vector<std::tuple<Var, int, int>> slices;  // sequence, offset, items lost to taps
+    for (std::size_t i = 0; i < options_.sequences.size(); ++i) {
+      const Sequence& s = options_.sequences[i];
+      if (!s.x || s.x.ndim() == 0) {
+        fail_type(fmt::format("sequence {} must have a first axis to run along, got {}", i,
+                              s.x ? describe(s.x) : "nothing"));
+      }
+      if (s.taps.empty()) fail(fmt::format("sequence {} has no taps", i));
+      const int low = std::min(0, *std::min_element(s.taps.begin(), s.taps.end()));
+      const int high = std::max(0, *std::max_element(s.taps.begin(), s.taps.end()));
+      const Var items = high - low == 0 ? s.x.shape(0) : maximum(s.x.shape(0) - (high - low), 0);
+      shortest = shortest ? minimum(shortest, items) : items;
+      for (const int tap : s.taps) slices.emplace_back(s.x, tap - low, high - low);
+      lengths_.push_back(items);
+    }
+    loop_.n_steps = number_of_steps(shortest);
+    std::size_t k = 0;
+    for (std::size_t i = 0; i < options_.sequences.size(); ++i) {
+      for (std::size_t t = 0; t < options_.sequences[i].taps.size(); ++t, ++k) {
+        const auto& [x, offset, lost] = slices[k];
+        Var outside = lost == 0 ? x : x[range(offset, offset + lengths_[i])];
+        if (options_.go_backwards) outside = outside[backwards()];
+        const Var item = item_of(outside, item_name(x, options_.sequences[i].taps[t]), site_);
+        loop_.sequences.emplace_back(outside, item);
+        args_.push_back(item);
+      }
+    }
+  }
+
+  static Range backwards() { return {Var{}, Var{}, Arg(-1).var(DType::int64)}; }
+
+  static std::string item_name(const Var& v, int tap) {
+    if (v.name().empty()) return {};
+    return tap == 0 ? v.name() + "[t]" : fmt::format("{}[t{:+}]", v.name(), tap);
+  }
+
+  Var number_of_steps(const Var& shortest) const {
+    if (!options_.n_steps) {
+      if (!shortest) fail("n_steps is needed when there are no sequences");
+      return shortest;
+    }
+    const Arg& n = *options_.n_steps;
+    if (n.is_literal() && (n.kind() == Arg::Kind::real || n.integer() < 0)) {
+      fail(fmt::format("n_steps must be a whole number of at least 0, got {}", n.real()));
+    }
+    const Var v = n.is_literal() ? n.var(DType::int64) : n.var();
+    if (v.dtype() != DType::int64 || v.ndim() != 0) {
+      fail_type(fmt::format("n_steps must be an int64 scalar, got {}", describe(v)));
+    }
+    return v;
+  }
+
+  /// The state's type inside: sizes are free to be anything but a broadcast axis stays one, unless
+  /// `widened`.
+  Var state_input(const Var& initial, std::string name) {
+    TensorType type = initial.type();
+    for (std::size_t axis = 0; axis < type.rank(); ++axis) {
+      if (type.dims[axis] != 1) type.dims[axis] = unknown;
+    }
+    return input(type, std::move(name), site_);
+  }
+
+  // Output taps deeper than -1 become a chain of states: the k-th holds the value k steps back.
+  void add_outputs() {
+    for (std::size_t i = 0; i < options_.outputs_info.size(); ++i) {
+      const OutputInfo& info = options_.outputs_info[i];
+      first_state_.push_back(loop_.states.size());
+      depth_.push_back(0);
+      if (info.taps.empty()) continue;
+      if (!info.initial) fail(fmt::format("output {} has taps but no initial value", i));
+      const int deepest = *std::min_element(info.taps.begin(), info.taps.end());
+      for (const int tap : info.taps) {
+        if (tap >= 0)
+          fail(fmt::format("output {} has tap {}: an output can only be read at earlier steps", i,
+                           tap));
+        if (std::count(info.taps.begin(), info.taps.end(), tap) > 1) {
+          fail(fmt::format("output {} has tap {} twice", i, tap));
+        }
+      }
+      const bool has_time_axis = info.taps.size() > 1 || deepest != -1;
+      if (has_time_axis && info.initial.ndim() == 0) {
+        fail_type(fmt::format("output {} with taps down to {} needs {} initial rows, got {}", i,
+                              deepest, -deepest, describe(info.initial)));
+      }
+      depth_.back() = -deepest;
+      for (int back = 1; back <= -deepest; ++back)
+        add_state(info, i, back, has_time_axis ? -deepest : 0);
+      for (const int tap : info.taps)
+        args_.push_back(loop_.states[first_state_[i] + static_cast<std::size_t>(-tap) - 1].inner);
+    }
+  }
+
+  void add_state(const OutputInfo& info, std::size_t output, int back, int rows) {
+    // The rows are counted from the start of the initial value, so that one with too few fails by
+    // name at run time.
+    Var initial = rows == 0 ? info.initial : info.initial[rows - back];
+    const std::string& given = info.initial.name();
+    const std::string name = given.empty() ? fmt::format("output {}[t-{}]", output, back)
+                                           : fmt::format("{}[t-{}]", given, back);
+    loop_.states.push_back({initial, state_input(initial, name), {}});
+  }
+
+  // The step gets the variable itself; like anything else from outside it is captured afterwards.
+  void add_non_sequence(const Var& v) {
+    if (!v) fail("an empty Var among non_sequences");
+    listed_.insert(v);
+    args_.push_back(v);
+  }
+
+  StepResult call_step() {
+    const std::size_t needed = args_.size() - options_.non_sequences.size();
+    Vars args = args_;
+    if (step_.arity >= 0) {
+      const auto arity = static_cast<std::size_t>(step_.arity);
+      if (arity < needed || arity > args_.size()) {
+        fail(
+            fmt::format("the step takes {} variables, but is handed {} ({} from sequences, {} "
+                        "fed-back outputs) and up to {} "
+                        "non-sequences",
+                        arity, needed, loop_.sequences.size(), needed - loop_.sequences.size(),
+                        options_.non_sequences.size()));
+      }
+      args.resize(arity);
+    }
+    return step_.call(args);
+  }
+
+  void match_outputs(const Vars& outputs) {
+    if (options_.outputs_info.empty()) {
+      first_state_.assign(outputs.size(), 0);
+      depth_.assign(outputs.size(), 0);
+    }
+    if (outputs.size() != depth_.size()) {
+      fail(fmt::format("the step returns {} outputs, outputs_info lists {}", outputs.size(),
+                       depth_.size()));
+    }
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (!outputs[i]) fail(fmt::format("output {} of the step is empty", i));
+      if (depth_[i] == 0) {
+        loop_.extras.push_back(outputs[i]);
+        continue;
+      }
+      const std::size_t first = first_state_[i];
+      loop_.states[first].next =
+          checked_carry(outputs[i], loop_.states[first], fmt::format("output {}", i));
+      for (std::size_t back = 1; back < static_cast<std::size_t>(depth_[i]); ++back) {
+        loop_.states[first + back].next = loop_.states[first + back - 1].inner;
+      }
+    }
+  }
+
+  /// The next value of a state as a variable of exactly the state's type.
+  Var checked_carry(const Var& next, const LoopBuilder::State& state, const std::string& role) {
+    const TensorType& wanted = state.inner.type();
+    if (refines(next.type(), wanted)) return next;
+    std::string remedy = "cast the initial value, or the output, so that both types match";
+    if (next.dtype() == wanted.dtype && next.ndim() == wanted.rank()) {
+      remedy =
+          "an axis of size 1 must stay one: build the initial value with an axis not known to be "
+          "1, or specify_shape the output";
+    } else if (next.dtype() == wanted.dtype) {
+      remedy = "give the initial value the output's number of dimensions";
+    }
+    fail_type(
+        fmt::format("{} changes type from step to step\n  initial value  {}\n  carried as     {}\n "
+                    " next value     {}\n"
+                    "  hint: {}",
+                    role, describe(state.initial), to_string(wanted), describe(next), remedy));
+  }
+
+  bool inner_node(const Apply& node) const { return node.id() > first_inner_id_; }
+
+  /// Nodes built by the step, in an order in which they can run.
+  std::vector<const Apply*> inner_nodes(const Vars& roots) const {
+    std::vector<const Apply*> inner;
+    for (const Apply* node : toposort(roots)) {
+      if (inner_node(*node)) inner.push_back(node);
+    }
+    return inner;
+  }
+
+  Vars roots(const StepResult& result) const {
+    Vars all = loop_.extras;
+    for (const auto& s : loop_.states) all.push_back(s.next);
+    for (const auto& [target, value] : result.updates) all.push_back(value);
+    if (result.condition) all.push_back(result.condition);
+    return all;
+  }
+
+  // Shared variables that the step updates, or that its draws advance, are carried from step to
+  // step.
+  void collect_shared_updates(const StepResult& result) {
+    std::vector<std::pair<Var, Var>> next = result.updates.pairs();
+    std::vector<std::pair<Var, Vars>> drawn;
+    for (const Apply* node : inner_nodes(roots(result))) {
+      for (const auto& [state, value] : node->op().state_updates(*node)) {
+        if (!is_shared(state) || result.updates.find(state)) continue;
+        const auto it = std::find_if(drawn.begin(), drawn.end(),
+                                     [&](const auto& d) { return same(d.first, state); });
+        if (it == drawn.end()) {
+          drawn.emplace_back(state, Vars{value});
+        } else {
+          it->second.push_back(value);
+        }
+      }
+    }
+    for (const auto& [state, values] : drawn) {
+      Var furthest = values.front();
+      for (std::size_t i = 1; i < values.size(); ++i) furthest = maximum(furthest, values[i]);
+      next.emplace_back(state, furthest);
+    }
+    for (const auto& [target, value] : next) {
+      LoopBuilder::State state{target, input(target.type(), target.name(), site_), value};
+      state.next = checked_carry(value, state,
+                                 fmt::format("the update of shared variable '{}'", target.name()));
+      loop_.carried.push_back(loop_.states.size());
+      loop_.states.push_back(state);
+      outside_to_inside_.insert_or_assign(target, state.inner);
+      shared_targets_.push_back(target);
+    }
+  }
+
+  // What the step used from outside becomes a non-sequence; constants go inside as they are.
+  void capture_outside(const StepResult& result) {
+    const auto capture = [&](const Var& v) {
+      if (outside_to_inside_.contains(v) || inner_node(v.owner()) || constant_value(v) != nullptr)
+        return;
+      if (options_.strict && !is_shared(v) && !listed_.contains(v)) {
+        fail(fmt::format("strict, but the step captures {}\n  hint: list it in non_sequences",
+                         describe(v)));
+      }
+      const Var inner = input(v.type(), v.name(), site_);
+      loop_.non_sequences.emplace_back(v, inner);
+      outside_to_inside_.emplace(v, inner);
+    };
+    const Vars all = roots(result);
+    for (const Var& v : all) capture(v);
+    for (const Apply* node : inner_nodes(all)) {
+      for (const Var& in : node->inputs()) capture(in);
+    }
+  }
+
+  ScanResult finish(StepResult& result) {
+    Vars inside;
+    for (const auto& s : loop_.states) inside.push_back(s.next);
+    inside.insert(inside.end(), loop_.extras.begin(), loop_.extras.end());
+    if (result.condition) inside.push_back(checked_condition(result.condition));
+    inside = replace(inside, outside_to_inside_);
+    const std::size_t n_states = loop_.states.size();
+    for (std::size_t i = 0; i < n_states; ++i) loop_.states[i].next = inside[i];
+    for (std::size_t i = 0; i < loop_.extras.size(); ++i) loop_.extras[i] = inside[n_states + i];
+    if (result.condition) loop_.condition = inside.back();
+
+    const SiteScope scope(site_);
+    const LoopBuilder::Built built = loop_.build(site_);
+    ScanResult out;
+    std::size_t extra = 0;
+    for (std::size_t i = 0; i < depth_.size(); ++i) {
+      const Var trace =
+          depth_[i] == 0 ? built.traces[extra++] : built.histories[first_state_[i]][from(1)];
+      out.outputs.push_back(trace);
+    }
+    for (std::size_t i = 0; i < shared_targets_.size(); ++i)
+      out.updates.set(shared_targets_[i], built.lasts[i].second);
+    return out;
+  }
+
+  Var checked_condition(const Var& condition) const {
+    if (condition.ndim() != 0)
+      fail_type(
+          fmt::format("the condition of until must be a scalar, got {}", describe(condition)));
+    return cast(condition, DType::boolean);
+  }
+
+  const Step& step_;
+  const ScanOptions& options_;
+  Site site_;
+  std::uint64_t first_inner_id_ = 0;
+  LoopBuilder loop_{};
+  Vars args_{};
+  Vars lengths_{};
+  std::vector<std::size_t> first_state_{};
+  std::vector<int> depth_{};
+  VarMap outside_to_inside_{};
+  VarSet listed_{};
+  Vars shared_targets_{};
+};
+
+}  // namespace
+
+ScanResult scan(const Step& step, const ScanOptions& options) {
+  return ScanBuilder(step, options).run();
+}
+
+ScanResult fold(const Step& step, const Vars& sequences, const Vars& initial,
+                const Vars& non_sequences, bool backwards, std::string name, Site site) {
+  ScanOptions options{.non_sequences = non_sequences,
+                      .go_backwards = backwards,
+                      .name = std::move(name),
+                      .site = site};
+  options.sequences.assign(sequences.begin(), sequences.end());
+  options.outputs_info.assign(initial.begin(), initial.end());
+  ScanResult result = scan(step, options);
+  for (Var& v : result.outputs) v = v[-1];
+  return result;
+}
+
+}  // namespace damo::detail

@@ -1,0 +1,371 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/indexing.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/loop_builder.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/shape.hpp>
+
+// The derivatives of a loop are loops: backpropagation through time runs the body's gradient from
+// the last step to the first, forward mode runs the body and its tangent side by side.
+namespace damo {
+namespace {
+
+Range reversed() { return {Var{}, Var{}, Arg(-1).var(DType::int64)}; }
+
+/// The cost's gradients at the body's outputs, as far as they come from outside the loop.
+struct Incoming {
+  std::vector<Var> per_step;  ///< by body output: n rows, or empty
+  std::vector<Var> last;      ///< by body output: of the last step only, or empty
+  std::vector<Var> initial;   ///< by state: of row 0 of its history, or empty
+};
+
+Var plus(const Var& a, const Var& b) { return !a ? b : !b ? a : a + b; }
+
+class BackwardLoop {
+ public:
+  BackwardLoop(const Scan& scan, const Apply& node, const Vars& g)
+      : scan_(scan), spec_(scan.spec()), node_(node) {
+    find_rows();
+    collect(g);
+    for (const Var& v : spec_.body.inputs) {
+      if (is_float(v.dtype())) wrt_.push_back(v);
+    }
+    find_active_states();
+  }
+
+  Gradients run() {
+    Gradients result(node_.inputs().size());
+    if (wrt_.empty()) return result;
+    build();
+    const LoopBuilder::Built built = loop_.build(node_.site());
+    std::size_t k = 0;
+    std::size_t trace = 0;
+    for (std::size_t i = 0; i < spec_.n_states; ++i) {
+      if (active_[i]) result[scan_.state_input(i)] = initial_gradient(i, built.lasts[k++].second);
+    }
+    for (const std::size_t i : accumulated_)
+      result[scan_.non_sequence_input(i)] = built.lasts[k++].second;
+    for (const std::size_t i : sequenced_)
+      result[Scan::sequence_input(i)] = sequence_gradient(i, built.traces[trace++]);
+    return result;
+  }
+
+ private:
+  void find_rows() {
+    rows_ = node_.input(0);
+    for (std::size_t k = 0; k < spec_.outputs.size(); ++k) {
+      const Scan::Output& o = spec_.outputs[k];
+      const bool trace = o.keep == Scan::Keep::trace;
+      if (trace || o.keep == Scan::Keep::history)
+        outputs_[{o.body_output, o.keep}] = node_.output(k);
+      if (!spec_.has_until) continue;
+      if (trace) rows_ = node_.output(k).shape(0);
+      if (o.keep == Scan::Keep::history) rows_ = node_.output(k).shape(0) - 1;
+    }
+    steps_ = spec_.truncate_gradient < 0 ? rows_ : minimum(rows_, spec_.truncate_gradient);
+  }
+
+  void collect(const Vars& g) {
+    const std::size_t n = scan_.n_body_outputs();
+    in_.per_step.resize(n);
+    in_.last.resize(n);
+    in_.initial.resize(spec_.n_states);
+    for (std::size_t k = 0; k < spec_.outputs.size(); ++k) {
+      if (!g[k]) continue;
+      const auto [i, keep] = spec_.outputs[k];
+      switch (keep) {
+        case Scan::Keep::trace:
+          in_.per_step[i] = plus(in_.per_step[i], g[k]);
+          break;
+        case Scan::Keep::history:
+          in_.per_step[i] = plus(in_.per_step[i], g[k][from(1)]);
+          in_.initial[i] = plus(in_.initial[i], g[k][0]);
+          break;
+        default:
+          in_.last[i] = plus(in_.last[i], g[k]);
+      }
+    }
+  }
+
+  /// Gradients of the body with `seeds` at its outputs; an empty Var where nothing flows.
+  Vars body_gradient(const Vars& seeds) const {
+    Vars f;
+    Vars eval;
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      if (!seeds[i]) continue;
+      f.push_back(spec_.body.outputs[i]);
+      eval.push_back(seeds[i]);
+    }
+    return f.empty() ? Vars(wrt_.size()) : gradients_or_nothing(f, wrt_, eval);
+  }
+
+  // A state's gradient must be carried backwards when it comes from outside or from a state that is
+  // itself carried.
+  void find_active_states() {
+    active_.assign(spec_.n_states, false);
+    Vars seeds(scan_.n_body_outputs());
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      const TensorType& type = spec_.body.outputs[i].type();
+      if (is_float(type.dtype) && (in_.per_step[i] || in_.last[i]))
+        seeds[i] = input(type, "", node_.site());
+      if (i < spec_.n_states) active_[i] = static_cast<bool>(seeds[i]);
+    }
+    for (bool changed = true; changed;) {
+      changed = false;
+      const Vars flows = body_gradient(seeds);
+      for (std::size_t i = 0; i < spec_.n_states; ++i) {
+        const auto at = std::find_if(wrt_.begin(), wrt_.end(),
+                                     [&](const Var& v) { return same(v, scan_.body_state(i)); });
+        if (active_[i] || at == wrt_.end() || !flows[static_cast<std::size_t>(at - wrt_.begin())])
+          continue;
+        active_[i] = changed = true;
+        seeds[i] = input(spec_.body.outputs[i].type(), "", node_.site());
+      }
+    }
+  }
+
+  /// Rows [n - steps, n) of `outer`, last first.
+  Var last_rows(const Var& outer) const { return outer[range(rows_ - steps_, rows_)][reversed()]; }
+
+  Var backward_sequence(const Var& outer, const TensorType& type) {
+    const Var inner = input(type, "", node_.site());
+    loop_.sequences.emplace_back(last_rows(outer), inner);
+    return inner;
+  }
+
+  void add_forward_values() {
+    for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
+      loop_.sequences.emplace_back(last_rows(node_.input(Scan::sequence_input(i))),
+                                   scan_.body_sequence(i));
+    }
+    for (std::size_t i = 0; i < spec_.n_states; ++i) {
+      loop_.sequences.emplace_back(last_rows(history(i)), scan_.body_state(i));
+    }
+    for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
+      loop_.non_sequences.emplace_back(node_.input(scan_.non_sequence_input(i)),
+                                       scan_.body_non_sequence(i));
+    }
+  }
+
+  Var history(std::size_t state) const {
+    const auto it = outputs_.find({state, Scan::Keep::history});
+    if (it == outputs_.end()) {
+      throw InternalError(
+          fmt::format("scan '{}': the history of state {} is gone before its gradient was built",
+                      spec_.name, state));
+    }
+    return it->second;
+  }
+
+  void build() {
+    loop_.n_steps = steps_;
+    loop_.name = spec_.name.empty() ? "gradient" : "gradient of " + spec_.name;
+    add_forward_values();
+    Vars seeds(scan_.n_body_outputs());
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      if (in_.per_step[i])
+        seeds[i] = backward_sequence(in_.per_step[i], item_type(in_.per_step[i].type()));
+    }
+    Vars carried(spec_.n_states);
+    for (std::size_t i = 0; i < spec_.n_states; ++i) {
+      if (!active_[i]) continue;
+      carried[i] = input(scan_.body_state(i).type(), "", node_.site());
+      seeds[i] = plus(seeds[i], carried[i]);
+    }
+    add_last_step(seeds);
+    const Vars flows = body_gradient(seeds);
+    add_results(flows, carried);
+    reuse_forward_outputs();
+  }
+
+  // The gradient of an output's last value enters at the first backward step only.
+  void add_last_step(Vars& seeds) {
+    for (std::size_t i = spec_.n_states; i < seeds.size(); ++i) {
+      if (!in_.last[i]) continue;
+      const Var pending = input(in_.last[i].type(), "", node_.site());
+      loop_.states.push_back({in_.last[i], pending, zeros_like(pending)});
+      seeds[i] = plus(seeds[i], pending);
+    }
+  }
+
+  void add_results(const Vars& flows, const Vars& carried) {
+    const std::size_t pending = loop_.states.size();
+    std::size_t f = 0;
+    const auto next_flow = [&](const Var& body_input) {
+      return is_float(body_input.dtype()) ? flows[f++] : Var{};
+    };
+    for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
+      if (const Var g = next_flow(scan_.body_sequence(i))) {
+        sequenced_.push_back(i);
+        loop_.extras.push_back(g);
+      }
+    }
+    for (std::size_t i = 0; i < spec_.n_states; ++i) {
+      const Var g = next_flow(scan_.body_state(i));
+      if (!active_[i]) continue;
+      const Var initial = in_.last[i] ? in_.last[i] : zeros_like(node_.input(scan_.state_input(i)));
+      loop_.states.push_back({initial, carried[i], g ? g : zeros_like(carried[i])});
+    }
+    for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
+      const Var g = next_flow(scan_.body_non_sequence(i));
+      if (!g) continue;
+      accumulated_.push_back(i);
+      const Var sum = input(scan_.body_non_sequence(i).type(), "", node_.site());
+      loop_.states.push_back({zeros_like(node_.input(scan_.non_sequence_input(i))), sum, sum + g});
+    }
+    for (std::size_t i = pending; i < loop_.states.size(); ++i) loop_.lasts.push_back(i);
+  }
+
+  // What the forward loop stored need not be computed again: tanh' = 1 - y^2 reads y.
+  void reuse_forward_outputs() {
+    VarMap stored;
+    std::vector<std::pair<Var, Var>> added;
+    for (std::size_t i = 0; i < scan_.n_body_outputs(); ++i) {
+      const Var& out = spec_.body.outputs[i];
+      const bool state = i < spec_.n_states;
+      const auto it = outputs_.find({i, state ? Scan::Keep::history : Scan::Keep::trace});
+      if (it == outputs_.end() || is_leaf(out) || stored.contains(out)) continue;
+      const Var inner = input(out.type(), "", node_.site());
+      stored.emplace(out, inner);
+      const Var rows = specify_item_shape(state ? it->second[from(1)] : it->second, out.type());
+      added.emplace_back(last_rows(rows), inner);
+    }
+    const std::size_t n = loop_.states.size();
+    Vars inside;
+    for (const auto& s : loop_.states) inside.push_back(s.next);
+    inside.insert(inside.end(), loop_.extras.begin(), loop_.extras.end());
+    inside = replace(inside, stored);
+    for (std::size_t i = 0; i < n; ++i) loop_.states[i].next = inside[i];
+    for (std::size_t i = n; i < inside.size(); ++i) loop_.extras[i - n] = inside[i];
+    const std::vector<Var> used = leaves(inside);
+    for (const auto& pair : added) {
+      if (std::any_of(used.begin(), used.end(),
+                      [&](const Var& v) { return same(v, pair.second); })) {
+        loop_.sequences.push_back(pair);
+      }
+    }
+  }
+
+  /// A body output may be known more closely than the history it is stored in.
+  static Var specify_item_shape(const Var& rows, const TensorType& item) {
+    if (refines(item_type(rows.type()), item)) return rows;
+    Vars sizes{Arg(-1).var(DType::int64)};
+    for (const std::int64_t dim : item.dims) sizes.push_back(Arg(dim).var(DType::int64));
+    return specify_shape(rows, Sizes(sizes));
+  }
+
+  // Truncation cuts every path to the initial value that is longer than the truncation.
+  Var initial_gradient(std::size_t state, const Var& carried) const {
+    Var g = carried;
+    if (spec_.truncate_gradient >= 0) g = where(steps_ < rows_, 0.0, g);
+    return plus(g, in_.initial[state]);
+  }
+
+  Var sequence_gradient(std::size_t i, const Var& trace) const {
+    const Var& x = node_.input(Scan::sequence_input(i));
+    return set_subtensor(zeros_like(x)[range(rows_ - steps_, rows_)], trace[reversed()]);
+  }
+
+  const Scan& scan_;
+  const Scan::Spec& spec_;
+  const Apply& node_;
+  Var rows_;   ///< how many steps ran
+  Var steps_;  ///< how many of them the gradient goes back
+  std::map<std::pair<std::size_t, Scan::Keep>, Var> outputs_;
+  Incoming in_;
+  Vars wrt_;  ///< the body's float inputs
+  std::vector<bool> active_;
+  LoopBuilder loop_{};
+  std::vector<std::size_t> sequenced_;
+  std::vector<std::size_t> accumulated_;
+};
+
+}  // namespace
+
+Gradients Scan::gradient(const Apply& node, const Vars& g) const {
+  try {
+    return BackwardLoop(*this, node, g).run();
+  } catch (const GradError& e) {
+    // Some path inside has no derivative. It is an error only for a variable that is asked for and
+    // lies on it.
+    Gradients none(node.inputs().size());
+    for (std::size_t i = 1; i < none.size(); ++i) {
+      if (is_float(node.input(i).dtype()))
+        none[i] = Gradient::undefined(fmt::format("in scan '{}': {}", spec_.name, e.what()));
+    }
+    return none;
+  }
+}
+
+Vars Scan::push_forward(const Apply& node, const Vars& tangents) const {
+  LoopBuilder loop{.n_steps = node.input(0),
+                   .name = spec_.name.empty() ? "tangent" : "tangent of " + spec_.name};
+  Vars wrt;
+  Vars eval;
+  const auto tangent_of = [&](const Var& inner) {
+    const Var t = input(inner.type(), "", node.site());
+    wrt.push_back(inner);
+    eval.push_back(t);
+    return t;
+  };
+  for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
+    loop.sequences.emplace_back(node.input(sequence_input(i)), body_sequence(i));
+    if (const Var& t = tangents[sequence_input(i)])
+      loop.sequences.emplace_back(t, tangent_of(body_sequence(i)));
+  }
+  std::vector<std::size_t> tangent_state(spec_.n_states, 0);
+  for (std::size_t i = 0; i < spec_.n_states; ++i) {
+    loop.states.push_back({node.input(state_input(i)), body_state(i), spec_.body.outputs[i]});
+  }
+  for (std::size_t i = 0; i < spec_.n_states; ++i) {
+    if (!is_float(body_state(i).dtype())) continue;
+    const Var& t = tangents[state_input(i)];
+    tangent_state[i] = loop.states.size();
+    loop.states.push_back(
+        {t ? t : zeros_like(node.input(state_input(i))), tangent_of(body_state(i)), {}});
+  }
+  for (std::size_t i = 0; i < n_non_sequences(); ++i) {
+    const Var& outer = node.input(non_sequence_input(i));
+    loop.non_sequences.emplace_back(outer, body_non_sequence(i));
+    if (const Var& t = tangents[non_sequence_input(i)])
+      loop.non_sequences.emplace_back(t, tangent_of(body_non_sequence(i)));
+  }
+  const Vars body(spec_.body.outputs.begin(),
+                  spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(n_body_outputs()));
+  const Vars moved = Rop(body, wrt, eval, node.site());
+  for (std::size_t i = 0; i < spec_.n_states; ++i) {
+    if (tangent_state[i] != 0) loop.states[tangent_state[i]].next = moved[i];
+  }
+  for (std::size_t i = spec_.n_states; i < n_body_outputs(); ++i) loop.extras.push_back(moved[i]);
+  if (spec_.has_until) loop.condition = spec_.body.outputs.back();
+  for (std::size_t i = spec_.n_states; i < loop.states.size(); ++i) loop.lasts.push_back(i);
+  const LoopBuilder::Built built = loop.build(node.site());
+
+  Vars result;
+  for (const Output& o : spec_.outputs) {
+    const bool state = o.body_output < spec_.n_states;
+    const bool rows = o.keep == Keep::trace || o.keep == Keep::history;
+    if (!is_float(spec_.body.outputs[o.body_output].dtype())) {
+      result.emplace_back();
+    } else if (!state) {
+      const Var& trace = built.traces[o.body_output - spec_.n_states];
+      result.push_back(rows ? trace : trace[-1]);
+    } else {
+      const Var& history = built.histories[tangent_state[o.body_output]];
+      result.push_back(o.keep == Keep::history ? history
+                       : o.keep == Keep::trace ? history[from(1)]
+                                               : history[-1]);
+    }
+  }
+  return result;
+}
+
+}  // namespace damo

@@ -1,0 +1,256 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/evaluate.hpp>
+#include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/ops/kernels/copy.hpp>
+#include <damo/ops/loop_builder.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/scan_op.hpp>
+
+namespace damo {
+namespace {
+
+/// The loop by the book: what `evaluate` and constant folding use, and what compiled loops are
+/// compared with.
+class ReferenceRun {
+ public:
+  ReferenceRun(const Scan& scan, TensorsIn in) : scan_(scan), in_(in) {
+    steps_ = in[0]->first<std::int64_t>();
+    check_lengths();
+    for (std::size_t i = 0; i < scan.spec().n_states; ++i)
+      states_.push_back(dense(*in[scan.state_input(i)]));
+    for (std::size_t i = 0; i < scan.spec().n_states; ++i) history_.push_back({states_[i]});
+    extras_.resize(scan.n_body_outputs() - scan.spec().n_states);
+    for (; done_ < steps_; ++done_) {
+      if (step()) {
+        ++done_;
+        break;
+      }
+    }
+  }
+
+  std::vector<Array> results() const {
+    std::vector<Array> out;
+    for (const Scan::Output& o : scan_.spec().outputs) out.push_back(result(o));
+    return out;
+  }
+
+ private:
+  static Array dense(const Tensor& t) {
+    Array a(t.dtype, t.shape);
+    copy(t, a.view());
+    return a;
+  }
+
+  void check_lengths() const {
+    if (steps_ < 0) throw ShapeError(fmt::format("'{}': {} steps", scan_.spec().name, steps_));
+    for (std::size_t i = 0; i < scan_.spec().n_sequences; ++i) {
+      const Tensor& s = *in_[Scan::sequence_input(i)];
+      if (s.shape[0] < steps_) {
+        throw ShapeError(fmt::format("'{}': sequence {} has {} items, but {} steps are asked for",
+                                     scan_.spec().name, i, s.shape[0], steps_));
+      }
+    }
+  }
+
+  Array item(std::size_t i) const {
+    const Tensor& s = *in_[Scan::sequence_input(i)];
+    Tensor t{s.data + done_ * s.strides[0] * static_cast<std::int64_t>(item_size(s.dtype)),
+             s.dtype,
+             {},
+             {}};
+    for (std::size_t axis = 1; axis < s.rank(); ++axis) {
+      t.shape.push_back(s.shape[axis]);
+      t.strides.push_back(s.strides[axis]);
+    }
+    return dense(t);
+  }
+
+  /// One step; true when the loop ends with it.
+  bool step() {
+    const auto& spec = scan_.spec();
+    std::vector<std::pair<Var, Array>> values;
+    for (std::size_t i = 0; i < spec.n_sequences; ++i)
+      values.emplace_back(scan_.body_sequence(i), item(i));
+    for (std::size_t i = 0; i < spec.n_states; ++i)
+      values.emplace_back(scan_.body_state(i), states_[i]);
+    for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
+      values.emplace_back(scan_.body_non_sequence(i), dense(*in_[scan_.non_sequence_input(i)]));
+    }
+    const std::vector<Array> out = evaluate(spec.body.outputs, values);
+    for (std::size_t i = 0; i < spec.n_states; ++i) {
+      if (!(out[i].shape() == states_[i].shape())) {
+        throw ShapeError(fmt::format("'{}': state {} has shape {} before step {} and {} after it",
+                                     spec.name, i, to_string(states_[i].shape()), done_,
+                                     to_string(out[i].shape())));
+      }
+      states_[i] = out[i];
+      history_[i].push_back(out[i]);
+    }
+    for (std::size_t i = 0; i < extras_.size(); ++i) extras_[i].push_back(out[spec.n_states + i]);
+    return spec.has_until && out.back().item<bool>();
+  }
+
+  static Array stack(const std::vector<Array>& rows, std::size_t first, const TensorType& item) {
+    Shape shape{static_cast<std::int64_t>(rows.size() - first)};
+    const Shape known = rows.size() > first ? rows[first].shape() : item.dims;
+    for (const std::int64_t dim : known) shape.push_back(std::max<std::int64_t>(dim, 0));
+    Array all(item.dtype, shape);
+    std::byte* out = all.raw();
+    for (std::size_t i = first; i < rows.size(); ++i, out += rows[i - 1].bytes()) {
+      std::memcpy(out, rows[i].raw(), rows[i].bytes());
+    }
+    return all;
+  }
+
+  Array result(const Scan::Output& o) const {
+    const bool state = o.body_output < scan_.spec().n_states;
+    const auto& rows =
+        state ? history_[o.body_output] : extras_[o.body_output - scan_.spec().n_states];
+    const TensorType& type = scan_.spec().body.outputs[o.body_output].type();
+    if (o.keep == Scan::Keep::history) return stack(rows, 0, type);
+    if (o.keep == Scan::Keep::trace) {
+      if (state &&
+          rows.size() == 1) {  // no step: the state's shape is still that of its initial value
+        Array none = stack(rows, 0, type);
+        Shape shape = none.shape();
+        shape[0] = 0;
+        return Array(none.dtype(), shape);
+      }
+      return stack(rows, state ? 1 : 0, type);
+    }
+    if (done_ == 0 && (o.keep == Scan::Keep::last_strict || !state)) {
+      throw ShapeError(fmt::format("'{}': the last step's value is asked for, but no step ran",
+                                   scan_.spec().name));
+    }
+    return rows.back();
+  }
+
+  const Scan& scan_;
+  TensorsIn in_;
+  std::int64_t steps_ = 0;
+  std::int64_t done_ = 0;
+  std::vector<Array> states_;
+  std::vector<std::vector<Array>> history_;
+  std::vector<std::vector<Array>> extras_;
+};
+
+}  // namespace
+
+std::string Scan::parameters() const {
+  std::string text = spec_.name.empty() ? "" : "'" + spec_.name + "', ";
+  text += fmt::format("{} sequences, {} states", spec_.n_sequences, spec_.n_states);
+  if (spec_.has_until) text += ", until";
+  constexpr const char* keeps[] = {"trace", "history", "last", "last!"};
+  for (const Output& o : spec_.outputs)
+    text += fmt::format(", {} {}", keeps[static_cast<std::size_t>(o.keep)], o.body_output);
+  return text;
+}
+
+std::vector<TensorType> Scan::infer(std::span<const TensorType> in) const {
+  const auto expect = [&](const TensorType& given, const TensorType& wanted,
+                          const std::string& role) {
+    if (!refines(given, wanted)) {
+      throw TypeError(fmt::format("'{}': {} has type {}, the body takes {}", spec_.name, role,
+                                  to_string(given), to_string(wanted)));
+    }
+  };
+  if (in.size() != spec_.body.inputs.size() + 1)
+    throw InternalError("scan: wrong number of inputs");
+  expect(in[0], {DType::int64, {}}, "the number of steps");
+  for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
+    expect(item_type(in[sequence_input(i)]), body_sequence(i).type(),
+           fmt::format("an item of sequence {}", i));
+  }
+  for (std::size_t i = 0; i < spec_.n_states; ++i) {
+    expect(in[state_input(i)], body_state(i).type(),
+           fmt::format("the initial value of state {}", i));
+    expect(spec_.body.outputs[i].type(), body_state(i).type(),
+           fmt::format("the next value of state {}", i));
+  }
+  for (std::size_t i = 0; i < n_non_sequences(); ++i) {
+    expect(in[non_sequence_input(i)], body_non_sequence(i).type(),
+           fmt::format("non-sequence {}", i));
+  }
+  std::vector<TensorType> out;
+  for (const Output& o : spec_.outputs) {
+    const bool state = o.body_output < spec_.n_states;
+    const TensorType& item =
+        state ? body_state(o.body_output).type() : spec_.body.outputs[o.body_output].type();
+    out.push_back(o.keep == Keep::trace || o.keep == Keep::history ? sequence_type(item) : item);
+  }
+  return out;
+}
+
+// The shape of a state is that of its initial value; other outputs' shapes are known where their
+// types say so.
+std::vector<std::optional<Vars>> Scan::shape_rule(const Apply& node,
+                                                  const std::vector<Vars>& shapes) const {
+  std::vector<std::optional<Vars>> rules;
+  for (std::size_t k = 0; k < spec_.outputs.size(); ++k) {
+    const Output& o = spec_.outputs[k];
+    const bool rows = o.keep == Keep::trace || o.keep == Keep::history;
+    if (rows && spec_.has_until) {
+      rules.emplace_back(std::nullopt);
+      continue;
+    }
+    Vars sizes;
+    if (rows) sizes.push_back(o.keep == Keep::history ? node.input(0) + 1 : node.input(0));
+    if (o.body_output < spec_.n_states) {
+      const Vars& initial = shapes[state_input(o.body_output)];
+      sizes.insert(sizes.end(), initial.begin(), initial.end());
+    } else {
+      for (const std::int64_t dim : spec_.body.outputs[o.body_output].type().dims) {
+        if (dim != unknown) sizes.push_back(Arg(dim).var(DType::int64));
+      }
+    }
+    const bool complete = sizes.size() == node.types()[k].rank();
+    rules.push_back(complete ? std::optional<Vars>(std::move(sizes)) : std::nullopt);
+  }
+  return rules;
+}
+
+void Scan::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  const std::vector<Array> results = ReferenceRun(*this, in).results();
+  for (std::size_t i = 0; i < results.size(); ++i) out[i] = results[i].shape();
+}
+
+void Scan::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  const std::vector<Array> results = ReferenceRun(*this, in).results();
+  for (std::size_t i = 0; i < results.size(); ++i) copy(results[i].view(), *out[i]);
+}
+
+std::vector<std::pair<Var, Var>> Scan::state_updates(const Apply& node) const {
+  std::vector<std::pair<Var, Var>> updates;
+  for (const auto& [state, output] : spec_.carried) {
+    updates.emplace_back(node.input(state_input(state)), node.output(output));
+  }
+  return updates;
+}
+
+bool operator==(const Scan& a, const Scan& b) {
+  const Scan::Spec& x = a.spec_;
+  const Scan::Spec& y = b.spec_;
+  if (x.n_sequences != y.n_sequences || x.n_states != y.n_states || x.has_until != y.has_until ||
+      x.outputs != y.outputs || x.truncate_gradient != y.truncate_gradient ||
+      x.carried != y.carried || x.body.inputs.size() != y.body.inputs.size()) {
+    return false;
+  }
+  VarMap paired;
+  for (std::size_t i = 0; i < x.body.inputs.size(); ++i) {
+    if (!(x.body.inputs[i].type() == y.body.inputs[i].type())) return false;
+    paired.emplace(x.body.inputs[i], y.body.inputs[i]);
+  }
+  return same_graph(x.body.outputs, y.body.outputs, paired);
+}
+
+std::size_t Scan::hash() const {
+  return structural_hash(spec_.body.outputs) * 31 + spec_.outputs.size();
+}
+
+}  // namespace damo

@@ -1,0 +1,163 @@
+#include "../support/values.hpp"
+
+#include <damo/graph/error.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/linalg.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/random.hpp>
+#include <damo/ops/reduce.hpp>
+
+using namespace damo;
+using test::check_close;
+using test::contains;
+using test::error_of;
+using Bindings = std::vector<std::pair<Var, Array>>;
+
+TEST_CASE("grad: a quadratic form has the gradient (A + A') x") {
+  const Var x = vector("x", float64);
+  const Var a = matrix("a", float64);
+  const Var g = grad(dot(x, dot(a, x)), x);
+  const Bindings at{{x, test::vector({1, 2})}, {a, test::array({2, 2}, {1, 2, 3, 4})}};
+  check_close(evaluate(g, at), test::vector({2 * 1 + 5 * 2, 5 * 1 + 8 * 2}), 1e-15);
+}
+
+TEST_CASE("grad: contributions along several paths add up") {
+  const Var x = scalar("x", float64);
+  const Var y = x * x;
+  const Bindings at{{x, test::number(3)}};
+  check_close(evaluate(grad(y + y * x, x), at), test::number(2 * 3 + 3 * 9), 1e-15);
+}
+
+TEST_CASE("grad: a stretched operand gets the sum over the axes along which it was stretched") {
+  const Var x = matrix("x", float64);
+  const Var b = vector("b", float64);
+  const Bindings at{{x, test::array({2, 3}, {1, 2, 3, 4, 5, 6})}, {b, test::vector({1, 1, 2})}};
+  const auto g = grad(sum(x * b), {x, b});
+  check_close(evaluate(g[0], at), test::array({2, 3}, {1, 1, 2, 1, 1, 2}), 0);
+  check_close(evaluate(g[1], at), test::vector({5, 7, 9}), 0);
+}
+
+TEST_CASE("grad: what flows through consider_constant does not count and the value stays") {
+  const Var x = scalar("x", float64);
+  const Var y = x * x;
+  const Var cost = y * x;
+  const Bindings at{{x, test::number(3)}};
+  check_close(evaluate(grad(cost, x, {.consider_constant = {y}}), at), test::number(9), 0);
+  check_close(evaluate(grad(y * disconnected_grad(x), x), at), test::number(18), 0);
+}
+
+TEST_CASE("grad: the gradient of a considered constant itself is still there") {
+  const Var x = scalar("x", float64);
+  const Var y = x * x;
+  const Bindings at{{x, test::number(3)}};
+  check_close(evaluate(grad(y * y, y, {.consider_constant = {y}}), at), test::number(18), 0);
+}
+
+TEST_CASE("grad: a variable built in the same way counts as the considered constant") {
+  const Var x = scalar("x", float64);
+  const Var cost = (x * x) * x;
+  const Bindings at{{x, test::number(4)}};
+  check_close(evaluate(grad(cost, x, {.consider_constant = {x * x}}), at), test::number(16), 0);
+}
+
+TEST_CASE("grad: naming a constant that the cost does not depend on is an error") {
+  const Var x = scalar("x");
+  const Var stranger = scalar("stranger");
+  CHECK(contains(error_of<GradError>([&] { grad(x * x, x, {.consider_constant = {stranger}}); }),
+                 "'stranger'"));
+}
+
+TEST_CASE("grad: known gradients take the place of what would flow") {
+  const Var x = scalar("x", float64);
+  const Var y = x * x;
+  const Bindings at{{x, test::number(3)}};
+  check_close(evaluate(grad(Var{}, x, {.known_grads = {{y, constant(test::number(10))}}}), at),
+              test::number(60), 0);
+}
+
+TEST_CASE("grad: the cost must be a float scalar") {
+  const Var x = matrix("x");
+  const std::string text = error_of<GradError>([&] { grad(x * 2, x); });
+  CHECK(contains(text, "must be a float scalar"));
+  CHECK(contains(text, "mean() or sum()"));
+  CHECK(contains(text, "gradient_test.cpp"));
+}
+
+TEST_CASE("grad: a disconnected variable is an error or zero as asked") {
+  const Var x = scalar("x", float64);
+  const Var w = vector("w", float64);
+  CHECK(contains(error_of<GradError>([&] { grad(x * x, w); }), "does not depend on"));
+  const Var g = grad(x * x, w, {.disconnected_inputs = Disconnected::ignore});
+  check_close(evaluate(g, Bindings{{w, test::vector({1, 2})}}), test::vector({0, 0}), 0);
+}
+
+TEST_CASE("grad: a cost that depends on a parameter through a draw names the draw") {
+  const Var p = vector("p");
+  RandomStream rng(1);
+  const Var sample = rng.bernoulli(p).named("coin");
+  const std::string text = error_of<GradError>([&] { grad(sum(sample), p); });
+  CHECK(contains(text, "coin"));
+  CHECK(contains(text, "consider_constant"));
+}
+
+TEST_CASE("grad: draws with location and scale are differentiable in both") {
+  const Var mu = scalar("mu", float64);
+  const Var sigma = scalar("sigma", float64);
+  RandomStream rng(7);
+  const Var z = rng.normal({5}, mu, sigma, float64);
+  const Bindings at{{mu, test::number(1)}, {sigma, test::number(2)}};
+  const auto g = grad(sum(z), {mu, sigma});
+  check_close(evaluate(g[0], at), test::number(5), 1e-15);
+  const double total = evaluate(sum(z), at).item<double>();
+  check_close(evaluate(g[1], at), test::number((total - 5) / 2), 1e-13);
+}
+
+TEST_CASE("grad: an integer variable gets a floating gradient") {
+  const Var n = lscalar("n");
+  const Var g = grad(cast(n, float64) * 3.0, n);
+  CHECK(is_float(g.dtype()));
+  check_close(evaluate(g, Bindings{{n, Array::scalar(std::int64_t{2})}}), test::number(3), 0);
+}
+
+TEST_CASE("grad: views change the gradient and not the value") {
+  const Var x = scalar("x", float64);
+  const Bindings at{{x, test::number(3)}};
+  check_close(evaluate(grad(sqr(zero_grad(x)) + x, x), at), test::number(1), 0);
+  check_close(evaluate(grad(sqr(grad_clip(x, -1, 1)), x), at), test::number(1), 0);
+  check_close(evaluate(grad(sqr(grad_scale(x, 0.5)), x), at), test::number(3), 0);
+  check_close(evaluate(sqr(grad_scale(x, 0.5)), at), test::number(9), 0);
+  CHECK(
+      contains(error_of<GradError>([&] { grad(grad_undefined(x, "not today"), x); }), "not today"));
+}
+
+TEST_CASE("Rop and Lop are adjoint") {
+  const Var x = vector("x", float64);
+  const Var w = matrix("w", float64);
+  const Var v = vector("v", float64);
+  const Var u = vector("u", float64);
+  const Var f = tanh(dot(x, w)) * exp(x);
+  const Bindings at{{x, test::vector({0.3, -0.2})},
+                    {w, test::array({2, 2}, {1, 2, -1, 0.5})},
+                    {v, test::vector({0.7, 0.1})},
+                    {u, test::vector({-0.4, 0.9})}};
+  const double forward = evaluate(dot(u, Rop(f, x, v)), at).item<double>();
+  const double backward = evaluate(dot(Lop(f, x, u), v), at).item<double>();
+  CHECK(forward == doctest::Approx(backward).epsilon(1e-14));
+}
+
+TEST_CASE("grad of grad gives second derivatives") {
+  const Var x = scalar("x", float64);
+  const Var second = grad(grad(sigmoid(x), x), x);
+  const double s = 1 / (1 + std::exp(-0.7));
+  check_close(evaluate(second, Bindings{{x, test::number(0.7)}}),
+              test::number(s * (1 - s) * (1 - 2 * s)), 1e-14);
+}
+
+TEST_CASE("grad: the derivatives of sigmoid and softplus hold far out") {
+  const Var x = scalar("x", float64);
+  const Bindings at{{x, test::number(37)}};
+  CHECK(evaluate(grad(sigmoid(x), x), at).item<double>() ==
+        doctest::Approx(8.533047625744065e-17).epsilon(1e-14));
+  const Bindings low{{x, test::number(-1000)}};
+  CHECK(evaluate(grad(softplus(x), x), low).item<double>() == 0);
+}
