@@ -9,6 +9,9 @@ namespace damo {
 Var take(const Arg& x, const Arg& index);
 Var take(const Arg& x, const Arg& index, int axis);
 
+/// The positions of the nonzero elements in row-major order: an int64 vector for each axis.
+Vars nonzero(const Arg& x);
+
 /// The tensor x with the elements `selected` (which must be written as an index of it, `x(...)` or
 /// `x[...]`) replaced by `y`; y is stretched to fit as elementwise operands are. Where an index
 /// names an element twice, the last value stays.

@@ -1,0 +1,73 @@
+#pragma once
+#include <cstdint>
+
+#include <damo/graph/op.hpp>
+
+namespace damo {
+
+/// exp(x) / sum(exp(x)) over some axes (a bit for each). Where an infinity leaves it undefined, the
+/// largest elements share the mass equally.
+class Softmax final : public OpOf<Softmax> {
+ public:
+  explicit Softmax(std::uint32_t axes) : axes_(axes) {}
+  std::uint32_t axes() const { return axes_; }
+
+  std::string name() const override { return "softmax"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  int inplace_input() const override { return 0; }
+  friend bool operator==(const Softmax&, const Softmax&) = default;
+
+ private:
+  std::uint32_t axes_;
+};
+
+/// log(softmax(x)).
+class LogSoftmax final : public OpOf<LogSoftmax> {
+ public:
+  explicit LogSoftmax(std::uint32_t axes) : axes_(axes) {}
+  std::uint32_t axes() const { return axes_; }
+
+  std::string name() const override { return "log_softmax"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  int inplace_input() const override { return 0; }
+  friend bool operator==(const LogSoftmax&, const LogSoftmax&) = default;
+
+ private:
+  std::uint32_t axes_;
+};
+
+/// log(sum(exp(x))) over some axes; -inf of nothing.
+class LogSumExp final : public OpOf<LogSumExp> {
+ public:
+  LogSumExp(std::uint32_t axes, bool keepdims) : axes_(axes), keepdims_(keepdims) {}
+  std::uint32_t axes() const { return axes_; }
+  bool keepdims() const { return keepdims_; }
+
+  std::string name() const override { return "logsumexp"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  friend bool operator==(const LogSumExp&, const LogSumExp&) = default;
+
+ private:
+  std::uint32_t axes_;
+  bool keepdims_;
+};
+
+}  // namespace damo
