@@ -1,0 +1,222 @@
+#include <cmath>
+
+#include <damo/ops/math.hpp>
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/fit.hpp>
+#include <damo/optim/terms.hpp>
+#include <damo/optim/vocabulary.hpp>
+
+namespace damo::optim {
+namespace {
+
+const Vocabulary& words() { return vocabulary(); }
+
+bool is_neg(const Var& v) { return scalar_op(v) == words().neg; }
+const Var& inside(const Var& v) { return v.inputs()[0]; }
+
+std::optional<Vars> as(const Var& v, const Apply& node) { return Vars{fit(v, node.output())}; }
+
+/// x + 0, 0 + x, x - 0, 0 - x.
+std::optional<Vars> add_zero(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const bool minus = scalar_op(node.output()) == words().sub;
+  if (uniform_value(b) == 0.0) return as(a, node);
+  if (uniform_value(a) == 0.0) return as(minus ? -b : b, node);
+  return std::nullopt;
+}
+
+/// x * 1, 1 * x, x / 1, and with -1.
+std::optional<Vars> mul_one(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const auto right = uniform_value(b);
+  if (right == 1.0) return as(a, node);
+  if (right == -1.0) return as(-a, node);
+  if (scalar_op(node.output()) == words().div) return std::nullopt;
+  const auto left = uniform_value(a);
+  if (left == 1.0) return as(b, node);
+  if (left == -1.0) return as(-b, node);
+  return std::nullopt;
+}
+
+std::optional<Vars> mul_zero(const Apply& node, Context&) {
+  const bool divided = scalar_op(node.output()) == words().div;
+  if (uniform_value(node.input(0)) == 0.0 || (!divided && uniform_value(node.input(1)) == 0.0))
+    return Vars{fit(filled_like(node.output(), 0), node.output())};
+  return std::nullopt;
+}
+
+std::optional<Vars> neg_of(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const ScalarOp* f = scalar_op(x);
+  if (f == words().neg) return Vars{inside(x)};
+  if (f == words().sub) return Vars{x.inputs()[1] - x.inputs()[0]};
+  return std::nullopt;
+}
+
+/// Signs of summands become the choice between + and -.
+std::optional<Vars> neg_in_sum(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const bool minus = scalar_op(node.output()) == words().sub;
+  if (is_neg(b)) return as(minus ? a + inside(b) : a - inside(b), node);
+  if (!is_neg(a)) return std::nullopt;
+  return as(minus ? -(inside(a) + b) : b - inside(a), node);
+}
+
+/// Signs of factors move in front of the product.
+std::optional<Vars> neg_in_product(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  if (!is_neg(a) && !is_neg(b)) return std::nullopt;
+  const Var x = is_neg(a) ? inside(a) : a;
+  const Var y = is_neg(b) ? inside(b) : b;
+  const Var product = scalar_op(node.output()) == words().div ? x / y : x * y;
+  return as(is_neg(a) == is_neg(b) ? product : -product, node);
+}
+
+/// Whether a value of `dtype` holds `value` as an ordinary number.
+bool representable(double value, DType dtype) {
+  const double size = std::abs(value);
+  if (!std::isfinite(value)) return false;
+  if (dtype == DType::float32) return size == 0 || (size > 1e-37 && size < 1e38);
+  return size == 0 || (size > 1e-300 && size < 1e300);
+}
+
+/// Whether a + b loses nothing in `dtype` (Knuth's two-sum).
+bool exact_sum(double a, double b, DType dtype) {
+  if (dtype == DType::float32) {
+    const auto sum = static_cast<float>(a + b);
+    return static_cast<double>(sum) == a + b;
+  }
+  const double sum = a + b;
+  const double rest = sum - a;
+  return (a - (sum - rest)) + (b - rest) == 0;
+}
+
+/// Several constants in a sum become one, in the last place.
+std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
+  const Var root = node.output();
+  const bool minus = scalar_op(root) == words().sub;
+  const auto right = uniform_value(node.input(1));
+  if (!right || !is_float(root.dtype())) return std::nullopt;
+  const ScalarOp* f = scalar_op(node.input(0));
+  if (f != words().add && f != words().sub) return std::nullopt;
+  const auto inner = uniform_value(node.input(0).inputs()[1]);
+  const auto front = uniform_value(node.input(0).inputs()[0]);
+  const double c = minus ? -*right : *right;
+  const Var& x = node.input(0).inputs()[0];
+  const Var& y = node.input(0).inputs()[1];
+  if (inner) {
+    const double d = f == words().sub ? -*inner : *inner;
+    if (!exact_sum(c, d, root.dtype())) return std::nullopt;
+    return as(x + (c + d), node);
+  }
+  if (!front || !exact_sum(c, *front, root.dtype())) return std::nullopt;
+  return as(f == words().sub ? (*front + c) - y : y + (*front + c), node);
+}
+
+/// Two constant factors, one inside the other, become one: c * (d * x), (d * x) / c, c * (x / d).
+std::optional<Vars> gather_product_constants(const Apply& node, Context&) {
+  const Var root = node.output();
+  if (!is_float(root.dtype())) return std::nullopt;
+  const bool divided = scalar_op(root) == words().div;
+  for (const std::size_t side : {0, 1}) {
+    const auto c = uniform_value(node.input(side));
+    if (!c || (divided && side == 0)) continue;
+    const Var& inner = node.input(1 - side);
+    const ScalarOp* f = scalar_op(inner);
+    if (f != words().mul && f != words().div) continue;
+    for (const std::size_t at : {0, 1}) {
+      const auto d = uniform_value(inner.inputs()[at]);
+      const bool below = f == words().div && at == 1;
+      if (!d || *d == 0 || *c == 0) continue;
+      const double value = (divided ? 1 / *c : *c) * (below ? 1 / *d : *d);
+      const double exact = divided && !below ? *d / *c : !divided && below ? *c / *d : value;
+      if (!representable(exact, root.dtype()) || (divided && below)) continue;
+      const Var& x = inner.inputs()[1 - at];
+      return as(f == words().div && at == 0 ? exact / x : exact * x, node);
+    }
+  }
+  return std::nullopt;
+}
+
+/// A conversion of a conversion, or to the dtype that is there already.
+std::optional<Vars> cast_of_cast(const Apply& node, Context&) {
+  const Var root = node.output();
+  const Var& x = node.input(0);
+  if (x.dtype() == root.dtype()) return Vars{x};
+  const ScalarOp* f = scalar_op(x);
+  if (f == nullptr || f->types != ScalarOp::Types::convert) return std::nullopt;
+  // The first step must lose nothing that the second would have kept.
+  const DType from = inside(x).dtype();
+  if (from >= x.dtype() || x.dtype() == DType::boolean) return std::nullopt;
+  if (from == DType::int64 && x.dtype() == DType::float32) return std::nullopt;
+  return Vars{cast(inside(x), root.dtype())};
+}
+
+std::optional<Vars> same_twice(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  if (!same(a, node.input(1))) return std::nullopt;
+  return as(a, node);
+}
+
+std::optional<Vars> where_known(const Apply& node, Context&) {
+  const auto condition = uniform_value(node.input(0));
+  if (condition) return as(node.input(*condition != 0 ? 1 : 2), node);
+  if (same(node.input(1), node.input(2))) return as(node.input(1), node);
+  if (scalar_op(node.input(0)) == words().not_)
+    return as(where(inside(node.input(0)), node.input(2), node.input(1)), node);
+  return std::nullopt;
+}
+
+void add_constants(Rules& rules) {
+  using S = Soundness;
+  // clang-format off
+  rules.push_back(node_rewriter("add_zero", {"add", "sub"}, "x + 0 = x, 0 - x = -x", add_zero)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("mul_one", {"mul", "div"}, "x * 1 = x / 1 = x, x * -1 = -x", mul_one)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("mul_zero", {"mul", "div"}, "x * 0 = 0 / x = 0", mul_zero)
+                      .canonicalizes());
+  rules.push_back(node_rewriter("gather_sum_constants", {"add", "sub"}, "(x + c) + d = x + (c + d)",
+                                gather_sum_constants).canonicalizes());
+  rules.push_back(node_rewriter("gather_product_constants", {"mul", "div"}, "(x * c) * d = x * (c * d)",
+                                gather_product_constants).canonicalizes());
+  rules.push_back(node_rewriter("cast_of_cast", {"cast"},
+                                "cast(cast(x)) = cast(x) where nothing is lost between", cast_of_cast)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("where_known", {"where"},
+                                "where(true, a, b) = a, where(c, a, a) = a, where(not_(c), a, b) = where(c, b, a)",
+                                where_known).canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("same_twice", {"maximum", "minimum", "and_", "or_"}, "maximum(x, x) = x",
+                                same_twice).canonicalizes().sound(S::bit_exact));
+  // clang-format on
+}
+
+void add_signs(Rules& rules) {
+  using S = Soundness;
+  // clang-format off
+  rules.push_back(node_rewriter("neg_of", {"neg"}, "-(-x) = x, -(a - b) = b - a", neg_of)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("neg_in_sum", {"add", "sub"}, "a + (-b) = a - b", neg_in_sum)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("neg_in_product", {"mul", "div"}, "(-a) * b = -(a * b)", neg_in_product)
+                      .canonicalizes().sound(S::bit_exact));
+  // clang-format on
+}
+
+}  // namespace
+
+const Rules& canonicalize_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    add_constants(list);
+    add_signs(list);
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,17 @@
+#include <damo/optim/catalogue.hpp>
+
+namespace damo::optim {
+
+const std::vector<const Rule*>& all_rules() {
+  static const std::vector<const Rule*> rules = [] {
+    std::vector<const Rule*> all;
+    for (const Rules* theme :
+         {&stabilize_rules(), &canonicalize_rules(), &layout_rules(), &fold_rules()}) {
+      for (const Rule& r : *theme) all.push_back(&r);
+    }
+    return all;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

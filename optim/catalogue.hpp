@@ -1,0 +1,15 @@
+#pragma once
+#include <damo/optim/rule.hpp>
+
+namespace damo::optim {
+
+// The rules, by theme. Each list is made once.
+const Rules& canonicalize_rules();  ///< Algebra with constants, signs; nothing is lost or gained.
+const Rules& layout_rules();        ///< Reshaping, transposing, stretching, sizes.
+const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
+const Rules& fold_rules();          ///< Computing what depends on constants only.
+
+/// All rules, in the order in which they are tried at a node.
+const std::vector<const Rule*>& all_rules();
+
+}  // namespace damo::optim

@@ -1,0 +1,26 @@
+#pragma once
+#include <optional>
+
+#include <damo/graph/var.hpp>
+#include <damo/optim/facts.hpp>
+
+namespace damo::optim {
+
+/// What a rule may ask about the graph it works in.
+class Context {
+ public:
+  Context() = default;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  virtual ~Context() = default;
+
+  /// What is known of the values of `v`.
+  virtual Fact fact(const Var& v) = 0;
+  /// How many nodes and outputs read `v`; 1 for a variable that a rule has just made.
+  virtual std::size_t uses(const Var& v) = 0;
+  /// What a stabilizing rule makes of `v`'s own node, or nullopt when none fires. Lets a rule ask
+  /// whether a step towards a stable form would lead there.
+  virtual std::optional<Var> stabilized(const Var& v) = 0;
+};
+
+}  // namespace damo::optim

@@ -1,0 +1,239 @@
+#include <damo/graph/leaves.hpp>
+#include <damo/ops/draw_op.hpp>
+#include <damo/ops/scan_op.hpp>
+#include <damo/optim/facts.hpp>
+#include <damo/optim/movement.hpp>
+#include <damo/optim/vocabulary.hpp>
+
+namespace damo::optim {
+namespace {
+
+constexpr Fact zero_or_one{.nonnegative = true, .at_most_one = true, .integer = true};
+
+Fact fact_of_constant(const Array& a) {
+  return dispatch(a.dtype(), [&](auto zero) {
+    Fact f{.nonnegative = true, .positive = true, .at_most_one = true, .integer = true};
+    for (const auto value : a.values<decltype(zero)>()) {
+      const auto v = static_cast<double>(value);
+      f.nonnegative = f.nonnegative && v >= 0;
+      f.positive = f.positive && v > 0;
+      f.at_most_one = f.at_most_one && v <= 1;
+      f.integer = f.integer && v == static_cast<double>(static_cast<long long>(v));
+      if (f == Fact{}) break;
+    }
+    return f;
+  });
+}
+
+Fact fact_of_sum(const Fact& a, const Fact& b) {
+  return {.nonnegative = a.nonnegative && b.nonnegative,
+          .positive = (a.positive && b.nonnegative) || (a.nonnegative && b.positive),
+          .integer = a.integer && b.integer};
+}
+
+Fact fact_of_product(const Fact& a, const Fact& b, bool square) {
+  return {.nonnegative = square || (a.nonnegative && b.nonnegative),
+          .positive = a.positive && b.positive,
+          .at_most_one = a.nonnegative && a.at_most_one && b.nonnegative && b.at_most_one,
+          .integer = a.integer && b.integer};
+}
+
+/// 1 - b.
+Fact fact_of_complement(const Fact& b) {
+  return {.nonnegative = b.at_most_one, .at_most_one = b.nonnegative, .integer = b.integer};
+}
+
+Fact fact_of_unary(const ScalarOp* f, const Fact& x) {
+  const Vocabulary& w = vocabulary();
+  Fact r;
+  if (f == w.exp || f == w.softplus) {
+    r.nonnegative = r.positive = true;
+  } else if (f == w.sigmoid) {
+    r = {.nonnegative = true, .positive = true, .at_most_one = true};
+  } else if (f == w.reciprocal || f == w.sqrt) {
+    r = {.nonnegative = x.nonnegative, .positive = x.positive};
+  } else if (f == w.sqr) {
+    r = fact_of_product(x, x, true);
+  } else if (f == w.abs || f == w.relu) {
+    r = {.nonnegative = true,
+         .positive = x.positive,
+         .at_most_one = x.at_most_one && (f == w.relu || x.nonnegative),
+         .integer = x.integer};
+  } else if (f == w.round || f == w.floor || f == w.ceil || f == w.trunc || f == w.sign) {
+    r = {
+        .nonnegative = x.nonnegative, .at_most_one = x.at_most_one || f == w.sign, .integer = true};
+  } else if (f == w.tanh) {
+    r = {.nonnegative = x.nonnegative, .positive = x.positive, .at_most_one = true};
+  } else if (f == w.log1p || f == w.expm1) {
+    r = {.nonnegative = x.nonnegative, .positive = x.positive};
+  } else if (f == w.neg) {
+    r.integer = x.integer;
+  }
+  return r;
+}
+
+Fact fact_of_binary_op(const Apply& node, const ScalarOp* f, const Fact& a, const Fact& b) {
+  const Vocabulary& w = vocabulary();
+  if (f == w.add) return fact_of_sum(a, b);
+  if (f == w.mul) return fact_of_product(a, b, same(node.input(0), node.input(1)));
+  if (f == w.div)
+    return {.nonnegative = a.nonnegative && b.nonnegative, .positive = a.positive && b.positive};
+  if (f == w.sub) {
+    if (uniform_value(node.input(0)) == 1.0) return fact_of_complement(b);
+    return {.integer = a.integer && b.integer};
+  }
+  if (f == w.maximum) {
+    return {.nonnegative = a.nonnegative || b.nonnegative,
+            .positive = a.positive || b.positive,
+            .at_most_one = a.at_most_one && b.at_most_one,
+            .integer = a.integer && b.integer};
+  }
+  if (f == w.minimum) {
+    return {.nonnegative = a.nonnegative && b.nonnegative,
+            .positive = a.positive && b.positive,
+            .at_most_one = a.at_most_one || b.at_most_one,
+            .integer = a.integer && b.integer};
+  }
+  if (f == w.pow) return {.nonnegative = a.nonnegative, .positive = a.positive};
+  return {};
+}
+
+Fact fact_of_elementwise(const Apply& node, const ScalarOp* f, const std::vector<Fact>& in) {
+  if (f == vocabulary().where) return common(in[1], in[2]);
+  if (f->types == ScalarOp::Types::convert) {
+    if (f->to == DType::boolean) return zero_or_one;
+    Fact x = in[0];
+    if (f->to == DType::int64 && !x.integer)
+      x = {.nonnegative = x.nonnegative, .at_most_one = x.at_most_one, .integer = true};
+    return x;
+  }
+  if (in.size() == 1) return fact_of_unary(f, in[0]);
+  return in.size() == 2 ? fact_of_binary_op(node, f, in[0], in[1]) : Fact{};
+}
+
+Fact fact_of_other(const Apply& node, const std::vector<Fact>& in) {
+  const std::string name = node.op().name();
+  if (const auto* draw = dynamic_cast<const Draw*>(&node.op())) {
+    if (draw->distribution() == Draw::Distribution::bernoulli) return zero_or_one;
+    if (draw->distribution() == Draw::Distribution::uniform)
+      return {.nonnegative = true, .at_most_one = true};
+    return {};
+  }
+  if (name == "shape") return {.nonnegative = true, .integer = true};
+  if (name == "set_subtensor") return common(in[0], in[1]);
+  if (name == "concatenate" || name == "stack" || name == "make_vector") {
+    Fact all = in.empty() ? Fact{} : in[0];
+    for (const Fact& f : in) all = common(all, f);
+    return all;
+  }
+  if (name == "max" || name == "min") return in[0];
+  if (name == "sum") return {.nonnegative = in[0].nonnegative, .integer = in[0].integer};
+  if (name == "dot") return {.nonnegative = in[0].nonnegative && in[1].nonnegative};
+  if (name == "softmax") return {.nonnegative = true, .positive = true, .at_most_one = true};
+  return {};
+}
+
+}  // namespace
+
+Fact common(const Fact& a, const Fact& b) {
+  return {.nonnegative = a.nonnegative && b.nonnegative,
+          .positive = a.positive && b.positive,
+          .at_most_one = a.at_most_one && b.at_most_one,
+          .integer = a.integer && b.integer};
+}
+
+void Facts::assume(const Var& v, const Fact& fact) {
+  auto& facts = known_[v.owner_ptr()];
+  facts.resize(v.owner().n_outputs());
+  facts[v.index()] = fact;
+  kept_.push_back(v);
+}
+
+Fact Facts::of(const Var& v) {
+  if (const auto it = known_.find(v.owner_ptr()); it != known_.end()) return it->second[v.index()];
+  std::vector<std::pair<const Apply*, std::size_t>> stack{{v.owner_ptr(), 0}};
+  while (!stack.empty()) {
+    auto& [node, next] = stack.back();
+    if (next < node->inputs().size()) {
+      const Apply* in = node->input(next++).owner_ptr();
+      if (!known_.contains(in)) stack.emplace_back(in, 0);
+      continue;
+    }
+    const Apply* done = node;
+    stack.pop_back();
+    if (!known_.contains(done)) infer(*done);
+  }
+  return known_.at(v.owner_ptr())[v.index()];
+}
+
+void Facts::infer(const Apply& node) {
+  kept_.push_back(node.output());
+  if (dynamic_cast<const Scan*>(&node.op()) != nullptr) return infer_scan(node);
+  std::vector<Fact> in;
+  for (const Var& v : node.inputs()) in.push_back(known_.at(v.owner_ptr())[v.index()]);
+  Fact f;
+  if (const Array* value = constant_value(node.output())) {
+    f = fact_of_constant(*value);
+  } else if (const ScalarOp* scalar = scalar_op(node.output())) {
+    f = fact_of_elementwise(node, scalar, in);
+  } else if (!in.empty() && is_movement(node)) {
+    f = in[0];
+  } else {
+    f = fact_of_other(node, in);
+  }
+  const DType dtype = node.types()[0].dtype;
+  if (dtype == DType::boolean) f = zero_or_one;
+  if (dtype == DType::int64) f.integer = true;
+  std::vector<Fact> all(node.n_outputs());
+  all[0] = f;
+  known_[&node] = std::move(all);
+}
+
+namespace {
+
+/// Facts of a loop's body, with its inputs as assumed.
+Facts body_facts(const std::vector<std::pair<Var, Fact>>& inputs) {
+  Facts facts;
+  for (const auto& [v, fact] : inputs) facts.assume(v, fact);
+  return facts;
+}
+
+}  // namespace
+
+// A state has what its initial value has and every step keeps: assume all of it, drop what the
+// step does not keep, and so on until nothing is dropped.
+std::vector<std::pair<Var, Fact>> Facts::of_body(const Apply& node) {
+  const auto& scan = static_cast<const Scan&>(node.op());
+  std::vector<std::pair<Var, Fact>> inputs;
+  for (std::size_t i = 0; i < scan.spec().body.inputs.size(); ++i)
+    inputs.emplace_back(scan.spec().body.inputs[i], of(node.input(1 + i)));
+  const std::size_t first = scan.spec().n_sequences;
+  for (bool changed = scan.spec().n_states > 0; changed;) {
+    changed = false;
+    Facts facts = body_facts(inputs);
+    for (std::size_t s = 0; s < scan.spec().n_states; ++s) {
+      Fact& state = inputs[first + s].second;
+      const Fact both = common(state, facts.of(scan.spec().body.outputs[s]));
+      changed = changed || !(both == state);
+      state = both;
+    }
+  }
+  return inputs;
+}
+
+void Facts::infer_scan(const Apply& node) {
+  const auto& scan = static_cast<const Scan&>(node.op());
+  const auto inputs = of_body(node);
+  Facts facts = body_facts(inputs);
+  std::vector<Fact> all;
+  for (const Scan::Output& out : scan.spec().outputs) {
+    Fact f = facts.of(scan.spec().body.outputs[out.body_output]);
+    // A state's history and last value may be the initial one.
+    if (out.body_output < scan.spec().n_states)
+      f = common(f, inputs[scan.spec().n_sequences + out.body_output].second);
+    all.push_back(f);
+  }
+  known_[&node] = std::move(all);
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,40 @@
+#pragma once
+#include <unordered_map>
+#include <vector>
+
+#include <damo/graph/op.hpp>
+
+namespace damo::optim {
+
+/// What is known of every element of a variable, in exact arithmetic (a sigmoid is positive, though
+/// it may underflow). NaN is allowed for by none of these and must not be argued away with them.
+struct Fact {
+  bool nonnegative = false;
+  bool positive = false;
+  bool at_most_one = false;
+  bool integer = false;
+
+  bool binary() const { return nonnegative && at_most_one && integer; }
+  friend bool operator==(const Fact&, const Fact&) = default;
+};
+/// What holds when either holds of each element.
+Fact common(const Fact& a, const Fact& b);
+
+/// Value facts of the variables of a graph, inferred from the leaves up and remembered.
+class Facts {
+ public:
+  /// Assumes `fact` of `v`: of the inputs of a loop's body, for example.
+  void assume(const Var& v, const Fact& fact);
+  Fact of(const Var& v);
+  /// Facts of the inputs of the body of a loop, which hold at every step.
+  std::vector<std::pair<Var, Fact>> of_body(const Apply& scan);
+
+ private:
+  void infer(const Apply& node);
+  void infer_scan(const Apply& node);
+
+  std::unordered_map<const Apply*, std::vector<Fact>> known_;
+  Vars kept_;  // keeps the keys alive
+};
+
+}  // namespace damo::optim

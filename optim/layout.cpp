@@ -1,0 +1,173 @@
+#include <damo/graph/walk.hpp>
+#include <damo/ops/broadcast_op.hpp>
+#include <damo/ops/dimshuffle_op.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reshape_op.hpp>
+#include <damo/ops/shape.hpp>
+#include <damo/ops/shape_op.hpp>
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/fit.hpp>
+#include <damo/optim/movement.hpp>
+#include <damo/optim/vocabulary.hpp>
+
+// Changes of layout: they merge with each other, move out of elementwise functions (which then
+// meet each other, and work on less), and sizes are taken from where they come from.
+namespace damo::optim {
+namespace {
+
+bool moves_outward(const Apply& node) {
+  return dynamic_cast<const DimShuffle*>(&node.op()) != nullptr ||
+         dynamic_cast<const BroadcastTo*>(&node.op()) != nullptr ||
+         dynamic_cast<const Reshape*>(&node.op()) != nullptr;
+}
+
+bool same_but_first(const Apply& a, const Apply& b) {
+  if (!a.op().equals(b.op()) || a.inputs().size() != b.inputs().size()) return false;
+  for (std::size_t i = 1; i < a.inputs().size(); ++i) {
+    if (!same(a.input(i), b.input(i))) return false;
+  }
+  return true;
+}
+
+/// f(M(x), c, M(y)) = M(f(x, c, y)) for one movement M and constants c.
+std::optional<Vars> move_outward(const Apply& node, Context&) {
+  const Apply* movement = nullptr;
+  std::vector<Arg> operands;
+  for (const Var& in : node.inputs()) {
+    if (const auto c = uniform_value(in)) {
+      const bool integral = !is_float(in.dtype());
+      operands.emplace_back((integral ? Arg(static_cast<long>(*c)) : Arg(*c)).var(in.dtype()));
+      continue;
+    }
+    if (!moves_outward(in.owner())) return std::nullopt;
+    if (movement != nullptr && (!same_but_first(*movement, in.owner()) ||
+                                !(movement->input(0).type().dims == in.inputs()[0].type().dims)))
+      return std::nullopt;
+    movement = in.owner_ptr();
+    operands.emplace_back(in.inputs()[0]);
+  }
+  if (movement == nullptr) return std::nullopt;
+  Vars inputs = movement->inputs();
+  Vars inner;
+  for (const Arg& a : operands) inner.push_back(a.var());
+  inputs[0] = make_var(node.op_ptr(), std::move(inner), node.site());
+  return Vars{fit(make_var(movement->op_ptr(), std::move(inputs), node.site()), node.output())};
+}
+
+/// A stretched operand beside one of full size need not be stretched.
+std::optional<Vars> drop_broadcast(const Apply& node, Context&) {
+  const TensorType& out = node.types()[0];
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+    const auto* broadcast = as<BroadcastTo>(node.input(i));
+    if (broadcast == nullptr) continue;
+    bool covered = true;
+    for (const int axis : broadcast->stretched(node.input(i).owner())) {
+      bool elsewhere = false;
+      for (std::size_t k = 0; k < node.inputs().size(); ++k) {
+        const TensorType& t = node.input(k).type();
+        if (k != i && t.rank() > 0 && t.dims[static_cast<std::size_t>(axis)] != 1) elsewhere = true;
+      }
+      covered = covered && elsewhere;
+    }
+    if (!covered) continue;
+    Vars inputs = node.inputs();
+    inputs[i] = node.input(i).inputs()[0];
+    const Var result = make_var(node.op_ptr(), std::move(inputs), node.site());
+    if (refines(result.type(), out)) return Vars{result};
+  }
+  return std::nullopt;
+}
+
+std::optional<Vars> dimshuffle_of(const Apply& node, Context&) {
+  const auto& outer = static_cast<const DimShuffle&>(node.op());
+  const Var& x = node.input(0);
+  bool identity = outer.pattern().size() == x.ndim();
+  for (std::size_t i = 0; identity && i < outer.pattern().size(); ++i)
+    identity = outer.pattern()[i] == static_cast<int>(i);
+  if (identity) return Vars{x};
+  const auto* inner = as<DimShuffle>(x);
+  if (inner == nullptr) return std::nullopt;
+  std::vector<int> pattern;
+  for (const int axis : outer.pattern())
+    pattern.push_back(axis < 0 ? axis : inner->pattern()[static_cast<std::size_t>(axis)]);
+  return Vars{fit(shuffle_axes(x.inputs()[0], pattern, node.site()), node.output())};
+}
+
+/// Whether two variables are known to have the same sizes.
+bool same_sizes(const Vars& a, const Vars& b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!same_graph(a[i], b[i])) return false;
+  }
+  return true;
+}
+
+std::optional<Vars> reshape_of(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  if (same_sizes(sizes_of(node.output()), sizes(x))) return Vars{fit(x, node.output())};
+  if (as<Reshape>(x) == nullptr) return std::nullopt;
+  Vars inputs = node.inputs();
+  inputs[0] = x.inputs()[0];
+  return Vars{fit(make_var(node.op_ptr(), std::move(inputs), node.site()), node.output())};
+}
+
+std::optional<Vars> broadcast_of(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const auto& op = static_cast<const BroadcastTo&>(node.op());
+  if (op.stretched(node).empty() && refines(x.type(), node.types()[0])) return Vars{x};
+  if (as<BroadcastTo>(x) == nullptr) return std::nullopt;
+  Vars inputs = node.inputs();
+  inputs[0] = x.inputs()[0];
+  return Vars{make_var(node.op_ptr(), std::move(inputs), node.site())};
+}
+
+/// A size known now, or computed without the tensor.
+std::optional<Vars> shape_of(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const std::size_t axis = static_cast<const ShapeOf&>(node.op()).axis();
+  const Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
+  const auto* again = as<ShapeOf>(size);
+  if (again != nullptr && same(size.inputs()[0], x)) return std::nullopt;
+  return Vars{size};
+}
+
+std::optional<Vars> specify_known(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const auto& dims = static_cast<const SpecifyShape&>(node.op()).dims();
+  for (std::size_t i = 0; i < dims.rank(); ++i) {
+    if (dims[i] != SpecifyShape::free && (dims[i] == unknown || dims[i] != x.type().dims[i]))
+      return std::nullopt;
+  }
+  return Vars{x};
+}
+
+}  // namespace
+
+const Rules& layout_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    const auto add = [&](std::string name, std::string root, std::string equation,
+                         Rule::Rewrite f) {
+      list.push_back(
+          node_rewriter(std::move(name), {std::move(root)}, std::move(equation), std::move(f))
+              .canonicalizes()
+              .tagged("layout")
+              .sound(Soundness::bit_exact));
+    };
+    add("move_outward", "elementwise", "f(M(x), M(y)) = M(f(x, y)) for a change of layout M",
+        move_outward);
+    add("drop_broadcast", "elementwise", "f(broadcast_to(x), y) = f(x, y) where y has the size",
+        drop_broadcast);
+    add("dimshuffle_of", "dimshuffle", "dimshuffle(dimshuffle(x)) = dimshuffle(x)", dimshuffle_of);
+    add("reshape_of", "reshape", "reshape(reshape(x)) = reshape(x), or x of that shape",
+        reshape_of);
+    add("broadcast_of", "broadcast_to", "broadcast_to(broadcast_to(x)) = broadcast_to(x)",
+        broadcast_of);
+    add("shape_of", "shape", "f(x).shape from x.shape", shape_of);
+    add("specify_known", "specify_shape", "specify_shape(x) = x where known", specify_known);
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

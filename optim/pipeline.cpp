@@ -1,0 +1,80 @@
+#include <algorithm>
+
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/pipeline.hpp>
+#include <damo/optim/rewriter.hpp>
+
+namespace damo {
+namespace optim {
+namespace {
+
+std::size_t count_nodes(const FunctionGraph& graph) {
+  std::size_t n = 0;
+  for (const Apply* node : graph.order()) {
+    ++n;
+    if (node->op().body() != nullptr) n += count_nodes(*node->op().body());
+  }
+  return n;
+}
+
+std::vector<const Rule*> rules_of(const Pass& pass, const Mode& mode) {
+  std::vector<const Rule*> chosen;
+  for (const Rule* rule : all_rules()) {
+    const bool here = std::any_of(pass.rules.begin(), pass.rules.end(),
+                                  [&](const std::string& tag) { return rule->has_tag(tag); });
+    if (here && mode.has(rule->name(), rule->tags())) chosen.push_back(rule);
+  }
+  return chosen;
+}
+
+FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode,
+                       Trace* trace) {
+  Trace::Pass report{pass.name};
+  FunctionGraph result = graph;
+  const std::size_t before = trace != nullptr ? trace->applied().size() : 0;
+  if (pass.procedure) {
+    result = pass.procedure(graph, {mode, trace});
+    if (trace != nullptr) report.applied = trace->applied().size() - before;
+  } else {
+    const RuleIndex index(rules_of(pass, mode));
+    Rewriter rewriter(index, {pass.name, trace});
+    result = rewriter.run(graph);
+    report.applied = rewriter.applied();
+    report.visits = rewriter.visits();
+  }
+  if (trace != nullptr) {
+    report.nodes = count_nodes(result);
+    trace->finish(report);
+  }
+  return result;
+}
+
+}  // namespace
+
+const std::vector<Pass>& passes() {
+  // clang-format off
+  static const std::vector<Pass> all = {
+      {"canonicalize",   {"canonicalize"},       {"canonicalize"}},
+      {"stabilize",      {"stabilize"},          {"stabilize", "canonicalize"}},
+      // After stabilizing: log(1 + exp(800)) is 800.
+      {"fold_constants", {"fold"},               {"fold", "canonicalize"}},
+  };
+  // clang-format on
+  return all;
+}
+
+}  // namespace optim
+
+FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
+  FunctionGraph result = graph;
+  for (const optim::Pass& pass : optim::passes()) {
+    if (!mode.has(pass.name, pass.tags)) continue;
+    result = optim::run_pass(pass, result, mode, trace);
+#ifndef NDEBUG
+    result.check();
+#endif
+  }
+  return result;
+}
+
+}  // namespace damo

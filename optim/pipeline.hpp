@@ -1,0 +1,35 @@
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <damo/graph/function_graph.hpp>
+#include <damo/optim/mode.hpp>
+#include <damo/optim/trace.hpp>
+
+namespace damo {
+
+/// Rewrites `graph` as `mode` says: simpler, stabler, faster, and equal in exact arithmetic. What
+/// was done goes into `trace`. Throws InternalError when a rewrite is at fault.
+FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode = Mode::fast(),
+                       Trace* trace = nullptr);
+
+namespace optim {
+
+/// One stage of the pipeline: rules to apply until none fires, or a function of the whole graph.
+struct Pass {
+  struct Setting {
+    const Mode& mode;
+    Trace* trace;
+  };
+  std::string name;
+  std::vector<std::string> tags;
+  /// Rules that have one of these tags; empty for a procedural pass.
+  std::vector<std::string> rules{};
+  std::function<FunctionGraph(const FunctionGraph&, const Setting&)> procedure{};
+};
+/// All passes, in the order in which they run.
+const std::vector<Pass>& passes();
+
+}  // namespace optim
+}  // namespace damo

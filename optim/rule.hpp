@@ -1,0 +1,100 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <damo/graph/op.hpp>
+
+namespace damo::optim {
+
+class Context;
+
+/// A question about the variable that a placeholder stands for.
+using Condition = std::function<bool(const Var&, Context&)>;
+
+/// A placeholder in a rule's two sides: matches any float expression for which `condition` holds.
+/// The same placeholder must match the same expression everywhere.
+Var any(const std::string& name, Condition condition = {});
+/// A placeholder for a bool expression, such as the condition of `where`.
+Var any_bool(const std::string& name);
+
+// Conditions.
+Condition is_constant();      ///< A constant of any shape whose elements are all equal.
+Condition is_number(double);  ///< The same, equal to a number to within 10 ulp.
+Condition is_binary();        ///< Every element is 0 or 1.
+Condition is_nonnegative();
+Condition is_positive();  ///< Greater than 0 in exact arithmetic, as sigmoid(x) and exp(x) are.
+Condition used_once();    ///< One node reads it.
+
+/// How a rewrite relates to the graph it replaces.
+enum class Soundness : std::uint8_t {
+  bit_exact,   ///< the same bits
+  real_equal,  ///< equal in exact arithmetic; the rounding may differ
+  needs_fact,  ///< real_equal given a fact that the rule checks, such as x >= 0
+  approximate  ///< equal to within rounding only
+};
+std::string_view name(Soundness soundness);
+
+/// A rewrite of one node: an identity between two expressions, or a function for what an identity
+/// cannot say.
+class Rule {
+ public:
+  /// What the node's outputs become (a null Var keeps one), or nullopt when the rule does not
+  /// apply.
+  using Rewrite = std::function<std::optional<Vars>(const Apply&, Context&)>;
+
+  Rule(std::string name, std::vector<std::string> roots, std::string equation, Rewrite rewrite);
+
+  // clang-format off
+  Rule&& canonicalizes() && { return std::move(*this).tagged("canonicalize"); }
+  Rule&& stabilizes() && { return std::move(*this).tagged("stabilize"); }
+  Rule&& specializes() && { return std::move(*this).tagged("specialize"); }
+  // clang-format on
+  Rule&& tagged(std::string tag) &&;
+  Rule&& sound(Soundness soundness) &&;
+  /// A further condition, on the node that the rule would replace.
+  Rule&& when(std::function<bool(const Apply&, Context&)> condition) &&;
+
+  /// What modes include and exclude, and traces show.
+  const std::string& name() const { return name_; }
+  const std::vector<std::string>& tags() const { return tags_; }
+  bool has_tag(std::string_view tag) const;
+  /// Names of the ops at which the rule may apply.
+  const std::vector<std::string>& roots() const { return roots_; }
+  /// "log(sigmoid(x)) = -softplus(-x)", or a sentence.
+  const std::string& equation() const { return equation_; }
+  Soundness soundness() const { return soundness_; }
+  /// The two sides of an identity; null for a rewriter function.
+  const Var& left() const { return left_; }
+  const Var& right() const { return right_; }
+
+  std::optional<Vars> apply(const Apply& node, Context& context) const;
+
+ private:
+  friend Rule rule(std::string name, const Var& left, const Var& right);
+  std::string name_;
+  std::vector<std::string> tags_{};
+  std::vector<std::string> roots_;
+  std::string equation_;
+  Soundness soundness_ = Soundness::real_equal;
+  Var left_{}, right_{};
+  Rewrite rewrite_;
+  std::function<bool(const Apply&, Context&)> when_{};
+};
+using Rules = std::vector<Rule>;
+
+/// An identity: `rule("log_sigmoid", log(sigmoid(x)), -softplus(-x)).stabilizes()`. The left side
+/// matches in float32 and float64, at any rank, up to the order and grouping of sums and products,
+/// signs, float conversions, and changes of layout (dimshuffle, reshape, indexing, stretching)
+/// between its parts. A sum or product also matches part of a longer one. Throws InternalError for
+/// a right side with placeholders that the left side lacks.
+Rule rule(std::string name, const Var& left, const Var& right);
+
+/// A rewrite as a function of the node, tried at ops named in `roots`; `equation` says what it
+/// does.
+Rule node_rewriter(std::string name, std::vector<std::string> roots, std::string equation,
+                   Rule::Rewrite rewrite);
+
+}  // namespace damo::optim

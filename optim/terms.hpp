@@ -1,0 +1,80 @@
+#pragma once
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include <damo/graph/op.hpp>
+
+namespace damo::optim {
+
+/// The movements (reshaping, indexing, stretching) between a sub-expression and the place where it
+/// is seen, innermost first.
+struct Step {
+  const Apply* movement;
+  const Step* outer;
+};
+/// Owns steps; pointers to them stay valid.
+using Steps = std::deque<Step>;
+
+/// An expression seen through movements.
+struct Seen {
+  Var core;
+  const Step* path = nullptr;
+};
+/// Steps one movement or float conversion deeper; false when `seen.core` is neither.
+bool look_deeper(Seen& seen, Steps& steps);
+/// The variable with the movements applied.
+Var surface(const Seen& seen);
+/// Whether both are the same variable seen through the same movements.
+bool same(const Seen& a, const Seen& b);
+
+/// A sum or product of several terms, flattened: through signs, float conversions and movements.
+/// Bounded in depth and number of terms, so that looking at every node of a long chain stays
+/// linear.
+class Terms {
+ public:
+  enum class Group : std::uint8_t { sum, product };
+  struct Leaf {
+    Seen seen;
+    bool inverse;                    ///< Subtracted, or divided by.
+    std::optional<double> constant;  ///< The value of a constant term.
+  };
+  /// What is left of a sum or product: `v` (null for 0 or 1), to be negated when `negative`.
+  struct Rest {
+    Var v;
+    bool negative = false;
+    Var value(Group group) const;
+  };
+
+  Terms(Group group, const Seen& root, Steps& steps);
+
+  const std::vector<Leaf>& leaves() const { return leaves_; }
+  /// The sum of the constant terms, or the product of the constant factors with the sign.
+  double constant() const { return constant_; }
+  std::size_t n_constants() const { return n_constants_; }
+  /// The expression without the leaves marked in `drop`, otherwise grouped as it was. Constants
+  /// stay unless marked.
+  Rest without(const std::vector<bool>& drop) const;
+  Group group() const { return group_; }
+
+ private:
+  struct Node {
+    enum class Kind : std::uint8_t { leaf, join, part, negate, invert, square, wrap };
+    Kind kind;
+    Var v;
+    std::size_t first = 0, second = 0;  ///< Children; of a leaf, its index.
+  };
+  std::size_t expand(const Seen& seen, bool inverse, bool negative, int depth, Steps& steps);
+  std::size_t add_leaf(const Seen& seen, bool inverse, bool negative);
+  std::optional<Node::Kind> kind_of(const Var& v) const;
+  Rest rebuild(std::size_t node, const std::vector<bool>& drop) const;
+  Rest join(const Node& node, const Rest& a, const Rest& b) const;
+
+  Group group_;
+  std::vector<Node> nodes_;
+  std::vector<Leaf> leaves_;
+  double constant_;
+  std::size_t n_constants_ = 0;
+};
+
+}  // namespace damo::optim

@@ -1,0 +1,35 @@
+#pragma once
+#include <optional>
+
+#include <damo/ops/elementwise/elementwise.hpp>
+
+namespace damo::optim {
+
+/// The elementwise functions that the rewrites know by identity.
+struct Vocabulary {
+  const ScalarOp *add, *sub, *mul, *div, *neg, *reciprocal, *sqr, *pow;
+  const ScalarOp *exp, *log, *log1p, *log2, *log10, *expm1, *sigmoid, *softplus, *tanh, *log1mexp;
+  const ScalarOp *sqrt, *abs, *sign, *round, *floor, *ceil, *trunc, *relu;
+  const ScalarOp *less, *less_equal, *greater, *greater_equal, *eq, *neq;
+  const ScalarOp *and_, *or_, *xor_, *not_, *isnan, *isinf, *where;
+  const ScalarOp *maximum, *minimum, *logaddexp, *xlogx, *xlogy0;
+};
+const Vocabulary& vocabulary();
+
+/// The scalar function that `v` applies, or null when `v` is not elementwise.
+const ScalarOp* scalar_op(const Var& v);
+
+/// Whether `v` is a conversion from one float dtype to another.
+bool is_float_cast(const Var& v);
+
+/// The one value that all elements of `v` have, when `v` is a constant of any shape, possibly
+/// converted, reshaped or stretched.
+std::optional<double> uniform_value(const Var& v);
+
+/// Whether `value` is `target` to within 10 units in the last place of `dtype`.
+bool nearly(double value, double target, DType dtype);
+
+/// Applies an elementwise op to any number of operands through the public conversions.
+Var apply_scalar(const std::shared_ptr<const Op>& op, const std::vector<Arg>& operands);
+
+}  // namespace damo::optim
