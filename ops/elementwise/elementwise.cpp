@@ -107,15 +107,6 @@ std::shared_ptr<const Op> define(ScalarOp scalar) {
   return std::make_shared<Elementwise>(registry().ops.back());
 }
 
-namespace detail {
-std::vector<const ScalarOp*> defined_scalar_ops() {
-  const std::lock_guard lock(registry().mutex);
-  std::vector<const ScalarOp*> all;
-  for (const ScalarOp& s : registry().ops) all.push_back(&s);
-  return all;
-}
-}  // namespace detail
-
 bool is_elementwise(const Var& v, std::string_view name) {
   const auto* e = as<Elementwise>(v);
   return e != nullptr && e->scalar().name == name;

@@ -1,0 +1,52 @@
+#include <cmath>
+
+#include <damo/models/denoising_autoencoder.hpp>
+#include <damo/models/initialize.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/linalg.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+
+namespace damo::models {
+
+dA::dA(const DAOptions& o)
+    : x(o.input ? o.input : matrix("input")),
+      n_visible(o.n_visible),
+      n_hidden(o.n_hidden),
+      W(o.W),
+      b(o.bhid),
+      b_prime(o.bvis),
+      rng(o.rng ? *o.rng : RandomStream(o.seed)) {
+  const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
+  if (!W) W = uniform_parameter({n_visible, n_hidden}, bound, o.seed, "W");
+  if (!b) b = zero_parameter(n_hidden, "b");
+  if (!b_prime) b_prime = zero_parameter(n_visible, "b_prime");
+  params = {W, b, b_prime};
+}
+
+Var dA::get_corrupted_input(const Var& input, const Arg& level) {
+  const Var keep = 1 - level.var(level.is_literal() ? input.dtype() : level.dtype());
+  return rng.binomial({.n = 1, .p = keep, .size = Sizes(input.shape()), .dtype = input.dtype()}) *
+         input;
+}
+
+Var dA::get_hidden_values(const Var& input) const { return sigmoid(dot(input, W) + b); }
+
+Var dA::get_reconstructed_input(const Var& hidden) const {
+  return sigmoid(dot(hidden, W.T()) + b_prime);
+}
+
+dA::Training dA::get_cost_updates(const Arg& corruption_level, const Arg& lr) {
+  const Var tilde_x = get_corrupted_input(x, corruption_level);
+  const Var y = get_hidden_values(tilde_x);
+  const Var z = get_reconstructed_input(y);
+  const Var L = -sum(x * log(z) + (1 - x) * log(1 - z), 1);
+  const Var cost = mean(L);
+  const Vars gradients = grad(cost, {W, b, b_prime});
+  Updates updates;
+  for (std::size_t i = 0; i < params.size(); ++i)
+    updates[params[i]] = params[i] - lr * gradients[i];
+  return {cost, updates};
+}
+
+}  // namespace damo::models

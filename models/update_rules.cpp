@@ -1,0 +1,144 @@
+#include <fmt/format.h>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/models/update_rules.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+
+namespace damo::models {
+namespace {
+
+void check(const std::vector<SharedVar>& params, const Vars& gradients) {
+  if (params.size() == gradients.size()) return;
+  throw GraphError(
+      fmt::format("update rule: {} parameters but {} gradients", params.size(), gradients.size()));
+}
+
+SharedVar zeros_beside(const SharedVar& p, std::string_view what) {
+  return shared(Array(p.dtype(), p.value().shape()), fmt::format("{} of {}", what, p.name()),
+                p.site());
+}
+
+SharedVar step_counter(Updates& updates) {
+  const SharedVar step = shared(Array::scalar(std::int64_t{0}), "step");
+  updates[step] = step + 1;
+  return step;
+}
+
+}  // namespace
+
+Updates sgd(const std::vector<SharedVar>& params, const Vars& gradients, const SgdOptions& o) {
+  check(params, gradients);
+  Updates updates;
+  for (std::size_t i = 0; i < params.size(); ++i)
+    updates[params[i]] = params[i] - o.lr * gradients[i];
+  return updates;
+}
+
+Updates momentum(const std::vector<SharedVar>& params, const Vars& gradients,
+                 const MomentumOptions& o) {
+  check(params, gradients);
+  Updates updates;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const SharedVar& p = params[i];
+    const SharedVar velocity = zeros_beside(p, "velocity");
+    const Var next = o.momentum * velocity - o.lr * gradients[i];
+    updates[velocity] = next;
+    updates[p] = o.nesterov ? p + o.momentum * next - o.lr * gradients[i] : p + next;
+  }
+  return updates;
+}
+
+Updates adagrad(const std::vector<SharedVar>& params, const Vars& gradients,
+                const AdagradOptions& o) {
+  check(params, gradients);
+  Updates updates;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const SharedVar total = zeros_beside(params[i], "squared gradients");
+    const Var next = total + sqr(gradients[i]);
+    updates[total] = next;
+    updates[params[i]] = params[i] - o.lr * gradients[i] / (sqrt(next) + o.epsilon);
+  }
+  return updates;
+}
+
+Updates rmsprop(const std::vector<SharedVar>& params, const Vars& gradients,
+                const RmspropOptions& o) {
+  check(params, gradients);
+  Updates updates;
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const SharedVar average = zeros_beside(params[i], "mean squared gradient");
+    const Var next = o.decay * average + (1 - o.decay.var(params[i].dtype())) * sqr(gradients[i]);
+    updates[average] = next;
+    updates[params[i]] = params[i] - o.lr * gradients[i] / (sqrt(next) + o.epsilon);
+  }
+  return updates;
+}
+
+Updates adam(const std::vector<SharedVar>& params, const Vars& gradients, const AdamOptions& o) {
+  check(params, gradients);
+  Updates updates;
+  const SharedVar step = step_counter(updates);
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    const SharedVar& p = params[i];
+    const Var t = cast(step + 1, p.dtype());
+    const SharedVar m = zeros_beside(p, "first moment");
+    const SharedVar v = zeros_beside(p, "second moment");
+    const Var next_m = o.beta1 * m + (1 - o.beta1) * gradients[i];
+    const Var next_v = o.beta2 * v + (1 - o.beta2) * sqr(gradients[i]);
+    const Var rate = o.lr * sqrt(1 - pow(o.beta2, t)) / (1 - pow(o.beta1, t));
+    updates[m] = next_m;
+    updates[v] = next_v;
+    updates[p] = p - rate * next_m / (sqrt(next_v) + o.epsilon);
+  }
+  return updates;
+}
+
+Vars clip_by_norm(const Vars& gradients, const Arg& max_norm) {
+  if (gradients.empty()) return {};
+  Var squares = sum(sqr(gradients.front()));
+  for (std::size_t i = 1; i < gradients.size(); ++i) squares = squares + sum(sqr(gradients[i]));
+  const Var norm = sqrt(squares);
+  const Var scale = where(norm > max_norm, max_norm / norm, 1.0);
+  Vars clipped;
+  for (const Var& g : gradients) clipped.push_back(g * scale);
+  return clipped;
+}
+
+Vars add_weight_decay(const std::vector<SharedVar>& params, const Vars& gradients,
+                      const Arg& rate) {
+  check(params, gradients);
+  Vars result;
+  for (std::size_t i = 0; i < params.size(); ++i) result.push_back(gradients[i] + rate * params[i]);
+  return result;
+}
+
+std::vector<SharedVar> average_parameters(const std::vector<SharedVar>& params, Updates& updates,
+                                          const Arg& rate) {
+  std::vector<SharedVar> averages;
+  for (const SharedVar& p : params) {
+    const Var next = updates.find(p);
+    if (!next) throw GraphError(fmt::format("average_parameters: no update for {}", describe(p)));
+    const SharedVar average = shared(Array(p.value()), "average of " + p.name(), p.site());
+    updates[average] = average + rate * (next - average);
+    averages.push_back(average);
+  }
+  return averages;
+}
+
+Var inverse_time_schedule(double start, double half_life, Updates& updates) {
+  return start / (1 + cast(step_counter(updates), floatX()) / half_life);
+}
+
+Var exponential_schedule(double start, double decay, Updates& updates) {
+  return start * pow(decay, cast(step_counter(updates), floatX()));
+}
+
+Var linear_schedule(double start, double end, std::int64_t steps, Updates& updates) {
+  const Var progress =
+      minimum(cast(step_counter(updates), floatX()) / static_cast<double>(steps), 1.0);
+  return start + (end - start) * progress;
+}
+
+}  // namespace damo::models
