@@ -79,6 +79,19 @@ class Var {
 
 using Vars = std::vector<Var>;
 
+/// Variables as `function`, `map` and the like take them: a list, or one variable.
+class VarList {
+ public:
+  VarList() = default;
+  VarList(std::initializer_list<Var> vars) : vars_(vars) {}
+  VarList(const Var& v) : vars_{v} {}
+  VarList(Vars vars) : vars_(std::move(vars)) {}
+  const Vars& vars() const { return vars_; }
+
+ private:
+  Vars vars_;
+};
+
 struct VarHash {
   std::size_t operator()(const Var& v) const {
     return std::hash<const void*>{}(v.owner_ptr()) * 31 + v.index();

@@ -99,13 +99,6 @@ struct ScanResult {
   Updates updates;
 };
 
-/// One variable or several.
-struct VarList : Vars {
-  VarList(const Var& v) : Vars{v} {}
-  VarList(std::initializer_list<Var> list) : Vars(list) {}
-  VarList(Vars list) : Vars(std::move(list)) {}
-};
-
 namespace detail {
 
 /// A step whose number of parameters is known (or not: -1, then it takes all).
@@ -174,7 +167,7 @@ ScanResult map(F step, const VarList& sequences, const MapOptions& o = {}) {
                       .go_backwards = o.go_backwards,
                       .name = o.name,
                       .site = o.site};
-  options.sequences.assign(sequences.begin(), sequences.end());
+  options.sequences.assign(sequences.vars().begin(), sequences.vars().end());
   return scan(std::move(step), options);
 }
 /// Folds the sequences' items, first to last, into `initial`: the outputs are the last step's. The
@@ -182,21 +175,21 @@ ScanResult map(F step, const VarList& sequences, const MapOptions& o = {}) {
 template <class F>
 ScanResult foldl(F step, const VarList& sequences, const VarList& initial,
                  const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences, initial, o.non_sequences,
+  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(), o.non_sequences,
                       false, o.name, o.site);
 }
 /// The same from the last item to the first.
 template <class F>
 ScanResult foldr(F step, const VarList& sequences, const VarList& initial,
                  const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences, initial, o.non_sequences, true,
+  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(), o.non_sequences, true,
                       o.name, o.site);
 }
 /// The same as `foldl`, or `foldr` with go_backwards.
 template <class F>
 ScanResult reduce(F step, const VarList& sequences, const VarList& initial,
                   const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences, initial, o.non_sequences,
+  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(), o.non_sequences,
                       o.go_backwards, o.name, o.site);
 }
 

@@ -17,19 +17,6 @@
 
 namespace damo {
 
-/// Variables as `function` takes them: a list, one variable, or `Vars`.
-class VarList {
- public:
-  VarList() = default;
-  VarList(std::initializer_list<Var> vars) : vars_(vars) {}
-  VarList(const Var& v) : vars_{v} {}
-  VarList(Vars vars) : vars_(std::move(vars)) {}
-  const Vars& vars() const { return vars_; }
-
- private:
-  Vars vars_;
-};
-
 struct FunctionOptions {
   /// Shared variables and their next values; computed from the old values, stored together.
   Updates updates{};
