@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <system_error>
 
 #include <damo/graph/error.hpp>
 #include <damo/io/dataset.hpp>
@@ -27,7 +28,8 @@ fs::path find_file(const fs::path& folder, const std::string& stem, const std::s
   for (const std::string& name : {stem + "-" + kind, stem + "." + kind}) {
     for (const char* extension : {"", ".gz"}) {
       const fs::path path = folder / (name + extension);
-      if (fs::is_regular_file(path)) return path;
+      std::error_code unreadable;
+      if (fs::is_regular_file(path, unreadable)) return path;
     }
   }
   return {};
@@ -232,7 +234,8 @@ Dataset load(const std::string& name_or_path, const DatasetOptions& options) {
   if (name_or_path == "mnist" || name_or_path == "fashion") return load_by_name(name_or_path);
   if (const int n = bars_size(name_or_path); n != 0)
     return make_bars(name_or_path, n, options.seed);
-  if (fs::is_directory(name_or_path)) return load_folder(name_or_path);
+  std::error_code unreadable;
+  if (fs::is_directory(name_or_path, unreadable)) return load_folder(name_or_path);
   throw IoError(fmt::format("'{}' is neither a data set ({}) nor a folder", name_or_path,
                             fmt::join(dataset_names(), ", ")));
 }

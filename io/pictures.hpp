@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <damo/graph/array.hpp>
+#include <damo/io/midi.hpp>
 #include <damo/io/png.hpp>
 
 namespace damo::io {
@@ -47,5 +48,10 @@ struct PlotOptions {
 
 /// Curves over axes with ticks and numbers, and a legend when there are several.
 Picture plot(const std::vector<Series>& series, const PlotOptions& options);
+
+/// A piano-roll, float32 (frames, pitches), with pitch names, octave lines and a time axis in
+/// seconds; values between 0 and 1 (probabilities) are drawn paler. At most 1600 frames are drawn,
+/// and only the octaves in use.
+Picture draw_piano_roll(const Array& roll, const RollOptions& options, const std::string& title);
 
 }  // namespace damo::io

@@ -7,8 +7,8 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/ops/create.hpp>
-#include <damo/ops/indexing.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/indexing.hpp>
 #include <damo/ops/loop_builder.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/shape.hpp>

@@ -65,7 +65,7 @@ TEST_CASE("a changed byte anywhere in a checkpoint is noticed or changes no numb
     CAPTURE(i);
     Bytes bad = good;
     bad[i] ^= std::byte{0x10};
-    write_file(folder / "c.npz", bad);
+    testing::write_quickly(folder / "c.npz", bad);
     try {
       const Checkpoint c = load_checkpoint(folder / "c.npz");
       if (c.arrays.contains("W")) check_epoch(c, 5);

@@ -23,7 +23,7 @@ const Bytes six_pixels =
     bytes_of({0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 10, 20, 30, 40, 50, 255});
 
 std::string read_error(const TemporaryFolder& folder, const Bytes& bytes) {
-  write_file(folder / "x.idx", bytes);
+  testing::write_quickly(folder / "x.idx", bytes);
   return testing::io_error([&] { read_idx(folder / "x.idx"); });
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("mutated idx files are errors or well-formed and never anything else")
     CAPTURE(seed);
     testing::TestRandom random(seed);
     const Bytes good = random.below(2) == 0 ? six_pixels : gzip(six_pixels);
-    write_file(folder / "x", testing::mutate(good, random));
+    testing::write_quickly(folder / "x", testing::mutate(good, random));
     try {
       const Idx idx = read_idx(folder / "x");
       CHECK(idx.data.size() ==

@@ -38,7 +38,7 @@ TEST_CASE("damaged PNG files are errors or pictures of their stated size") {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     CAPTURE(seed);
     testing::TestRandom random(seed);
-    write_file(folder / "x.png", testing::mutate(good, random));
+    testing::write_quickly(folder / "x.png", testing::mutate(good, random));
     try {
       const Picture p = read_png(folder / "x.png");
       CHECK(p.pixels.size() == static_cast<std::size_t>(p.width * p.height * p.channels));

@@ -1,6 +1,7 @@
 #include "tests/support/files.hpp"
 
 #include <cstdlib>
+#include <fstream>
 
 #include <damo/io/atomic_file.hpp>
 
@@ -35,6 +36,12 @@ io::Bytes mutate(io::Bytes bytes, TestRandom& random) {
     }
   }
   return bytes;
+}
+
+void write_quickly(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
 }
 
 bool throws_io_error(const std::function<void()>& read) { return !io_error(read).empty(); }

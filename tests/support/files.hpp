@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 
 #include <damo/graph/error.hpp>
@@ -51,6 +52,9 @@ class TestRandom {
  private:
   std::uint64_t state_;
 };
+
+/// Writes a file without waiting for the disk, for tests that write thousands.
+void write_quickly(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
 /// A damaged copy: some bytes changed, a piece cut out, the end cut off, or bytes put in.
 io::Bytes mutate(io::Bytes bytes, TestRandom& random);
