@@ -27,9 +27,11 @@ add_compile_options(-ffp-contract=off)
 
 function(damo_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion
-                                           $<$<BOOL:${DAMO_WERROR}>:-Werror>
-                                           # g++'s instrumentation makes it see uninitialized reads that are none.
-                                           $<$<BOOL:${DAMO_SANITIZE}>:-Wno-maybe-uninitialized>)
+                                           $<$<BOOL:${DAMO_WERROR}>:-Werror>)
+  if(DAMO_SANITIZE)
+    # g++'s instrumentation makes it see uninitialized reads that are none.
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+  endif()
 endfunction()
 
 # -fno-trapping-math lets the compiler turn clamps into selects, which vectorise; it changes no result.
