@@ -1,0 +1,85 @@
+// One training update of a 784-500 RBM, everything included: the same workload as bench/peers.
+//   bench_rbm_update [WORKLOAD] [UPDATES] [DATA]
+// WORKLOAD  rbm_pcd15_b20 (the default), rbm_cd1_b20, rbm_pcd15_b128
+// Prints one JSON line with the median time of a call, then where the time goes.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <damo/io/dataset.hpp>
+#include <damo/models/rbm.hpp>
+#include <damo/ops/indexing.hpp>
+#include <damo/ops/kernels/gemm.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/kernels/parallel.hpp>
+#include <damo/runtime/function.hpp>
+
+using namespace damo;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+struct Workload {
+  std::int64_t batch;
+  bool persistent;
+  int k;
+};
+
+Workload parse(const std::string& name) {
+  if (name == "rbm_cd1_b20") return {20, false, 1};
+  if (name == "rbm_pcd15_b128") return {128, true, 15};
+  return {20, true, 15};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "rbm_pcd15_b20";
+  const int updates = argc > 2 ? std::stoi(argv[2]) : 300;
+  const io::Dataset data = io::load_dataset(argc > 3 ? argv[3] : "fashion");
+  const Workload load = parse(name);
+  if (std::getenv("DAMO_NUM_THREADS") == nullptr) set_num_threads(1);
+
+  const SharedVar train_x = shared(data.train, "train_x");
+  const Var x = matrix("x");
+  const Var i = lscalar("i");
+  models::RBM rbm({.input = x});
+  const SharedVar chain = shared(Array(float32, {load.batch, rbm.n_hidden}), "chain");
+  const auto training = rbm.get_cost_updates(
+      {.lr = 0.1, .persistent = load.persistent ? chain : SharedVar{}, .k = load.k});
+  const auto compile_start = Clock::now();
+  Function train = function({i}, {training.monitor},
+                            {.updates = training.updates,
+                             .givens = {{x, train_x[range(i * load.batch, (i + 1) * load.batch)]}},
+                             .name = "train_rbm"});
+  const double compile_ms = milliseconds_since(compile_start);
+
+  const std::int64_t batches = data.train.shape()[0] / load.batch;
+  constexpr int warm = 30;
+  std::vector<double> times;
+  double cost = 0;
+  for (int n = 0; n < warm + updates; ++n) {
+    const auto start = Clock::now();
+    cost += train(n % batches).scalar<double>(0) / (warm + updates);
+    if (n >= warm) times.push_back(milliseconds_since(start));
+  }
+  std::sort(times.begin(), times.end());
+  fmt::print(
+      "{{\"system\": \"damo\", \"workload\": \"{}\", \"median_ms\": {:.4f}, \"min_ms\": {:.4f}, "
+      "\"p90_ms\": {:.4f}, "
+      "\"n\": {}, \"compile_ms\": {:.1f}, \"threads\": {}, \"cost_mean\": {:.3f}}}\n",
+      name, times[times.size() / 2], times.front(), times[times.size() * 9 / 10], times.size(),
+      compile_ms, num_threads(), cost);
+
+  train.set_profiling(true);
+  for (int n = 0; n < 100; ++n) train(n % batches);
+  fmt::print("{}\n{}: {:.0f} GFLOP/s at 1024^3\n", train.profile(), gemm_description(),
+             measure_gflops(1024, 1024, 1024));
+}
