@@ -20,6 +20,7 @@ constexpr const char* checkpoint_name = "checkpoint.npz";
 constexpr const char* metrics_name = "metrics.csv";
 constexpr std::int64_t quick_images = 2000;
 constexpr std::size_t text_width = 90;
+constexpr double first_look_seconds = 15;
 
 using Clock = std::chrono::steady_clock;
 
@@ -107,11 +108,21 @@ io::Dataset load_images(const TrainingOptions& o) {
                                    .limit = o.limit});
 }
 
+io::Record image_info(const io::Dataset& data) {
+  io::Record record;
+  record.set("train_images", data.train.shape()[0])
+      .set("pixels", data.pixels())
+      .set("data_source", data.source)
+      .set("data_fingerprint", data.fingerprint);
+  return record;
+}
+
 struct Training::State {
   std::int64_t epoch = 0;  // the batch to train next
   std::int64_t batch = 0;
   double cost_sum = 0;  // over the epoch so far
   Clock::time_point start = Clock::now(), epoch_start = start, saved = start;
+  bool looked = false;
   std::optional<io::CsvWriter> csv;
 };
 
@@ -197,6 +208,12 @@ bool Training::train_epoch(const TrainingSteps& steps, State& state) {
     ++state.batch;
     progress_->batch_done(state.epoch, state.batch - 1,
                           {{steps.cost_name, state.cost_sum / static_cast<double>(state.batch)}});
+    if (steps.first_look && state.epoch == 0 && !state.looked &&
+        seconds_since(state.start) > first_look_seconds) {
+      steps.first_look();
+      state.looked = true;
+      note("first pictures are in " + folder_->path().string());
+    }
     if (state.batch < steps.batches &&
         seconds_since(state.saved) > 60 * options_.checkpoint_minutes) {
       save(steps, state);
@@ -275,6 +292,7 @@ int Training::run(const TrainingSteps& steps, const io::Record& info) {
       state.saved = Clock::now();
     }
   }
+  if (steps.finish) steps.finish();
   progress_ = nullptr;
   return finish(state);
 }

@@ -39,6 +39,8 @@ void add_training_options(Cli& cli, TrainingOptions& options);
 void add_image_options(Cli& cli, TrainingOptions& options);
 /// The images that the options ask for.
 io::Dataset load_images(const TrainingOptions& options);
+/// What run.json says of them: number, size, origin, fingerprint.
+io::Record image_info(const io::Dataset& data);
 
 /// What a program fills in. Epochs and batches count from 0.
 struct TrainingSteps {
@@ -46,13 +48,18 @@ struct TrainingSteps {
   std::string cost_name = "cost";
   std::int64_t batches = 0;  ///< in an epoch
   /// Trains on one batch and returns its cost.
-  std::function<double(std::int64_t epoch, std::int64_t batch)> step;
+  std::function<double(std::int64_t epoch, std::int64_t batch)> step{};
+  /// Once, some seconds into the run, when the first epoch takes longer (optional): draws pictures
+  /// of the model so far. Must not change it.
+  std::function<void()> first_look{};
   /// After each epoch (optional): draws pictures, returns further metrics, always the same names.
-  std::function<Metrics(std::int64_t epoch)> epoch_end;
+  std::function<Metrics(std::int64_t epoch)> epoch_end{};
+  /// After the last epoch and its checkpoint (optional).
+  std::function<void()> finish{};
   /// Puts parameters, chains and the states of random streams into a checkpoint.
-  std::function<void(io::Checkpoint&)> save;
+  std::function<void(io::Checkpoint&)> save{};
   /// Takes them out again; `save` then `load` must change nothing.
-  std::function<void(const io::Checkpoint&)> load;
+  std::function<void(const io::Checkpoint&)> load{};
 };
 
 /// One training run: folder, settings, progress, metrics.csv, learning_curve.png, checkpoints.

@@ -1,0 +1,159 @@
+// Trains a restricted Boltzmann machine on images by persistent contrastive divergence, the classic
+// first program of energy-based learning, and draws what it has learnt: a filter for each hidden
+// unit after every epoch, and samples of long Gibbs chains at the end.
+#include <fmt/format.h>
+
+#include <damo/damo.hpp>
+#include <damo/io/pictures.hpp>
+#include <damo/models/rbm.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/indexing.hpp>
+#include <damo/ops/scan.hpp>
+
+#include "support/kernels.hpp"
+#include "support/model_state.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+namespace damo::examples {
+namespace {
+
+constexpr std::int64_t chains = 20;      // samples: a column each
+constexpr std::int64_t sample_rows = 10;  // and their states, so many Gibbs steps apart
+constexpr int tiles = 10;
+
+struct Options : TrainingOptions {
+  std::int64_t hidden = 500;
+  std::int64_t k = 15;
+  bool persistent = true;
+  std::int64_t plot_every = 1000;
+  bool info = false;
+};
+
+void add_options(Cli& cli, Options& o) {
+  add_image_options(cli, o);
+  add_training_options(cli, o);
+  cli.option("--hidden", o.hidden, "hidden units; 16 with bars", {1, 100000});
+  cli.option("--k", o.k, "Gibbs steps in an update", {1, 100000});
+  cli.either("--persistent", "chains go on from update to update (PCD)", "--cd",
+             "chains start at the data (CD)", o.persistent);
+  cli.option("--plot-every", o.plot_every, "Gibbs steps between two rows of samples", {1, 1e6});
+  cli.flag("--info", o.info, "print the kernels in use and how fast they are");
+}
+
+// Small data wants a small model.
+void adapt(const Cli& cli, Options& o, bool resumed) {
+  if (resumed) return;
+  if (o.data.starts_with("bars") && !cli.given("--hidden")) o.hidden = 16;
+  if (o.quick && !cli.given("--plot-every")) o.plot_every = 100;
+}
+
+io::Picture filters(const models::RBM& rbm, const io::Dataset& data) {
+  const int rows = static_cast<int>(data.rows), cols = static_cast<int>(data.cols);
+  const int count = static_cast<int>(std::min<std::int64_t>(rbm.n_hidden, tiles * tiles));
+  const int across = std::min(count, tiles);
+  return io::tile_raster_images(io::transposed(rbm.W.value()),
+                                {.image_rows = rows,
+                                 .image_cols = cols,
+                                 .tile_rows = (count + across - 1) / across,
+                                 .tile_cols = across,
+                                 .zoom = std::max(1, 28 / rows)});
+}
+
+// Chains started at test images, a column each; going down, a row every `plot_every` Gibbs steps.
+// Shown are the visible units' means. Their random numbers are their own, so that drawing samples
+// leaves training as it is.
+io::Picture samples(const models::RBM& trained, const io::Dataset& data, const Options& o) {
+  const std::int64_t n = std::min(chains, data.test.shape()[0]);
+  const SharedVar chain = shared(data.test, "sample_chain");
+  models::RBM rbm({.n_visible = trained.n_visible,
+                   .n_hidden = trained.n_hidden,
+                   .W = trained.W,
+                   .hbias = trained.hbias,
+                   .vbias = trained.vbias,
+                   .seed = static_cast<std::uint64_t>(o.seed)});
+  auto [outs, updates] = scan([&](Var v) { return rbm.gibbs_vhv(v); },
+                              {.outputs_info = {none, none, none, none, none, chain},
+                               .n_steps = o.plot_every,
+                               .name = "gibbs_vhv"});
+  updates[chain] = outs[5][-1];
+  Function sample = function({}, {outs[4][-1]}, {.updates = updates, .name = "sample"});
+
+  chain.set_array(evaluate(constant(data.test)(range(0, n))));
+  Array pictures(float32, {sample_rows * n, data.pixels()});
+  for (std::int64_t row = 0; row < sample_rows; ++row) {
+    const Outputs means = sample();
+    std::copy_n(means[0].data<float>(), n * data.pixels(),
+                pictures.data<float>() + row * n * data.pixels());
+  }
+  return io::tile_raster_images(pictures, {.image_rows = static_cast<int>(data.rows),
+                                           .image_cols = static_cast<int>(data.cols),
+                                           .tile_rows = static_cast<int>(sample_rows),
+                                           .tile_cols = static_cast<int>(n),
+                                           .scale_each_tile = false,
+                                           .zoom = std::max(1, 28 / static_cast<int>(data.rows))});
+}
+
+int train_rbm(Training& training, const Options& o) {
+  io::Dataset data = load_images(o);
+  const std::int64_t batches = data.train.shape()[0] / o.batch;
+  const io::Record info = image_info(data).add(kernel_info());
+
+  // The model and one update of it, as expressions of the index of a batch.
+  const SharedVar train_x = shared(std::move(data.train), "train_x");
+  const Var index = lscalar("index"), x = matrix("x");
+  models::RBM rbm({.input = x,
+                   .n_visible = data.pixels(),
+                   .n_hidden = o.hidden,
+                   .seed = static_cast<std::uint64_t>(o.seed)});
+  SharedVar chain;
+  if (o.persistent) chain = shared(Array(floatX(), {o.batch, o.hidden}), "persistent_chain");
+  auto [cost, updates] = rbm.get_cost_updates({.lr = o.lr, .persistent = chain, .k = o.k});
+  Function train = function(
+      {index}, {cost},
+      {.updates = updates,
+       .givens = {{x, train_x(range(index * o.batch, (index + 1) * o.batch), all())}},
+       .name = "train_rbm"});
+
+  const auto draw_filters = [&](std::int64_t epoch) {
+    const std::string name = fmt::format("filters_epoch_{}.png", epoch);
+    io::write_png(training.folder() / name, filters(rbm, data));
+  };
+  const ModelState state(updates, rbm.rng);
+  return training.run({.cost_name = o.persistent ? "pseudo_likelihood" : "cross_entropy",
+                       .batches = batches,
+                       .step = [&](std::int64_t, std::int64_t batch) { return train(batch).scalar<double>(0); },
+                       .first_look = [&] { draw_filters(0); },
+                       .epoch_end =
+                           [&](std::int64_t epoch) {
+                             draw_filters(epoch);
+                             return Metrics{};
+                           },
+                       .finish =
+                           [&] {
+                             training.note("drawing samples");
+                             io::write_png(training.folder() / "samples.png",
+                                           samples(rbm, data, o));
+                           },
+                       .save = [&](io::Checkpoint& c) { state.save(c); },
+                       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+                      info);
+}
+
+}  // namespace
+}  // namespace damo::examples
+
+int main(int argc, char** argv) {
+  using namespace damo::examples;
+  return run_program("rbm", [&] {
+    Options options;
+    Cli cli("rbm", "Trains a restricted Boltzmann machine on images.");
+    add_options(cli, options);
+    if (const auto code = cli.parse(argc, argv)) return *code;
+    use_threads(options.threads);
+    if (options.info) return print_kernels(options.batch, options.hidden);
+    Training training(cli, options);
+    adapt(cli, options, training.resumed());
+    return train_rbm(training, options);
+  });
+}
