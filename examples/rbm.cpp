@@ -18,7 +18,7 @@
 namespace damo::examples {
 namespace {
 
-constexpr std::int64_t chains = 20;      // samples: a column each
+constexpr std::int64_t chains = 20;       // samples: a column each
 constexpr std::int64_t sample_rows = 10;  // and their states, so many Gibbs steps apart
 constexpr int tiles = 10;
 
@@ -109,35 +109,35 @@ int train_rbm(Training& training, const Options& o) {
   SharedVar chain;
   if (o.persistent) chain = shared(Array(floatX(), {o.batch, o.hidden}), "persistent_chain");
   auto [cost, updates] = rbm.get_cost_updates({.lr = o.lr, .persistent = chain, .k = o.k});
-  Function train = function(
-      {index}, {cost},
-      {.updates = updates,
-       .givens = {{x, train_x(range(index * o.batch, (index + 1) * o.batch), all())}},
-       .name = "train_rbm"});
+  Function train =
+      function({index}, {cost},
+               {.updates = updates,
+                .givens = {{x, train_x(range(index * o.batch, (index + 1) * o.batch), all())}},
+                .name = "train_rbm"});
 
   const auto draw_filters = [&](std::int64_t epoch) {
     const std::string name = fmt::format("filters_epoch_{}.png", epoch);
     io::write_png(training.folder() / name, filters(rbm, data));
   };
   const ModelState state(updates, rbm.rng);
-  return training.run({.cost_name = o.persistent ? "pseudo_likelihood" : "cross_entropy",
-                       .batches = batches,
-                       .step = [&](std::int64_t, std::int64_t batch) { return train(batch).scalar<double>(0); },
-                       .first_look = [&] { draw_filters(0); },
-                       .epoch_end =
-                           [&](std::int64_t epoch) {
-                             draw_filters(epoch);
-                             return Metrics{};
-                           },
-                       .finish =
-                           [&] {
-                             training.note("drawing samples");
-                             io::write_png(training.folder() / "samples.png",
-                                           samples(rbm, data, o));
-                           },
-                       .save = [&](io::Checkpoint& c) { state.save(c); },
-                       .load = [&](const io::Checkpoint& c) { state.load(c); }},
-                      info);
+  return training.run(
+      {.cost_name = o.persistent ? "pseudo_likelihood" : "cross_entropy",
+       .batches = batches,
+       .step = [&](std::int64_t, std::int64_t batch) { return train(batch).scalar<double>(0); },
+       .first_look = [&] { draw_filters(0); },
+       .epoch_end =
+           [&](std::int64_t epoch) {
+             draw_filters(epoch);
+             return Metrics{};
+           },
+       .finish =
+           [&] {
+             training.note("drawing samples");
+             io::write_png(training.folder() / "samples.png", samples(rbm, data, o));
+           },
+       .save = [&](io::Checkpoint& c) { state.save(c); },
+       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+      info);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ class ModelState {
   /// that is taken, are numbered.
   ModelState(const Updates& updates, const RandomStream& rng);
   void save(io::Checkpoint& checkpoint) const;
-  /// Throws IoError when an array is missing or of another dtype or shape; nothing has changed then.
+  /// Throws IoError when an array is missing or of another dtype or shape; nothing has changed
+  /// then.
   void load(const io::Checkpoint& checkpoint) const;
 
  private:

@@ -83,7 +83,7 @@ void print_pictures(const std::filesystem::path& folder) {
 void add_training_options(Cli& cli, TrainingOptions& o) {
   cli.option("--epochs", o.epochs, "passes over the training set", {1, 1e6});
   cli.option("--batch", o.batch, "examples in a batch", {1, 1e6});
-  cli.option("--lr", o.lr, "learning rate", {0, 1000});
+  cli.option("--lr", o.lr, "learning rate", {0, 1e38});
   cli.option("--seed", o.seed, "seed of all random numbers", {0, 9e15});
   cli.option("--threads", o.threads, "threads; 0 is one for each core", {0, 1024});
   cli.option("--out", o.out, "folder to write to [default runs/<program>-<date>-<time>]");
