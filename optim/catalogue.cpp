@@ -6,7 +6,8 @@ const std::vector<const Rule*>& all_rules() {
   static const std::vector<const Rule*> rules = [] {
     std::vector<const Rule*> all;
     for (const Rules* theme :
-         {&stabilize_rules(), &canonicalize_rules(), &layout_rules(), &fold_rules()}) {
+         {&stabilize_rules(), &canonicalize_rules(), &layout_rules(), &reduction_rules(),
+          &specialize_rules(), &blas_rules(), &fold_rules()}) {
       for (const Rule& r : *theme) all.push_back(&r);
     }
     return all;

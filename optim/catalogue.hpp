@@ -7,6 +7,9 @@ namespace damo::optim {
 const Rules& canonicalize_rules();  ///< Algebra with constants, signs; nothing is lost or gained.
 const Rules& layout_rules();        ///< Reshaping, transposing, stretching, sizes.
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
+const Rules& reduction_rules();     ///< Reductions of repeated, scaled and reduced tensors.
+const Rules& specialize_rules();    ///< Cheaper ways to compute the same.
+const Rules& blas_rules();          ///< Products that accumulate, and products with zeros and ones.
 const Rules& fold_rules();          ///< Computing what depends on constants only.
 
 /// All rules, in the order in which they are tried at a node.

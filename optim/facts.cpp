@@ -139,7 +139,8 @@ Fact common(const Fact& a, const Fact& b) {
   return {.nonnegative = a.nonnegative && b.nonnegative,
           .positive = a.positive && b.positive,
           .at_most_one = a.at_most_one && b.at_most_one,
-          .integer = a.integer && b.integer};
+          .integer = a.integer && b.integer,
+          .perhaps_binary = a.perhaps_binary && b.perhaps_binary};
 }
 
 void Facts::assume(const Var& v, const Fact& fact) {
@@ -198,6 +199,19 @@ Facts body_facts(const std::vector<std::pair<Var, Fact>>& inputs) {
   return facts;
 }
 
+/// Marks the states whose next value is binary whenever the present one is: the samples of a chain
+/// that starts from an input or a shared variable.
+void suspect_binary_states(const Scan& scan, std::vector<std::pair<Var, Fact>>& inputs) {
+  const std::size_t first = scan.spec().n_sequences;
+  for (std::size_t s = 0; s < scan.spec().n_states; ++s) {
+    Fact& state = inputs[first + s].second;
+    if (state.binary() || !is_float(inputs[first + s].first.dtype())) continue;
+    auto assumed = inputs;
+    assumed[first + s].second = zero_or_one;
+    state.perhaps_binary = body_facts(assumed).of(scan.spec().body.outputs[s]).binary();
+  }
+}
+
 }  // namespace
 
 // A state has what its initial value has and every step keeps: assume all of it, drop what the
@@ -218,6 +232,7 @@ std::vector<std::pair<Var, Fact>> Facts::of_body(const Apply& node) {
       state = both;
     }
   }
+  suspect_binary_states(scan, inputs);
   return inputs;
 }
 

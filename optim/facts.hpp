@@ -13,6 +13,8 @@ struct Fact {
   bool positive = false;
   bool at_most_one = false;
   bool integer = false;
+  /// Not proven: a loop's state that is binary if its initial value is.
+  bool perhaps_binary = false;
 
   bool binary() const { return nonnegative && at_most_one && integer; }
   friend bool operator==(const Fact&, const Fact&) = default;

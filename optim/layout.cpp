@@ -1,8 +1,12 @@
+#include <algorithm>
+
+#include <damo/graph/leaves.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/reshape_op.hpp>
+#include <damo/ops/scan_op.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/shape_op.hpp>
 #include <damo/optim/catalogue.hpp>
@@ -121,15 +125,68 @@ std::optional<Vars> broadcast_of(const Apply& node, Context&) {
   return Vars{make_var(node.op_ptr(), std::move(inputs), node.site())};
 }
 
+/// The size of an axis of what a loop's step computes, from what is outside the loop: the sizes of
+/// its inputs, and those inputs that no step changes. An empty Var when it takes more.
+Var size_outside_loop(const Var& v, std::size_t axis) {
+  const auto& scan = static_cast<const Scan&>(v.op());
+  const Apply& node = v.owner();
+  const Scan::Output& out = scan.spec().outputs[v.index()];
+  if (out.keep == Scan::Keep::trace || out.keep == Scan::Keep::history) {
+    if (axis == 0) return {};
+    --axis;
+  }
+  const auto& inner = scan.spec().body.inputs;
+  Var size = size_at(scan.spec().body.outputs[out.body_output], axis);
+  for (int depth = 0; depth < 32; ++depth) {
+    VarMap outside;
+    bool deeper = false;
+    for (const Apply* n : toposort(std::span(&size, 1))) {
+      const auto* op = dynamic_cast<const ShapeOf*>(&n->op());
+      if (op == nullptr) continue;
+      const Var& x = n->input(0);
+      const auto at =
+          std::find_if(inner.begin(), inner.end(), [&](const Var& i) { return same(i, x); });
+      if (at == inner.end()) {
+        outside[n->output()] = sizes_of(x)[op->axis()];
+        deeper = true;
+        break;
+      }
+      const auto i = static_cast<std::size_t>(at - inner.begin());
+      outside[n->output()] = size_at(node.input(1 + i), op->axis() + (i < scan.spec().n_sequences));
+    }
+    if (outside.empty() && !deeper) break;
+    const Var next = replace(size, outside);
+    if (same_graph(next, size)) return {};
+    size = next;
+    if (!deeper) break;
+  }
+  VarMap inputs;
+  for (std::size_t i = scan.spec().n_sequences + scan.spec().n_states; i < inner.size(); ++i)
+    inputs[inner[i]] = node.input(1 + i);
+  size = replace(size, inputs);
+  for (const Var& leaf : leaves(std::span(&size, 1))) {
+    for (const Var& i : inner) {
+      if (same(leaf, i)) return {};
+    }
+  }
+  return size;
+}
+
 /// A size known now, or computed without the tensor.
 std::optional<Vars> shape_of(const Apply& node, Context&) {
   const Var& x = node.input(0);
   const std::size_t axis = static_cast<const ShapeOf&>(node.op()).axis();
-  const Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
+  Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
+  if (as<Scan>(x) != nullptr) {
+    if (const Var outside = size_outside_loop(x, axis)) size = outside;
+  }
   const auto* again = as<ShapeOf>(size);
   if (again != nullptr && same(size.inputs()[0], x)) return std::nullopt;
   return Vars{size};
 }
+
+/// Once gradients are made, what steers them is the identity.
+std::optional<Vars> erase_gradient_view(const Apply& node, Context&) { return Vars{node.input(0)}; }
 
 std::optional<Vars> specify_known(const Apply& node, Context&) {
   const Var& x = node.input(0);
@@ -165,6 +222,10 @@ const Rules& layout_rules() {
         broadcast_of);
     add("shape_of", "shape", "f(x).shape from x.shape", shape_of);
     add("specify_known", "specify_shape", "specify_shape(x) = x where known", specify_known);
+    for (const char* view :
+         {"disconnected_grad", "zero_grad", "grad_clip", "grad_scale", "grad_undefined"}) {
+      add(std::string("erase_") + view, view, std::string(view) + "(x) = x", erase_gradient_view);
+    }
     return list;
   }();
   return rules;

@@ -3,6 +3,7 @@
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/pipeline.hpp>
 #include <damo/optim/rewriter.hpp>
+#include <damo/optim/scan_passes.hpp>
 
 namespace damo {
 namespace optim {
@@ -58,6 +59,12 @@ const std::vector<Pass>& passes() {
       {"stabilize",      {"stabilize"},          {"stabilize", "canonicalize"}},
       // After stabilizing: log(1 + exp(800)) is 800.
       {"fold_constants", {"fold"},               {"fold", "canonicalize"}},
+      {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},
+      {"scan_keep_what_is_read", {"scan"},       {}, scan_keep_what_is_read},
+      {"scan_hoist_invariants",  {"scan"},       {}, scan_hoist_invariants},
+      // What left the loops meets what was outside.
+      {"tidy_scans",     {"scan"},               {"specialize", "canonicalize", "fold"}},
+      {"blas",           {"blas"},               {"blas", "fold"}},
   };
   // clang-format on
   return all;

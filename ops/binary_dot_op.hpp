@@ -1,0 +1,43 @@
+#pragma once
+#include <damo/graph/op.hpp>
+
+namespace damo {
+
+/// The product of two float matrices of which the left one has only zeros and ones: the sum of the
+/// rows of the right one that it selects. Where too many are selected for that to pay, or the right
+/// operand's rows are not contiguous, it is an ordinary product.
+class BinaryDot final : public OpOf<BinaryDot> {
+ public:
+  /// `verify`: the left operand is probably binary; look before relying on it.
+  explicit BinaryDot(bool verify) : verify_(verify) {}
+  bool verify() const { return verify_; }
+
+  std::string name() const override { return "binary_dot"; }
+  std::string parameters() const override { return verify_ ? "verify" : ""; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  friend bool operator==(const BinaryDot&, const BinaryDot&) = default;
+
+ private:
+  bool verify_;
+};
+
+/// A copy of its operand in row-major order: for a transposed matrix that is read many times.
+class Contiguous final : public OpOf<Contiguous> {
+ public:
+  std::string name() const override { return "contiguous"; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  friend bool operator==(const Contiguous&, const Contiguous&) = default;
+};
+
+}  // namespace damo

@@ -1,0 +1,195 @@
+#include <damo/graph/leaves.hpp>
+#include <damo/ops/binary_dot_op.hpp>
+#include <damo/ops/dimshuffle_op.hpp>
+#include <damo/ops/dot_op.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/gemm_op.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/context.hpp>
+#include <damo/optim/fit.hpp>
+#include <damo/optim/vocabulary.hpp>
+
+namespace damo::optim {
+namespace {
+
+/// number * scalar (1 when null).
+struct Coefficient {
+  double number = 1;
+  Var scalar{};
+
+  Coefficient times(double c) const { return {number * c, scalar}; }
+  Coefficient times(const Var& s) const { return {number, scalar ? scalar * s : s}; }
+  Coefficient over(const Var& s) const { return {number, scalar ? scalar / s : 1 / s}; }
+  bool is_one() const { return number == 1 && !scalar; }
+  Var value(DType dtype) const {
+    const Var c = Arg(number).var(dtype);
+    if (!scalar) return c;
+    const Var s = scalar.dtype() == dtype ? scalar : cast(scalar, dtype);
+    return number == 1 ? s : c * s;
+  }
+  Var applied(const Var& v) const {
+    if (is_one()) return v;
+    if (number == -1 && !scalar) return -v;
+    return value(v.dtype()) * v;
+  }
+};
+
+/// A sum of multiples of tensors, products among them.
+struct Combination {
+  struct Term {
+    Coefficient coefficient;
+    Var v;
+  };
+  struct Product {
+    Coefficient coefficient;
+    Var a, b;
+  };
+  std::vector<Term> terms{};
+  std::vector<Product> products{};
+};
+
+constexpr int max_depth = 12;
+
+class Flattener {
+ public:
+  Flattener(const Var& root, Context& context) : root_(root), context_(context) {
+    add(root, {}, 0);
+  }
+  Combination result;
+
+ private:
+  void add(const Var& v, const Coefficient& c, int depth) {
+    const bool opens = depth < max_depth && (depth == 0 || own(v));
+    if (!opens || !open(v, c, depth + 1)) result.terms.push_back({c, v});
+  }
+
+  /// Whether `v` serves this sum only, at full size.
+  bool own(const Var& v) const {
+    return context_.uses(v) == 1 && v.ndim() == root_.ndim() && v.dtype() == root_.dtype() &&
+           stretched_axes(v.type(), root_.type()).empty();
+  }
+
+  bool open(const Var& v, const Coefficient& c, int depth) {
+    const Vocabulary& w = vocabulary();
+    const auto& in = v.inputs();
+    if (as<Dot>(v) != nullptr) {
+      result.products.push_back({c, in[0], in[1]});
+      return true;
+    }
+    if (as<Gemm>(v) != nullptr) {
+      result.products.push_back({scaled(c, in[1]), in[2], in[3]});
+      add(in[0], scaled(c, in[4]), depth);
+      return true;
+    }
+    const ScalarOp* f = scalar_op(v);
+    if (f == nullptr) return false;
+    if (f == w.add || f == w.sub) {
+      add(in[0], c, depth);
+      add(in[1], f == w.sub ? c.times(-1) : c, depth);
+      return true;
+    }
+    if (f == w.neg) {
+      add(in[0], c.times(-1), depth);
+      return true;
+    }
+    if (f == w.mul && (is_scalar(in[0]) || is_scalar(in[1]))) {
+      const bool left = is_scalar(in[0]);
+      add(in[left ? 1 : 0], scaled(c, in[left ? 0 : 1]), depth);
+      return true;
+    }
+    if (f == w.div && is_scalar(in[1])) {
+      const auto value = uniform_value(in[1]);
+      add(in[0], value ? c.times(1 / *value) : c.over(in[1]), depth);
+      return true;
+    }
+    return false;
+  }
+
+  static bool is_scalar(const Var& v) { return v.ndim() == 0; }
+  static Coefficient scaled(const Coefficient& c, const Var& s) {
+    const auto value = uniform_value(s);
+    return value ? c.times(*value) : c.times(s);
+  }
+
+  Var root_;
+  Context& context_;
+};
+
+Var accumulate(const Var& c, const Combination::Product& p) {
+  const Var one = Arg(1.0).var(c.dtype());
+  return make_var(std::make_shared<Gemm>(), {c, p.coefficient.value(c.dtype()), p.a, p.b, one});
+}
+
+Var sum_of_terms(const std::vector<Combination::Term>& terms) {
+  Var total;
+  for (const auto& [coefficient, v] : terms) {
+    if (total && coefficient.number == -1 && !coefficient.scalar) {
+      total = total - v;
+    } else {
+      total = total ? total + coefficient.applied(v) : coefficient.applied(v);
+    }
+  }
+  return total;
+}
+
+std::optional<Vars> accumulate_products(const Apply& node, Context& context) {
+  const Var root = node.output();
+  if (!is_float(root.dtype()) || root.ndim() != 2) return std::nullopt;
+  Combination all = Flattener(root, context).result;
+  if (all.products.empty()) return std::nullopt;
+  // What has full size is what the products are added to; a row or column is added at the end,
+  // where it joins other elementwise work.
+  std::vector<Combination::Term> full;
+  std::vector<Combination::Term> small;
+  for (const auto& term : all.terms) {
+    const bool fills = term.v.ndim() == root.ndim() &&
+                       stretched_axes(term.v.type(), root.type()).empty() && !uniform_value(term.v);
+    (fills ? full : small).push_back(term);
+  }
+  Var total;
+  std::size_t next = 0;
+  if (!full.empty()) {
+    total = sum_of_terms(full);
+  } else {
+    if (all.products.size() < 2 || !all.products[0].coefficient.is_one()) return std::nullopt;
+    total = make_var(std::make_shared<Dot>(), {all.products[0].a, all.products[0].b});
+    next = 1;
+  }
+  for (; next < all.products.size(); ++next) total = accumulate(total, all.products[next]);
+  for (const auto& term : small) {
+    total = term.coefficient.number < 0 ? total - term.coefficient.times(-1).applied(term.v)
+                                        : total + term.coefficient.applied(term.v);
+  }
+  return Vars{fit(total, root)};
+}
+
+std::optional<Vars> binary_product(const Apply& node, Context& context) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  if (a.ndim() != 2 || b.ndim() != 2 || !is_float(a.dtype())) return std::nullopt;
+  if (as<DimShuffle>(a) != nullptr) return std::nullopt;  // its rows are not contiguous
+  const Fact fact = context.fact(a);
+  if (!fact.binary() && !fact.perhaps_binary) return std::nullopt;
+  return make_node(std::make_shared<BinaryDot>(!fact.binary()), {a, b}, node.site());
+}
+
+}  // namespace
+
+const Rules& blas_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    list.push_back(node_rewriter("gemm_accumulate", {"add", "sub"},
+                                 "c + alpha * dot(a, b) = gemm(c, alpha, a, b)",
+                                 accumulate_products)
+                       .tagged("blas"));
+    list.push_back(node_rewriter("binary_product", {"dot"},
+                                 "dot(x, w) adds rows of w where x has only zeros and ones",
+                                 binary_product)
+                       .tagged("blas"));
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim
