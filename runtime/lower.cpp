@@ -2,6 +2,7 @@
 #include <damo/runtime/instructions.hpp>
 #include <damo/runtime/lower.hpp>
 #include <damo/runtime/memory_plan.hpp>
+#include <damo/runtime/scan_loop.hpp>
 
 namespace damo {
 namespace {
@@ -41,7 +42,15 @@ class Lowering {
     std::vector<std::uint32_t> out;
     for (const Var& v : node.inputs()) in.push_back(slot_of(v));
     for (const Var& v : node.outputs()) out.push_back(slot_of(v));
-    program_->instructions.push_back(make_instruction(node, std::move(in), std::move(out)));
+    program_->instructions.push_back(instruction(node, std::move(in), std::move(out)));
+  }
+
+  std::unique_ptr<Instruction> instruction(const Apply& node, std::vector<std::uint32_t> in,
+                                           std::vector<std::uint32_t> out) const {
+    if (dynamic_cast<const Scan*>(&node.op()) != nullptr) {
+      return std::make_unique<ScanInstruction>(node, std::move(in), std::move(out), options_);
+    }
+    return make_instruction(node, std::move(in), std::move(out));
   }
 
   bool add_leaf(const Var& v) {
