@@ -1,4 +1,5 @@
 #include <damo/graph/walk.hpp>
+#include <damo/runtime/fused_loop.hpp>
 #include <damo/runtime/instructions.hpp>
 #include <damo/runtime/lower.hpp>
 #include <damo/runtime/memory_plan.hpp>
@@ -17,7 +18,15 @@ class Lowering {
   std::unique_ptr<Program> run() {
     for (const Var& v : graph_.inputs) program_->inputs.push_back(slot_of(v));
     const Vars roots = graph_.roots();
-    for (const Apply* node : toposort(roots)) add_node(*node);
+    const std::vector<Unit> units = group_nodes(roots, options_.fuse);
+    find_outside_uses(units, roots);
+    for (const Unit& unit : units) {
+      if (unit.size() == 1) {
+        add_node(*unit.front());
+      } else {
+        add_loop(unit);
+      }
+    }
     for (const Var& v : roots) program_->roots.push_back(slot_of(v));
     program_->keep_alive = roots;
     plan_memory(*program_);
@@ -45,6 +54,28 @@ class Lowering {
     program_->instructions.push_back(instruction(node, std::move(in), std::move(out)));
   }
 
+  /// Variables that some other unit, or the caller, wants.
+  void find_outside_uses(const std::vector<Unit>& units, const Vars& roots) {
+    used_outside_.insert(roots.begin(), roots.end());
+    for (const Unit& unit : units) {
+      for (const Var& v : FusedInstruction::external_inputs(unit)) used_outside_.insert(v);
+    }
+  }
+
+  void add_loop(const Unit& unit) {
+    std::vector<std::uint32_t> in;
+    std::vector<std::uint32_t> out;
+    std::vector<std::size_t> exported;
+    for (const Var& v : FusedInstruction::external_inputs(unit)) in.push_back(slot_of(v));
+    for (std::size_t i = 0; i < unit.size(); ++i) {
+      if (!used_outside_.contains(unit[i]->output())) continue;
+      exported.push_back(i);
+      out.push_back(slot_of(unit[i]->output()));
+    }
+    program_->instructions.push_back(std::make_unique<FusedInstruction>(
+        unit, std::move(in), std::move(exported), std::move(out)));
+  }
+
   std::unique_ptr<Instruction> instruction(const Apply& node, std::vector<std::uint32_t> in,
                                            std::vector<std::uint32_t> out) const {
     if (dynamic_cast<const Scan*>(&node.op()) != nullptr) {
@@ -68,6 +99,7 @@ class Lowering {
   LowerOptions options_;
   std::unique_ptr<Program> program_;
   std::unordered_map<Var, std::uint32_t, VarHash, VarSame> slots_;
+  VarSet used_outside_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/reshape_op.hpp>
 #include <damo/runtime/memory_plan.hpp>
 
 namespace damo {
@@ -98,7 +99,10 @@ class Planner {
       if (s != in) return false;
     }
     if (uses > 1 && !elementwise) return false;
-    return same_size(program_.slot_vars[in].type(), program_.slot_vars[out].type());
+    const TensorType& from = program_.slot_vars[in].type();
+    const TensorType& to = program_.slot_vars[out].type();
+    const bool reshape = dynamic_cast<const Reshape*>(&at(i).node().op()) != nullptr;
+    return reshape ? from.dtype == to.dtype : same_size(from, to);
   }
 
   static bool same_size(const TensorType& in, const TensorType& out) {

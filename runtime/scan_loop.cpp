@@ -74,8 +74,8 @@ void ScanInstruction::choose_keeper(Carried& c, std::size_t body_output) {
       c.copies.push_back(j);
     }
   }
-  c.constant = static_cast<std::int32_t>(c.slot) == c.state_slot &&
-               (c.keeper < 0 || worth(keep(c)) == 0);
+  c.constant =
+      static_cast<std::int32_t>(c.slot) == c.state_slot && (c.keeper < 0 || worth(keep(c)) == 0);
 }
 
 std::string ScanInstruction::value_name(const Carried& c) const {
@@ -112,8 +112,7 @@ void ScanInstruction::bind_inputs() {
     }
     body_->bind(sequences_[i].slot, item);
     sequences_[i].data = whole.data;
-    sequences_[i].step_bytes =
-        whole.strides[0] * static_cast<std::int64_t>(item_size(whole.dtype));
+    sequences_[i].step_bytes = whole.strides[0] * static_cast<std::int64_t>(item_size(whole.dtype));
   }
   for (std::size_t i = 0; i < op().n_non_sequences(); ++i) {
     body_->bind(body_->inputs[spec.n_sequences + spec.n_states + i],

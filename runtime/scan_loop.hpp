@@ -23,7 +23,8 @@ class ScanInstruction final : public Instruction {
   /// One value that the body computes at each step.
   struct Carried {
     std::uint32_t slot = 0;
-    /// The storage that can be pointed at the place of the value; -1 when it has to be copied there.
+    /// The storage that can be pointed at the place of the value; -1 when it has to be copied
+    /// there.
     std::int32_t storage = -1;
     /// The body's input slot that takes the value at the next step; -1 when it is not fed back.
     std::int32_t state_slot = -1;
