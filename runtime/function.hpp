@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <damo/graph/function_graph.hpp>
+#include <damo/ops/scan.hpp>
 #include <damo/ops/updates.hpp>
 #include <damo/runtime/argument.hpp>
 #include <damo/runtime/outputs.hpp>

@@ -95,7 +95,7 @@ std::int64_t ScanInstruction::read_steps() const {
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     const Tensor& sequence = *in()[Scan::sequence_input(i)];
     if (sequence.shape[0] < n) {
-      fail(fmt::format("sequence {} has {} items, the loop {} steps", i, sequence.shape[0], n));
+      fail(fmt::format("sequence {} has {} items and the loop {} steps", i, sequence.shape[0], n));
     }
   }
   return n;

@@ -41,7 +41,7 @@ TEST_CASE("xtensor containers and expressions and spans and vectors are argument
   const xt::xarray<float> a{{1, 2, 3}, {4, 5, 6}};
   CHECK(f(a).array<float>(0) == 2.0F * a);
   CHECK(f(a + 1.0F).array<float>(0) == 2.0F * a + 2.0F);
-  CHECK(f(xt::transpose(a)).array<float>(0) == xt::eval(2.0F * xt::transpose(a)));
+  CHECK(f(xt::transpose(a)).array<float>(0) == xt::xarray<float>{{2, 8}, {4, 10}, {6, 12}});
   CHECK(f(xt::view(a, xt::all(), xt::range(1, 3))).array<float>(0) ==
         xt::xarray<float>{{4, 6}, {10, 12}});
   const xt::xtensor<float, 2> fixed = a;
