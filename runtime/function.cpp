@@ -248,8 +248,8 @@ Function function(const VarList& inputs, const VarList& outputs, FunctionOptions
   result.impl_ = std::make_unique<Function::Impl>();
   Function::Impl& f = *result.impl_;
   f.where = where;
-  f.inputs = inputs;
-  const FunctionGraph asked = build_graph(inputs, outputs, options, where);
+  f.inputs = inputs.vars();
+  const FunctionGraph asked = build_graph(inputs.vars(), outputs.vars(), options, where);
   f.graph = optimize(asked, options.mode, &f.trace);
   f.program = lower(f.graph, where);
   f.numbers.resize(f.inputs.size());

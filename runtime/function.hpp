@@ -8,13 +8,9 @@
 #include <damo/graph/function_graph.hpp>
 #include <damo/ops/scan.hpp>
 #include <damo/ops/updates.hpp>
+#include <damo/optim/pipeline.hpp>
 #include <damo/runtime/argument.hpp>
 #include <damo/runtime/outputs.hpp>
-#if __has_include(<damo/optim/pipeline.hpp>)
-#include <damo/optim/pipeline.hpp>
-#else
-#include <damo/runtime/no_optimizer.hpp>
-#endif
 
 namespace damo {
 
