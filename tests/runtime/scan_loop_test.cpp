@@ -42,8 +42,8 @@ Array range_array(const Shape& shape) {
 
 TEST_CASE("a compiled loop accumulates as the same steps written out") {
   const Var x = vector("x");
-  auto [outs, updates] = scan([&](const Var& h) { return h * 2.0 + x; },
-                              {.outputs_info = {x}, .n_steps = 3});
+  auto [outs, updates] =
+      scan([&](const Var& h) { return h * 2.0 + x; }, {.outputs_info = {x}, .n_steps = 3});
   Function f = function(x, outs[0]);
   const Var unrolled = ((x * 2.0 + x) * 2.0 + x) * 2.0 + x;
   Function g = function(x, unrolled);
@@ -84,9 +84,11 @@ TEST_CASE("compiled loops read sequences backwards and at taps") {
 TEST_CASE("states that trade places keep their values apart") {
   const Var a = vector("a");
   const Var b = vector("b");
-  auto [outs, updates] =
-      scan([&](const Var& p, const Var& q) { return Vars{q, p}; },
-           {.outputs_info = {a, b}, .n_steps = 5});
+  auto [outs, updates] = scan(
+      [&](const Var& p, const Var& q) {
+        return Vars{q, p};
+      },
+      {.outputs_info = {a, b}, .n_steps = 5});
   Function f = function({a, b}, {outs[0], outs[1]});
   const Outputs out = f(Floats{1, 2}, Floats{3, 4});
   CHECK(out.array<float>(0)(4, 0) == 3.0F);
@@ -164,8 +166,7 @@ TEST_CASE("errors inside a loop name the loop and the step") {
   auto [outs, updates] = scan([&](const Var& x, const Var& h) { return h + x; },
                               {.sequences = {xs}, .outputs_info = {b}, .name = "adder"});
   Function f = function({xs, b}, outs[0], {.name = "f"});
-  const std::string text =
-      error_of<ShapeError>([&] { f(xt::ones<float>({2, 3}), Floats{1, 2}); });
+  const std::string text = error_of<ShapeError>([&] { f(xt::ones<float>({2, 3}), Floats{1, 2}); });
   CHECK(contains(text, "scan 'adder', step 0"));
   CHECK(contains(text, "function 'f', instruction"));
   CHECK(f(xt::ones<float>({2, 2}), Floats{1, 2}).array<float>(0) == Floats{{2, 3}, {3, 4}});
