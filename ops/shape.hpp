@@ -17,8 +17,9 @@ Var size(const Arg& x);
 Vars sizes(const Var& x);
 /// One of them.
 Var size_at(const Var& x, std::size_t axis);
-/// The product of int64 scalars: a constant where all are.
+/// The product, the sum of int64 scalars: a constant where all are.
 Var size_product(const Vars& sizes);
+Var size_sum(const Vars& sizes);
 /// int64 scalars (or scalars of any one dtype) as a vector.
 Var make_vector(const Vars& scalars, Site site = Site::here());
 

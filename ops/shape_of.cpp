@@ -101,6 +101,20 @@ Var size_product(const Vars& sizes) {
   return known == 1 ? rest : rest * known;
 }
 
+Var size_sum(const Vars& sizes) {
+  std::int64_t known = 0;
+  Var rest;
+  for (const Var& n : sizes) {
+    if (const Array* value = constant_value(n)) {
+      known += value->item<std::int64_t>();
+    } else {
+      rest = rest ? rest + n : n;
+    }
+  }
+  if (!rest) return int_constant(known);
+  return known == 0 ? rest : rest + known;
+}
+
 Var size(const Arg& x) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   return size_product(sizes(x.var()));

@@ -1,0 +1,27 @@
+#pragma once
+#include <damo/graph/op.hpp>
+
+namespace damo {
+
+/// Tensors of one dtype and rank, one after the other along an axis.
+class Join final : public OpOf<Join> {
+ public:
+  explicit Join(std::size_t axis) : axis_(axis) {}
+  std::size_t axis() const { return axis_; }
+
+  std::string name() const override { return "concatenate"; }
+  std::string parameters() const override { return "axis=" + std::to_string(axis_); }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  friend bool operator==(const Join&, const Join&) = default;
+
+ private:
+  std::size_t axis_;
+};
+
+}  // namespace damo
