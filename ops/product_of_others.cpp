@@ -88,9 +88,11 @@ Var product_of_others(const Var& x, std::uint32_t axes) {
   }
   if (kept == x.ndim()) return ones_like(x);
   const Var moved = shuffle_axes(x, order);
-  const Var rows = flatten(moved, static_cast<int>(kept) + 1);
+  const bool one_axis = kept + 1 == x.ndim();
+  const Var rows = one_axis ? moved : flatten(moved, static_cast<int>(kept) + 1);
   const Var others = make_var(std::make_shared<ProductOfOthers>(), {rows});
-  return shuffle_axes(reshape(others, sizes(moved)), DimShuffle(order).inverse(x.ndim()));
+  return shuffle_axes(one_axis ? others : reshape(others, sizes(moved)),
+                      DimShuffle(order).inverse(x.ndim()));
 }
 
 }  // namespace damo

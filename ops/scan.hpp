@@ -175,22 +175,22 @@ ScanResult map(F step, const VarList& sequences, const MapOptions& o = {}) {
 template <class F>
 ScanResult foldl(F step, const VarList& sequences, const VarList& initial,
                  const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(), o.non_sequences,
-                      false, o.name, o.site);
+  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(),
+                      o.non_sequences, false, o.name, o.site);
 }
 /// The same from the last item to the first.
 template <class F>
 ScanResult foldr(F step, const VarList& sequences, const VarList& initial,
                  const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(), o.non_sequences, true,
-                      o.name, o.site);
+  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(),
+                      o.non_sequences, true, o.name, o.site);
 }
 /// The same as `foldl`, or `foldr` with go_backwards.
 template <class F>
 ScanResult reduce(F step, const VarList& sequences, const VarList& initial,
                   const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(), o.non_sequences,
-                      o.go_backwards, o.name, o.site);
+  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(),
+                      o.non_sequences, o.go_backwards, o.name, o.site);
 }
 
 }  // namespace damo

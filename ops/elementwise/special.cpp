@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <damo/graph/error.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/math.hpp>
 
@@ -143,7 +144,10 @@ Var digamma(const Arg& x) {
   return elementwise(op, {x});
 }
 Var trigamma(const Arg& x) {
-  static const auto op = real_unary("trigamma", real_loops<Trigamma, 1>(), {});
+  static const auto op = real_unary("trigamma", real_loops<Trigamma, 1>(),
+                                    [](const Vars&, const Var&, const Var&) -> Vars {
+                                      throw GradError("trigamma: no derivative is provided");
+                                    });
   return elementwise(op, {x});
 }
 
