@@ -94,20 +94,23 @@ void Apply::set_name(std::size_t output, std::string name) const {
   names_[output] = std::move(name);
 }
 
-// Freed through a list, not by recursion: a chain of 10^5 nodes would overflow the stack.
+// Freed through a list, not by recursion: a chain of 10^5 nodes would overflow the stack. The list
+// is not thread_local itself, as variables of static storage outlive those.
 void Apply::release() const {
   if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  thread_local std::vector<const Apply*> doomed;
-  thread_local bool draining = false;
-  doomed.push_back(this);
-  if (draining) return;
-  draining = true;
+  thread_local std::vector<const Apply*>* draining = nullptr;
+  if (draining != nullptr) {
+    draining->push_back(this);
+    return;
+  }
+  std::vector<const Apply*> doomed{this};
+  draining = &doomed;
   while (!doomed.empty()) {
     const Apply* node = doomed.back();
     doomed.pop_back();
     delete node;
   }
-  draining = false;
+  draining = nullptr;
 }
 
 Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site) {

@@ -1,10 +1,8 @@
-#include <damo/ops/advanced_subtensor_op.hpp>
-#include <damo/ops/broadcast_op.hpp>
+#include <damo/ops/binary_dot_op.hpp>
 #include <damo/ops/create.hpp>
-#include <damo/ops/dot_op.hpp>
-#include <damo/ops/draw_op.hpp>
 #include <damo/ops/gemm_op.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/index_spec.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
@@ -15,7 +13,6 @@
 #include <damo/ops/registry_parts.hpp>
 #include <damo/ops/scan.hpp>
 #include <damo/ops/shape.hpp>
-#include <damo/ops/subtensor_op.hpp>
 
 namespace damo::detail {
 namespace {
@@ -117,6 +114,12 @@ std::vector<OpEntry> product_entries() {
   list.push_back(entry("dot of vectors", {{"k"}, {"k"}}, product));
   list.push_back(entry("batched_dot", {{"bmk"}, {"bkn"}},
                        [](const Vars& in) { return batched_dot(in[0], in[1]); }));
+  list.push_back(entry("binary_dot", {{"mk"}, {"kn"}}, [](const Vars& in) {
+    return make_var(std::make_shared<BinaryDot>(true), in);
+  }));
+  list.push_back(entry("contiguous", {{"mn"}}, [](const Vars& in) {
+    return make_var(std::make_shared<Contiguous>(), in);
+  }));
   list.push_back(entry("gemm", {{"mn"}, {""}, {"mk"}, {"kn"}, {""}}, gemm));
   list.push_back(entry("gemm of a vector", {{"n"}, {""}, {"k"}, {"kn"}, {""}}, gemm));
   return list;
