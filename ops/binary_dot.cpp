@@ -11,7 +11,9 @@ namespace {
 
 template <class T>
 Matrix<const T> matrix_of(const Tensor& t) {
-  return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
+  // The stride of a single column is of no consequence, and need not be 1.
+  const std::int64_t step = t.shape[1] <= 1 ? 1 : t.strides[1];
+  return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], step};
 }
 
 bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
