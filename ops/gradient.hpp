@@ -49,6 +49,29 @@ Var Rop(const Var& f, const V& wrt, const Var& eval, Site site = Site::here()) {
   return Rop(Vars{f}, Vars{wrt}, Vars{eval}, site).front();
 }
 
+/// d f[i] / d wrt as rows of a scan: of shape (f.size, wrt's shape...). `f` is a vector; a scalar
+/// gives its gradient.
+Vars jacobian(const Var& f, const Vars& wrt, const GradOptions& options = {});
+template <std::derived_from<Var> V>
+Var jacobian(const Var& f, const V& wrt, const GradOptions& options = {}) {
+  return jacobian(f, Vars{wrt}, options).front();
+}
+/// Second derivatives of a scalar with respect to each vector of `wrt`: (n, n) each.
+Vars hessian(const Var& cost, const Vars& wrt, const GradOptions& options = {});
+template <std::derived_from<Var> V>
+Var hessian(const Var& cost, const V& wrt, const GradOptions& options = {}) {
+  return hessian(cost, Vars{wrt}, options).front();
+}
+/// Hessian times vectors without the Hessian (Pearlmutter 1994): forward mode over reverse mode.
+Vars hessian_vector_product(const Var& cost, const Vars& wrt, const Vars& vectors,
+                            const GradOptions& options = {});
+/// Backpropagation over part of a graph: from `cost` and the gradients `start` already known at
+/// some variables down to `wrt` and to `end`, and no further than `end`. Returns the gradients of
+/// `wrt`, then those of `end`.
+Vars subgraph_grad(const Vars& wrt, const Vars& end,
+                   const std::vector<std::pair<Var, Var>>& start = {}, const Var& cost = {},
+                   const GradOptions& options = {});
+
 /// x, through which no gradient flows: for the gradient it is a constant.
 Var disconnected_grad(const Arg& x);
 /// The same, under the name the classic programs use.

@@ -2,6 +2,7 @@
 
 #include <damo/graph/error.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/indexing.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/random.hpp>
@@ -160,4 +161,29 @@ TEST_CASE("grad: the derivatives of sigmoid and softplus hold far out") {
         doctest::Approx(8.533047625744065e-17).epsilon(1e-14));
   const Bindings low{{x, test::number(-1000)}};
   CHECK(evaluate(grad(softplus(x), x), low).item<double>() == 0);
+}
+
+TEST_CASE("jacobian and hessian have one row an element") {
+  const Var x = vector("x", float64);
+  const Bindings at{{x, test::vector({1, 2})}};
+  const Var f = sqr(x) * x[0];
+  check_close(evaluate(jacobian(f, x), at), test::array({2, 2}, {3, 0, 4, 4}), 1e-14);
+  const Var cost = sum(sqr(x) * x[0]);
+  check_close(evaluate(hessian(cost, x), at), test::array({2, 2}, {6, 4, 4, 2}), 1e-14);
+  const Var v = constant(test::vector({1, -1}));
+  check_close(evaluate(hessian_vector_product(cost, {x}, {v})[0], at), test::vector({2, 2}), 1e-14);
+}
+
+TEST_CASE("subgraph_grad goes to the end and no further") {
+  const Var x = scalar("x", float64);
+  const Var w1 = scalar("w1", float64);
+  const Var w2 = scalar("w2", float64);
+  const Var a = sqr(x * w1);
+  const Var cost = a * w2;
+  const Bindings at{{x, test::number(2)}, {w1, test::number(3)}, {w2, test::number(5)}};
+  const Vars upper = subgraph_grad({w2}, {a}, {}, cost);
+  check_close(evaluate(upper[0], at), test::number(36), 1e-15);
+  check_close(evaluate(upper[1], at), test::number(5), 1e-15);
+  const Vars lower = subgraph_grad({w1}, {x}, {{a, upper[1]}});
+  check_close(evaluate(lower[0], at), evaluate(grad(cost, w1), at), 1e-15);
 }
