@@ -1,0 +1,128 @@
+#include "../support/values.hpp"
+
+#include <cmath>
+
+#include <damo/graph/error.hpp>
+#include <damo/models/update_rules.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/runtime/function.hpp>
+
+using namespace damo;
+
+namespace {
+
+const std::vector<double> start{1.0, -2.0, 0.5};
+const std::vector<double> scale{1.0, 0.3, 4.0};
+
+/// The gradient of sum(scale p^2 / 2).
+std::vector<double> gradient(const std::vector<double>& p) {
+  std::vector<double> g;
+  for (std::size_t i = 0; i < p.size(); ++i) g.push_back(scale[i] * p[i]);
+  return g;
+}
+
+template <class Rule>
+void check_rule(Rule&& rule, const std::vector<double>& expected) {
+  const SharedVar p = shared(test::vector(start), "p");
+  const Var cost = sum(constant(test::vector(scale)) * sqr(p)) / 2.0;
+  Function step =
+      function({}, {}, {.updates = rule(std::vector<SharedVar>{p}, grad(cost, Vars{p}))});
+  for (int i = 0; i < 3; ++i) step();
+  test::check_close(p.value(), test::vector(expected), 1e-13);
+}
+
+/// Three steps of `move(p, g, i, t)` for each element.
+template <class Move>
+std::vector<double> simulate(Move&& move) {
+  std::vector<double> p = start;
+  for (int t = 1; t <= 3; ++t) {
+    const auto g = gradient(p);
+    for (std::size_t i = 0; i < p.size(); ++i) move(p[i], g[i], i, t);
+  }
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("update rules: sgd") {
+  check_rule([](const auto& p, const Vars& g) { return models::sgd(p, g, {.lr = 0.1}); },
+             simulate([](double& p, double g, std::size_t, int) { p -= 0.1 * g; }));
+}
+
+TEST_CASE("update rules: momentum and Nesterov") {
+  for (const bool nesterov : {false, true}) {
+    std::vector<double> v(3);
+    check_rule(
+        [&](const auto& p, const Vars& g) {
+          return models::momentum(p, g, {.lr = 0.1, .momentum = 0.8, .nesterov = nesterov});
+        },
+        simulate([&](double& p, double g, std::size_t i, int) {
+          v[i] = 0.8 * v[i] - 0.1 * g;
+          p += nesterov ? 0.8 * v[i] - 0.1 * g : v[i];
+        }));
+  }
+}
+
+TEST_CASE("update rules: Adagrad and RMSProp") {
+  std::vector<double> total(3);
+  check_rule([](const auto& p, const Vars& g) { return models::adagrad(p, g, {.lr = 0.1}); },
+             simulate([&](double& p, double g, std::size_t i, int) {
+               total[i] += g * g;
+               p -= 0.1 * g / (std::sqrt(total[i]) + 1e-8);
+             }));
+  std::vector<double> average(3);
+  check_rule(
+      [](const auto& p, const Vars& g) { return models::rmsprop(p, g, {.lr = 0.1, .decay = 0.9}); },
+      simulate([&](double& p, double g, std::size_t i, int) {
+        average[i] = 0.9 * average[i] + 0.1 * g * g;
+        p -= 0.1 * g / (std::sqrt(average[i]) + 1e-8);
+      }));
+}
+
+TEST_CASE("update rules: Adam") {
+  std::vector<double> m(3);
+  std::vector<double> v(3);
+  check_rule([](const auto& p, const Vars& g) { return models::adam(p, g, {.lr = 0.1}); },
+             simulate([&](double& p, double g, std::size_t i, int t) {
+               m[i] = 0.9 * m[i] + 0.1 * g;
+               v[i] = 0.999 * v[i] + 0.001 * g * g;
+               const double rate = 0.1 * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t));
+               p -= rate * m[i] / (std::sqrt(v[i]) + 1e-8);
+             }));
+}
+
+TEST_CASE("update rules: clipping by norm and weight decay") {
+  const SharedVar p = shared(test::vector({3, 4}), "p");
+  const Vars small = models::clip_by_norm({p}, 10.0);
+  const Vars clipped = models::clip_by_norm({p, p}, 1.0);
+  Function f = function({}, {small[0], clipped[0], models::add_weight_decay({p}, {p}, 0.5)[0]});
+  const Outputs out = f();
+  test::check_close(out[0], test::vector({3, 4}), 0);
+  test::check_close(out[1], test::vector({3 / std::sqrt(50.0), 4 / std::sqrt(50.0)}), 1e-14);
+  test::check_close(out[2], test::vector({4.5, 6}), 0);
+}
+
+TEST_CASE("update rules: averages follow the parameters") {
+  const SharedVar p = shared(test::vector({8}), "p");
+  Updates updates = models::sgd({p}, {p}, {.lr = 0.5});
+  const auto averages = models::average_parameters({p}, updates, 0.25);
+  Function step = function({}, {}, {.updates = updates});
+  step();
+  test::check_close(p.value(), test::vector({4}), 0);
+  test::check_close(averages[0].value(), test::vector({7}), 0);
+  CHECK(test::contains(test::error_of<GraphError>([&] {
+                         Updates none;
+                         models::average_parameters({p}, none, 0.1);
+                       }),
+                       "no update"));
+}
+
+TEST_CASE("update rules: schedules count calls") {
+  Updates updates;
+  const Var lr = models::linear_schedule(1.0, 0.0, 4, updates);
+  Function f = function({}, {lr}, {.updates = updates});
+  for (const float expected : {1.0F, 0.75F, 0.5F, 0.25F, 0.0F, 0.0F})
+    CHECK(f().scalar<float>(0) == expected);
+}
