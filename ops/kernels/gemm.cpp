@@ -1,33 +1,209 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <new>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <damo/graph/error.hpp>
 #include <damo/ops/kernels/gemm.hpp>
+#include <damo/ops/kernels/gemm_problem.hpp>
+#include <damo/ops/kernels/parallel.hpp>
+
+#define DAMO_KERNEL_FILE <damo/ops/kernels/gemm.inc>
+#include <damo/ops/kernels/for_each_isa.inc>
 
 namespace damo {
 namespace {
 
+// Multiply-adds below which a product stays on the calling thread.
+constexpr std::int64_t parallel_work = std::int64_t{1} << 21;
+// From this many rows on, laying out b in vectors pays for itself; for a transposed b, which is
+// else read by dot products, from fewer.
+constexpr std::int64_t rows_to_pack = 64;
+constexpr std::int64_t rows_to_pack_transposed = 48;
+// Parts of c that one thread works on; a whole number of tiles.
+constexpr std::int64_t rows_per_part = 96;
+constexpr std::int64_t vectors_per_part = 8;
+
 template <class T>
-void check_sizes(Matrix<const T> a, Matrix<const T> b, Matrix<T> c) {
-  if (a.cols == b.rows && a.rows == c.rows && b.cols == c.cols) return;
+struct Table {
+  std::int64_t lanes;
+  void (*tiles)(const GemmProblem<T>&);
+  void (*dots)(const GemmProblem<T>&);
+  void (*pack)(Matrix<const T>, T*);
+};
+
+template <class Kernels, class T>
+constexpr Table<T> table_of() {
+  return {Kernels::lanes, &Kernels::tiles, &Kernels::dots, &Kernels::pack};
+}
+
+template <class T>
+const Table<T>& table(Isa isa) {
+  static constexpr Table<T> tables[] = {table_of<simd_sse2::Kernels<T>, T>(),
+                                        table_of<simd_avx2::Kernels<T>, T>(),
+                                        table_of<simd_avx512::Kernels<T>, T>()};
+  return tables[static_cast<std::size_t>(isa)];
+}
+
+/// The calling thread's buffers: laid-out operands, and results whose rows are not contiguous.
+template <class T>
+T* packed_b(std::int64_t n) {
+  static thread_local Scratch scratch;
+  return scratch.reserve<T>(n);
+}
+template <class T>
+T* packed_a(std::int64_t n) {
+  static thread_local Scratch scratch;
+  return scratch.reserve<T>(n);
+}
+template <class T>
+T* result(std::int64_t n) {
+  static thread_local Scratch scratch;
+  return scratch.reserve<T>(n);
+}
+
+template <class T>
+std::int64_t packed_size(Matrix<const T> b, std::int64_t lanes) {
+  return (b.cols + lanes - 1) / lanes * lanes * b.rows;
+}
+
+template <class T>
+void check_sizes(Matrix<const T> a, std::int64_t b_rows, std::int64_t b_cols, Matrix<T> c) {
+  if (a.cols == b_rows && a.rows == c.rows && b_cols == c.cols) return;
   throw ShapeError(fmt::format("gemm: sizes ({}, {}) by ({}, {}) into ({}, {}) do not fit", a.rows,
-                               a.cols, b.rows, b.cols, c.rows, c.cols));
+                               a.cols, b_rows, b_cols, c.rows, c.cols));
+}
+
+template <class T>
+bool contiguous_rows(const Matrix<T>& m) {
+  return m.col_stride == 1 || m.cols == 1;
+}
+template <class T>
+bool contiguous_cols(const Matrix<T>& m) {
+  return m.row_stride == 1 || m.rows == 1;
+}
+
+/// c = beta c.
+template <class T>
+void scale(T beta, Matrix<T> c) {
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) = beta == T{0} ? T{0} : beta * c(i, j);
+  }
+}
+
+/// Runs `kernel` on parts of c, on several threads where there is enough work. Elements do not
+/// depend on the parts they are computed in.
+template <class T>
+void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
+               void (*kernel)(const GemmProblem<T>&)) {
+  const std::int64_t work = p.c.rows * p.c.cols * p.depth;
+  if (work <= parallel_work && p.c.rows <= rows_per_part) return kernel(p);
+  const std::int64_t step = cols_per_vector * vectors_per_part;
+  const std::int64_t row_parts = (p.c.rows + rows_per_part - 1) / rows_per_part;
+  const std::int64_t col_parts = (p.c.cols + step - 1) / step;
+  const auto run = [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      const std::int64_t i = part % row_parts * rows_per_part;
+      const std::int64_t j = part / row_parts * step;
+      GemmProblem<T> q = p;
+      q.a = p.a.block(i, 0, std::min(rows_per_part, p.c.rows - i), p.depth);
+      q.b = p.b + j / cols_per_vector * p.b_vector;
+      q.c = p.c.block(i, j, q.a.rows, std::min(step, p.c.cols - j));
+      kernel(q);
+    }
+  };
+  const std::int64_t parts = row_parts * col_parts;
+  parallel_for(parts, work <= parallel_work ? parts : 1, run);
+}
+
+/// Rows of `a` copied so that each starts at a cache line, and not all in the same cache set.
+template <class T>
+Matrix<const T> align_rows(Matrix<const T> a) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  const std::int64_t stride = (a.cols + line - 1) / line * line + line;
+  T* to = packed_a<T>(a.rows * stride);
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    for (std::int64_t k = 0; k < a.cols; ++k) to[i * stride + k] = a(i, k);
+  }
+  return {to, a.rows, a.cols, stride, 1};
+}
+
+/// Whether neighbouring rows, or neighbours in a row, fall into the same few sets of a cache.
+template <class T>
+bool collides(Matrix<const T> a) {
+  const auto aliased = [](std::int64_t stride) {
+    return stride != 0 && stride * std::int64_t{sizeof(T)} % 1024 == 0;
+  };
+  return aliased(a.row_stride) || aliased(a.col_stride);
+}
+
+/// A product whose rows of c are contiguous.
+template <class T>
+void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c) {
+  const Table<T>& kernels = table<T>(isa());
+  const std::int64_t lanes = kernels.lanes;
+  GemmProblem<T> p{alpha, a, b.data, b.row_stride, lanes, a.cols, beta, c};
+  const bool by_dots = contiguous_cols(b) && (!contiguous_rows(b) || c.rows * c.cols == 1);
+  if (by_dots && contiguous_rows(a) && c.rows < rows_to_pack_transposed && a.cols >= lanes) {
+    p.a = c.rows > 1 ? align_rows(a) : a;
+    p.b_vector = b.col_stride;
+    return run_parts(p, 1, kernels.dots);
+  }
+  if (c.rows >= rows_to_pack && c.cols >= rows_to_pack && collides(a)) p.a = align_rows(a);
+  if (!contiguous_rows(b) || c.rows >= rows_to_pack) {
+    T* packed = packed_b<T>(packed_size(b, lanes));
+    kernels.pack(b, packed);
+    p.b = packed;
+    p.b_k = lanes;
+    p.b_vector = lanes * b.rows;
+  }
+  run_parts(p, lanes, kernels.tiles);
+}
+
+template <class T>
+void add_scaled(Matrix<const T> from, T beta, Matrix<T> c) {
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < c.cols; ++j) {
+      c(i, j) = beta == T{0} ? from(i, j) : from(i, j) + beta * c(i, j);
+    }
+  }
 }
 
 template <class T>
 void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c) {
-  check_sizes(a, b, c);
-  for (std::int64_t i = 0; i < c.rows; ++i) {
-    for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) = beta == T{0} ? T{0} : beta * c(i, j);
-    for (std::int64_t k = 0; k < a.cols; ++k) {
-      const T x = alpha * a(i, k);
-      for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) += x * b(k, j);
-    }
+  check_sizes(a, b.rows, b.cols, c);
+  if (c.rows == 0 || c.cols == 0) return;
+  if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
+  // One column is handled as one row; so are columns that are contiguous where rows are not.
+  if (c.cols == 1 || (!contiguous_rows(c) && contiguous_cols(c))) {
+    const Matrix<const T> left = b.transposed();
+    b = a.transposed();
+    a = left;
+    c = c.transposed();
   }
+  if (contiguous_rows(c)) return multiply_rows(alpha, a, b, beta, c);
+  const Matrix<T> product{result<T>(c.rows * c.cols), c.rows, c.cols, c.cols, 1};
+  multiply_rows(alpha, a, b, T{0}, product);
+  add_scaled<T>(product, beta, c);
+}
+
+template <class T>
+void multiply_packed(T alpha, Matrix<const T> a, const PackedMatrix<T>& b, T beta, Matrix<T> c) {
+  check_sizes(a, b.rows(), b.cols(), c);
+  if (c.rows == 0 || c.cols == 0) return;
+  if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
+  const Table<T>& kernels = table<T>(b.isa());
+  const std::int64_t lanes = kernels.lanes;
+  GemmProblem<T> p{alpha, a, b.data(), lanes, lanes * b.rows(), a.cols, beta, c};
+  if (contiguous_rows(c)) return run_parts(p, lanes, kernels.tiles);
+  p.beta = T{0};
+  p.c = {result<T>(c.rows * c.cols), c.rows, c.cols, c.cols, 1};
+  run_parts(p, lanes, kernels.tiles);
+  add_scaled<T>(p.c, beta, c);
 }
 
 }  // namespace
@@ -42,23 +218,13 @@ void gemm(double alpha, Matrix<const double> a, Matrix<const double> b, double b
 }
 
 template <class T>
-void PackedMatrix<T>::Free::operator()(T* p) const {
-  ::operator delete (p, std::align_val_t{64});
-}
-
-template <class T>
 void PackedMatrix<T>::pack(Matrix<const T> b) {
-  const auto size = static_cast<std::size_t>(b.rows * b.cols);
-  if (size > capacity_) {
-    memory_.reset(static_cast<T*>(::operator new (size * sizeof(T), std::align_val_t{64})));
-    capacity_ = size;
-  }
+  isa_ = damo::isa();
   rows_ = b.rows;
   cols_ = b.cols;
-  for (std::int64_t i = 0; i < rows_; ++i) {
-    for (std::int64_t j = 0; j < cols_; ++j)
-      memory_[static_cast<std::size_t>(i * cols_ + j)] = b(i, j);
-  }
+  const Table<T>& kernels = table<T>(isa_);
+  T* to = memory_.reserve<T>(packed_size(b, kernels.lanes));
+  if (rows_ > 0) kernels.pack(b, to);
 }
 
 template class PackedMatrix<float>;
@@ -66,15 +232,18 @@ template class PackedMatrix<double>;
 
 void gemm_packed(float alpha, Matrix<const float> a, const PackedMatrix<float>& b, float beta,
                  Matrix<float> c) {
-  gemm(alpha, a, {b.data(), b.rows(), b.cols(), b.cols(), 1}, beta, c);
+  multiply_packed(alpha, a, b, beta, c);
 }
 
 void gemm_packed(double alpha, Matrix<const double> a, const PackedMatrix<double>& b, double beta,
                  Matrix<double> c) {
-  gemm(alpha, a, {b.data(), b.rows(), b.cols(), b.cols(), 1}, beta, c);
+  multiply_packed(alpha, a, b, beta, c);
 }
 
-std::string gemm_description() { return "damo plain loops"; }
+std::string gemm_description() {
+  const int threads = num_threads();
+  return fmt::format("damo {}, {} thread{}", name(isa()), threads, threads == 1 ? "" : "s");
+}
 
 double measure_gflops(std::int64_t m, std::int64_t n, std::int64_t k) {
   const std::vector<float> a(static_cast<std::size_t>(m * k), 1.0F);

@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+
+#include <damo/ops/kernels/matrix.hpp>
+
+namespace damo {
+
+// Products deeper than this are added up in blocks, so that a panel of b stays in cache.
+inline constexpr std::int64_t gemm_depth_block = 1024;
+
+/// Rows of b that are fetched ahead of their use.
+inline constexpr std::int64_t gemm_rows_ahead = 12;
+/// What may stay in the first-level cache while something else streams by.
+inline constexpr std::int64_t gemm_near_bytes = 24000;
+
+/// c = alpha a b + beta c with rows of c contiguous. By tiles, b is a sequence of vectors of
+/// columns: row k of vector v is at b + k b_k + v b_vector. By dots, column j is contiguous at
+/// b + j b_vector.
+template <class T>
+struct GemmProblem {
+  T alpha;
+  Matrix<const T> a;
+  const T* b;
+  std::int64_t b_k;
+  std::int64_t b_vector;
+  std::int64_t depth;
+  T beta;
+  Matrix<T> c;
+};
+
+/// One register tile of a problem.
+template <class T>
+struct GemmTile {
+  const T* a;
+  std::int64_t a_row;
+  std::int64_t a_k;
+  const T* b;
+  std::int64_t b_k;
+  std::int64_t b_vector;
+  std::int64_t depth;
+  T* c;
+  std::int64_t c_row;
+  T alpha;
+  T beta;
+  int tail;
+};
+
+}  // namespace damo
