@@ -2,7 +2,11 @@
 // What users include.
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/models/denoising_autoencoder.hpp>
+#include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
+#include <damo/models/rnn_rbm.hpp>
+#include <damo/models/update_rules.hpp>
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/indexing.hpp>
@@ -12,5 +16,6 @@
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/scan.hpp>
 #include <damo/ops/shape.hpp>
+#include <damo/ops/updates.hpp>
 #include <damo/runtime/convert.hpp>
 #include <damo/runtime/function.hpp>
