@@ -86,7 +86,7 @@ TEST_CASE("documents: the README shows the whole of its program") {
 }
 
 TEST_CASE("documents: every link to a file leads somewhere") {
-  const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
+  const std::regex link(R"(\]\(([^)#: ]+)(#[^)]*)?\))");
   for (const fs::path& document : documents()) {
     const std::string text = text_of(document);
     for (std::sregex_iterator it(text.begin(), text.end(), link), end; it != end; ++it) {
