@@ -64,6 +64,23 @@ Picture tile_raster_images(const Array& rows, const Tiling& t) {
   return t.zoom > 1 ? enlarged(picture, t.zoom) : picture;
 }
 
+Picture side_by_side(const Picture& left, const Picture& right, int gap) {
+  const int channels = std::max(left.channels, right.channels);
+  Picture both(left.width + gap + right.width, std::max(left.height, right.height), channels, 255);
+  const auto paste = [&](const Picture& from, int offset) {
+    for (int y = 0; y < from.height; ++y) {
+      for (int x = 0; x < from.width; ++x) {
+        for (int c = 0; c < channels; ++c) {
+          both.at(offset + x, y)[c] = from.at(x, y)[std::min(c, from.channels - 1)];
+        }
+      }
+    }
+  };
+  paste(left, 0);
+  paste(right, left.width + gap);
+  return both;
+}
+
 Array transposed(const Array& weights) {
   if (weights.rank() != 2) {
     throw ShapeError(

@@ -30,6 +30,9 @@ Picture tile_raster_images(const Array& rows, const Tiling& tiling);
 /// of W (n_visible, n_hidden).
 Array transposed(const Array& weights);
 
+/// Two pictures in one, their tops level, with `gap` white pixels between them.
+Picture side_by_side(const Picture& left, const Picture& right, int gap = 0);
+
 /// One curve of a plot. Points with a NaN or infinite coordinate leave a gap.
 struct Series {
   std::string label;

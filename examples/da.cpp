@@ -1,0 +1,106 @@
+// Trains two denoising autoencoders on images, one on clean input and one on input of which a part
+// is set to zero, and draws their filters side by side: what corruption is good for shows at once.
+#include <fmt/format.h>
+
+#include <damo/damo.hpp>
+#include <damo/io/pictures.hpp>
+
+#include "support/kernels.hpp"
+#include "support/model_state.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+namespace damo::examples {
+namespace {
+
+constexpr int tiles = 10;
+constexpr int gap = 20;  // pixels between the two pictures
+
+struct Options : TrainingOptions {
+  std::int64_t hidden = 500;
+  double corruption = 0.3;
+};
+
+io::Picture filters(const models::dA& da, const io::Dataset& data) {
+  const int rows = static_cast<int>(data.rows), cols = static_cast<int>(data.cols);
+  const int count = static_cast<int>(std::min<std::int64_t>(da.n_hidden, tiles * tiles));
+  const int across = std::min(count, tiles);
+  return io::tile_raster_images(io::transposed(da.W.value()),
+                                {.image_rows = rows,
+                                 .image_cols = cols,
+                                 .tile_rows = (count + across - 1) / across,
+                                 .tile_cols = across,
+                                 .zoom = std::max(1, 28 / rows)});
+}
+
+int train_da(Training& training, const Options& o) {
+  io::Dataset data = load_images(o);
+  const std::int64_t batches = data.train.shape()[0] / o.batch;
+  const io::Record info = image_info(data).add(kernel_info());
+
+  const SharedVar train_x = shared(std::move(data.train), "train_x");
+  const Var index = lscalar("index"), x = matrix("x");
+  models::dA clean({.input = x,
+                    .n_visible = data.pixels(),
+                    .n_hidden = o.hidden,
+                    .seed = static_cast<std::uint64_t>(o.seed)});
+  models::dA noisy({.input = x,
+                    .n_visible = data.pixels(),
+                    .n_hidden = o.hidden,
+                    .seed = static_cast<std::uint64_t>(o.seed),
+                    .rng = clean.rng});
+  auto [clean_cost, updates] = clean.get_cost_updates(0, o.lr);
+  const auto [noisy_cost, noisy_updates] = noisy.get_cost_updates(o.corruption, o.lr);
+  updates += noisy_updates;
+  // Summed within an epoch by the function itself, so that it is part of the checkpoint.
+  const SharedVar clean_sum = shared(Array::scalar(0.0), "clean_cost_sum");
+  updates[clean_sum] = clean_sum + cast(clean_cost, float64);
+  Function train =
+      function({index}, {noisy_cost},
+               {.updates = updates,
+                .givens = {{x, train_x(range(index * o.batch, (index + 1) * o.batch), all())}},
+                .name = "train_da"});
+
+  const auto draw_filters = [&](std::int64_t epoch) {
+    io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
+                  io::side_by_side(filters(clean, data), filters(noisy, data), gap));
+  };
+  const ModelState state(updates, clean.rng);
+  const auto epoch_end = [&](std::int64_t epoch) {
+    draw_filters(epoch);
+    const double mean = clean_sum.value().item<double>() / static_cast<double>(batches);
+    clean_sum.set_array(Array::scalar(0.0));
+    return Metrics{{"cost_without_corruption", mean}};
+  };
+  return training.run(
+      {.cost_name = "cost",
+       .batches = batches,
+       .step = [&](std::int64_t, std::int64_t batch) { return train(batch).scalar<double>(0); },
+       .first_look = [&] { draw_filters(0); },
+       .epoch_end = epoch_end,
+       .save = [&](io::Checkpoint& c) { state.save(c); },
+       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+      info);
+}
+
+}  // namespace
+}  // namespace damo::examples
+
+int main(int argc, char** argv) {
+  using namespace damo::examples;
+  return run_program("da", [&] {
+    Options options;
+    options.seed = 123;
+    Cli cli("da", "Trains denoising autoencoders on images, with and without corruption.");
+    add_image_options(cli, options);
+    add_training_options(cli, options);
+    cli.option("--hidden", options.hidden, "hidden units; 16 with bars", {1, 100000});
+    cli.option("--corruption", options.corruption, "part of the input set to zero", {0, 1});
+    if (const auto code = cli.parse(argc, argv)) return *code;
+    use_threads(options.threads);
+    Training training(cli, options);
+    const bool small = options.data.starts_with("bars") && !training.resumed();
+    if (small && !cli.given("--hidden")) options.hidden = 16;
+    return train_da(training, options);
+  });
+}
