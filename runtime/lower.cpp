@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include <damo/graph/walk.hpp>
 #include <damo/runtime/fused_loop.hpp>
 #include <damo/runtime/instructions.hpp>
 #include <damo/runtime/lower.hpp>
 #include <damo/runtime/memory_plan.hpp>
+#include <damo/runtime/product.hpp>
 #include <damo/runtime/scan_loop.hpp>
 
 namespace damo {
@@ -17,6 +20,11 @@ class Lowering {
 
   std::unique_ptr<Program> run() {
     for (const Var& v : graph_.inputs) program_->inputs.push_back(slot_of(v));
+    if (options_.first_invariant) {
+      const auto first =
+          graph_.inputs.begin() + static_cast<std::ptrdiff_t>(*options_.first_invariant);
+      invariant_.insert(first, graph_.inputs.end());
+    }
     const Vars roots = graph_.roots();
     const std::vector<Unit> units = group_nodes(roots, options_.fuse);
     find_outside_uses(units, roots);
@@ -81,7 +89,18 @@ class Lowering {
     if (dynamic_cast<const Scan*>(&node.op()) != nullptr) {
       return std::make_unique<ScanInstruction>(node, std::move(in), std::move(out), options_);
     }
+    if (options_.first_invariant && ProductInstruction::fits(node) && is_invariant(node.input(1))) {
+      return std::make_unique<ProductInstruction>(node, std::move(in), std::move(out));
+    }
     return make_instruction(node, std::move(in), std::move(out));
+  }
+
+  /// Whether every step of the loop sees the same values: a leaf from outside, or a view of one.
+  bool is_invariant(const Var& v) const {
+    if (is_shared(v) || constant_value(v) != nullptr || invariant_.contains(v)) return true;
+    const Apply& node = v.owner();
+    return node.op().is_view() && std::all_of(node.inputs().begin(), node.inputs().end(),
+                                              [this](const Var& in) { return is_invariant(in); });
   }
 
   bool add_leaf(const Var& v) {
@@ -100,6 +119,7 @@ class Lowering {
   std::unique_ptr<Program> program_;
   std::unordered_map<Var, std::uint32_t, VarHash, VarSame> slots_;
   VarSet used_outside_;
+  VarSet invariant_;
 };
 
 }  // namespace

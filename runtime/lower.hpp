@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 
 #include <damo/graph/function_graph.hpp>
 #include <damo/runtime/program.hpp>
@@ -9,6 +10,8 @@ namespace damo {
 struct LowerOptions {
   /// Groups elementwise nodes into single loops.
   bool fuse = true;
+  /// For the body of a loop: inputs from this one on are the same at every step.
+  std::optional<std::size_t> first_invariant{};
 };
 
 /// Turns a graph into a program that computes its roots. `name` is for errors: "function 'train'".

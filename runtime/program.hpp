@@ -121,6 +121,8 @@ class Program {
   /// For errors: "function 'train'" or "scan 'gibbs'", and the step a loop is at.
   std::string name;
   std::int64_t step = -1;
+  /// How many steps the loop whose body this is will take; 1 for a function.
+  std::int64_t steps = 1;
   /// Keeps the graph's variables, and so its constants and shared cells, alive.
   Vars keep_alive;
 

@@ -33,7 +33,9 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
                                  std::vector<std::uint32_t> out, const LowerOptions& options)
     : Instruction(node, std::move(in), std::move(out)), shapes_(node.n_outputs()) {
   const Scan::Spec& spec = op().spec();
-  body_ = lower(spec.body, fmt::format("scan '{}'", spec.name), options);
+  LowerOptions body_options = options;
+  body_options.first_invariant = spec.n_sequences + spec.n_states;
+  body_ = lower(spec.body, fmt::format("scan '{}'", spec.name), body_options);
   for (std::size_t i = 0; i < spec.n_sequences; ++i) sequences_.push_back({body_->inputs[i]});
   std::vector<bool> claimed(body_->storages.size(), false);
   for (std::size_t k = 0; k < op().n_body_outputs(); ++k) {
@@ -189,6 +191,7 @@ void ScanInstruction::run(Program& outer) {
 }
 
 std::int64_t ScanInstruction::loop(Program& outer, std::int64_t n) {
+  body_->steps = n;
   for (std::int64_t t = 0; t < n; ++t) {
     for (const Sequence& s : sequences_) {
       body_->slots[s.slot].tensor.data = s.data + t * s.step_bytes;

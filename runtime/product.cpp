@@ -1,0 +1,77 @@
+#include <damo/ops/binary_dot_op.hpp>
+#include <damo/ops/dot_op.hpp>
+#include <damo/ops/kernels/binary_dot.hpp>
+#include <damo/ops/kernels/copy.hpp>
+#include <damo/runtime/product.hpp>
+
+namespace damo {
+namespace {
+
+/// Laying out costs about as much as two products of few rows.
+constexpr std::int64_t steps_that_pay = 4;
+
+template <class T>
+Matrix<const T> matrix_of(const Tensor& t) {
+  return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
+}
+
+bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
+
+}  // namespace
+
+bool ProductInstruction::fits(const Apply& node) {
+  const auto* binary = dynamic_cast<const BinaryDot*>(&node.op());
+  if (dynamic_cast<const Dot*>(&node.op()) == nullptr && (binary == nullptr || binary->verify())) {
+    return false;
+  }
+  return node.input(0).ndim() == 2 && node.input(1).ndim() == 2 && is_float(node.types()[0].dtype);
+}
+
+void ProductInstruction::run(Program& program) {
+  if (changed(program)) {
+    Shape shape;
+    node().op().run_shapes(node(), in(), std::span(&shape, 1));
+    program.set_shape(program.slots[out_slots()[0]], shape);
+    settle();
+  }
+  out()[0]->data = program.memory(program.slots[out_slots()[0]]);
+  if (program.steps < steps_that_pay) {
+    node().op().perform(node(), in(), out(), program.scratch);
+  } else if (out()[0]->dtype == DType::float32) {
+    multiply(program, single_);
+  } else {
+    multiply(program, double_);
+  }
+}
+
+template <class T>
+void ProductInstruction::multiply(const Program& program, Prepared<T>& prepared) {
+  const auto left = matrix_of<T>(*in()[0]);
+  const Tensor& out_tensor = *out()[0];
+  const Matrix<T> result{out_tensor.as<T>(), out_tensor.shape[0], out_tensor.shape[1],
+                         out_tensor.shape[1], 1};
+  if (add_rows(program, prepared, left, result)) return;
+  if (prepared.packed_at != program.call) {
+    prepared.packed.pack(matrix_of<T>(*in()[1]));
+    prepared.packed_at = program.call;
+  }
+  gemm_packed(T{1}, left, prepared.packed, T{0}, result);
+}
+
+template <class T>
+bool ProductInstruction::add_rows(const Program& program, Prepared<T>& prepared,
+                                  Matrix<const T> left, Matrix<T> result) {
+  if (dynamic_cast<const BinaryDot*>(&node().op()) == nullptr || !rows_contiguous(*in()[0])) {
+    return false;
+  }
+  const Tensor& right = *in()[1];
+  if (rows_contiguous(right)) return binary_dot_if_sparse(left, matrix_of<T>(right), result);
+  if (prepared.rows_at != program.call) {
+    prepared.rows.reset(right.dtype, right.shape);
+    copy(right, prepared.rows.view());
+    prepared.rows_at = program.call;
+  }
+  return binary_dot_if_sparse(left, matrix_of<T>(prepared.rows.view()), result);
+}
+
+}  // namespace damo
