@@ -171,9 +171,42 @@ std::optional<Vars> where_known(const Apply& node, Context&) {
   return std::nullopt;
 }
 
+/// Comparisons of constants, and sums and products of constant scalars that are exact.
+std::optional<Vars> exact_arithmetic(const Apply& node, Context&) {
+  const auto a = uniform_value(node.input(0));
+  const auto b = uniform_value(node.input(1));
+  if (!a || !b) return std::nullopt;
+  const ScalarOp* f = scalar_op(node.output());
+  const auto truth = [&](bool value) {
+    const Var one = Arg(value).var(boolean);
+    return Vars{fit(one, node.output())};
+  };
+  if (f == words().eq) return truth(*a == *b);
+  if (f == words().neq) return truth(*a != *b);
+  if (f == words().less) return truth(*a < *b);
+  if (f == words().greater) return truth(*a > *b);
+  const DType dtype = node.types()[0].dtype;
+  if (!is_float(dtype) || node.output().ndim() != 0) return std::nullopt;
+  const auto exact = [&](double v) {
+    return v == (dtype == DType::float32 ? static_cast<double>(static_cast<float>(v)) : v);
+  };
+  const double product = *a * *b;
+  if (f == words().mul && exact(product) && std::fma(*a, *b, -product) == 0 &&
+      std::isfinite(product) && (product != 0 || *a == 0 || *b == 0))
+    return Vars{Arg(product).var(dtype)};
+  const double right = f == words().sub ? -*b : *b;
+  if ((f == words().add || f == words().sub) && exact_sum(*a, right, dtype) &&
+      std::isfinite(*a + right))
+    return Vars{Arg(*a + right).var(dtype)};
+  return std::nullopt;
+}
+
 void add_constants(Rules& rules) {
   using S = Soundness;
   // clang-format off
+  rules.push_back(node_rewriter("exact_arithmetic", {"add", "sub", "mul", "eq", "neq", "less", "greater"},
+                                "constants, where nothing is rounded", exact_arithmetic)
+                      .canonicalizes().sound(S::bit_exact));
   rules.push_back(node_rewriter("add_zero", {"add", "sub"}, "x + 0 = x, 0 - x = -x", add_zero)
                       .canonicalizes().sound(S::bit_exact));
   rules.push_back(node_rewriter("mul_one", {"mul", "div"}, "x * 1 = x / 1 = x, x * -1 = -x", mul_one)

@@ -7,6 +7,12 @@ namespace damo::optim {
 const Rules& canonicalize_rules();  ///< Algebra with constants, signs; nothing is lost or gained.
 const Rules& layout_rules();        ///< Reshaping, transposing, stretching, sizes.
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
+const Rules& softmax_rules();       ///< Sums of exponentials.
+const Rules& barrier_rules();       ///< Stable forms through joins, clips, factors and powers.
+const Rules& cancel_rules();        ///< Factors that cancel, as in derivatives of logarithms.
+const Rules& log1p_rules();         ///< The least special logarithm.
+const Rules& branch_rules();        ///< What conditions say of their branches.
+const Rules& indexing_rules();      ///< Indexing.
 const Rules& reduction_rules();     ///< Reductions of repeated, scaled and reduced tensors.
 const Rules& specialize_rules();    ///< Cheaper ways to compute the same.
 const Rules& blas_rules();          ///< Products that accumulate, and products with zeros and ones.

@@ -21,6 +21,8 @@ class Context {
   /// What a stabilizing rule makes of `v`'s own node, or nullopt when none fires. Lets a rule ask
   /// whether a step towards a stable form would lead there.
   virtual std::optional<Var> stabilized(const Var& v) = 0;
+  /// `v` after all rules that apply have been applied.
+  virtual Var simplified(const Var& v) = 0;
 };
 
 }  // namespace damo::optim

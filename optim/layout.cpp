@@ -10,6 +10,7 @@
 #include <damo/ops/shape.hpp>
 #include <damo/ops/shape_op.hpp>
 #include <damo/optim/catalogue.hpp>
+#include <damo/optim/context.hpp>
 #include <damo/optim/fit.hpp>
 #include <damo/optim/movement.hpp>
 #include <damo/optim/vocabulary.hpp>
@@ -97,22 +98,47 @@ std::optional<Vars> dimshuffle_of(const Apply& node, Context&) {
   return Vars{fit(shuffle_axes(x.inputs()[0], pattern, node.site()), node.output())};
 }
 
-/// Whether two variables are known to have the same sizes.
-bool same_sizes(const Vars& a, const Vars& b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (!same_graph(a[i], b[i])) return false;
+/// Whether a pattern keeps the order of the axes, so that only axes of size 1 come and go.
+bool keeps_order(const DimShuffle& shuffle) {
+  int last = -1;
+  for (const int axis : shuffle.pattern()) {
+    if (axis < 0) continue;
+    if (axis < last) return false;
+    last = axis;
   }
   return true;
 }
 
-std::optional<Vars> reshape_of(const Apply& node, Context&) {
-  const Var& x = node.input(0);
-  if (same_sizes(sizes_of(node.output()), sizes(x))) return Vars{fit(x, node.output())};
-  if (as<Reshape>(x) == nullptr) return std::nullopt;
+/// Whether two tensors with the same elements are known to have the same sizes.
+bool same_sizes(const Vars& a, const Vars& b, Context& context) {
+  if (a.size() != b.size()) return false;
+  if (a.size() == 1) return true;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!same_graph(context.simplified(a[i]), context.simplified(b[i]))) return false;
+  }
+  return true;
+}
+
+std::optional<Vars> reshape_of(const Apply& node, Context& context) {
+  Var x = node.input(0);
+  const auto merges = [](const Var& v) {
+    const auto* shuffle = as<DimShuffle>(v);
+    return as<Reshape>(v) != nullptr || (shuffle != nullptr && keeps_order(*shuffle));
+  };
+  while (merges(x)) x = Var(x.inputs()[0]);
+  if (same_sizes(sizes_of(node.output()), sizes(x), context)) return Vars{fit(x, node.output())};
+  if (same(x, node.input(0))) return std::nullopt;
   Vars inputs = node.inputs();
-  inputs[0] = x.inputs()[0];
+  inputs[0] = x;
   return Vars{fit(make_var(node.op_ptr(), std::move(inputs), node.site()), node.output())};
+}
+
+/// Axes of size 1 that come or go beside a reshape are part of it.
+std::optional<Vars> shuffle_of_reshape(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  if (as<Reshape>(x) == nullptr || !keeps_order(static_cast<const DimShuffle&>(node.op())))
+    return std::nullopt;
+  return Vars{fit(reshape(x.inputs()[0], sizes_of(node.output())), node.output())};
 }
 
 std::optional<Vars> broadcast_of(const Apply& node, Context&) {
@@ -216,6 +242,8 @@ const Rules& layout_rules() {
     add("drop_broadcast", "elementwise", "f(broadcast_to(x), y) = f(x, y) where y has the size",
         drop_broadcast);
     add("dimshuffle_of", "dimshuffle", "dimshuffle(dimshuffle(x)) = dimshuffle(x)", dimshuffle_of);
+    add("shuffle_of_reshape", "dimshuffle", "dimshuffle(reshape(x)) = reshape(x)",
+        shuffle_of_reshape);
     add("reshape_of", "reshape", "reshape(reshape(x)) = reshape(x), or x of that shape",
         reshape_of);
     add("broadcast_of", "broadcast_to", "broadcast_to(broadcast_to(x)) = broadcast_to(x)",

@@ -58,7 +58,7 @@ const std::vector<Pass>& passes() {
       {"canonicalize",   {"canonicalize"},       {"canonicalize"}},
       {"stabilize",      {"stabilize"},          {"stabilize", "canonicalize"}},
       // After stabilizing: log(1 + exp(800)) is 800.
-      {"fold_constants", {"fold"},               {"fold", "canonicalize"}},
+      {"fold_constants", {"fold"},               {"fold", "stabilize", "canonicalize"}},
       {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},
       {"scan_keep_what_is_read", {"scan"},       {}, scan_keep_what_is_read},
       {"scan_hoist_invariants",  {"scan"},       {}, scan_hoist_invariants},

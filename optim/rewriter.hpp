@@ -52,6 +52,7 @@ class Rewriter final : public Context {
   Fact fact(const Var& v) override { return facts_.of(v); }
   std::size_t uses(const Var& v) override;
   std::optional<Var> stabilized(const Var& v) override;
+  Var simplified(const Var& v) override { return simplify({v}).front(); }
 
  private:
   struct NodeHash {

@@ -120,7 +120,9 @@ const Rules& specialize_rules() {
               .specializes()
               .sound(soundness));
     };
-    add("small_power", {"pow"}, "x^2 = sqr(x), x^-1 = 1 / x, ...", small_power, S::real_equal);
+    list.push_back(
+        node_rewriter("small_power", {"pow"}, "x^2 = sqr(x), x^-1 = 1 / x, ...", small_power)
+            .canonicalizes());
     add("square", {"mul"}, "x * x = sqr(x)", square, S::bit_exact);
     add("divide_by_power_of_two", {"div"}, "x / 2^n = x * 2^-n", divide_by_power_of_two,
         S::bit_exact);

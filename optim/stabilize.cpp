@@ -40,7 +40,6 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_exp_minus_exp", log(exp(a) - exp(b)),
                        where(eq(b, -inf), a, a + log1mexp(b - a))).stabilizes());
   rules.push_back(rule("log_exp_plus_exp", log(exp(a) + exp(b)), logaddexp(a, b)).stabilizes());
-  rules.push_back(rule("log_one_plus", log(1 + x), log1p(x)).stabilizes());
   rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
   rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());
   rules.push_back(rule("log1mexp_log1mexp", log1mexp(log1mexp(x)), where(x <= 0, x, nan)).stabilizes());
@@ -62,17 +61,21 @@ void add_exponentials(Rules& rules) {
 
 /// Products and sums, among them the derivatives as `grad` writes them.
 void add_sigmoids(Rules& rules) {
-  const Var x = any("x");
+  const Var x = any("x"), y = any("y");
   // clang-format off
+  rules.push_back(rule("minus_times_sigmoid", y - y * sigmoid(x), y * sigmoid(-x)).stabilizes());
   rules.push_back(rule("exp_over_one_plus_exp", exp(x) / (1 + exp(x)), sigmoid(x)).stabilizes());
   rules.push_back(rule("one_over_one_plus_exp", 1 / (1 + exp(-x)), sigmoid(x)).stabilizes()
                       .when(plain_numerator));
   rules.push_back(rule("exp_times_sigmoid", exp(x) * sigmoid(-x), sigmoid(x)).stabilizes());
+  rules.push_back(rule("exp_times_exp_minus", exp(x) * exp(-x), Arg(1.0).var(float64)).stabilizes());
   rules.push_back(rule("odds_of_sigmoid", sigmoid(x) / sigmoid(-x), exp(x)).stabilizes());
   rules.push_back(rule("one_minus_sigmoid", 1 - sigmoid(x), sigmoid(-x)).stabilizes());
   rules.push_back(rule("sigmoid_minus_one", sigmoid(x) - 1, -sigmoid(-x)).stabilizes());
   rules.push_back(rule("sigmoid_of_tanh", 0.5 * tanh(x / 2) + 0.5, sigmoid(x)).stabilizes());
   rules.push_back(rule("sigmoid_of_one_plus_tanh", 0.5 * (1 + tanh(x / 2)), sigmoid(x)).stabilizes());
+  rules.push_back(rule("tanh_slope_over_sigmoid", (1 - sqr(tanh(x / 2))) / sigmoid(x), 4 * sigmoid(-x)).stabilizes());
+  rules.push_back(rule("tanh_slope_over_sigmoid_minus", (1 - sqr(tanh(x / 2))) / sigmoid(-x), 4 * sigmoid(x)).stabilizes());
   rules.push_back(rule("sigmoid_minus_of_tanh", 0.5 - 0.5 * tanh(x / 2), sigmoid(-x)).stabilizes());
   rules.push_back(rule("sigmoid_of_one_minus_tanh", 0.5 * (1 - tanh(x / 2)), sigmoid(-x)).stabilizes());
   // clang-format on
@@ -86,6 +89,17 @@ const Rules& stabilize_rules() {
     add_logarithms(list);
     add_exponentials(list);
     add_sigmoids(list);
+    return list;
+  }();
+  return rules;
+}
+
+// After all others: log1p takes whatever form its operand has.
+const Rules& log1p_rules() {
+  static const Rules rules = [] {
+    const Var x = any("x");
+    Rules list;
+    list.push_back(rule("log_one_plus", log(1 + x), log1p(x)).stabilizes());
     return list;
   }();
   return rules;

@@ -33,7 +33,7 @@ Vocabulary learn() {
   words.not_ = f(not_(p)), words.isnan = f(isnan(x)), words.isinf = f(isinf(x));
   words.where = f(where(p, x, y)), words.maximum = f(maximum(x, y));
   words.minimum = f(minimum(x, y)), words.logaddexp = f(logaddexp(x, y));
-  words.xlogx = f(xlogx(x)), words.xlogy0 = f(xlogy0(x, y));
+  words.clip = f(clip(x, y, y)), words.xlogx = f(xlogx(x)), words.xlogy0 = f(xlogy0(x, y));
   return words;
 }
 

@@ -1,0 +1,239 @@
+#include <damo/ops/advanced_subtensor_op.hpp>
+#include <damo/ops/broadcast_op.hpp>
+#include <damo/ops/dimshuffle_op.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/ops/reduce_op.hpp>
+#include <damo/ops/subtensor_op.hpp>
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/context.hpp>
+#include <damo/optim/fit.hpp>
+#include <damo/optim/terms.hpp>
+#include <damo/optim/vocabulary.hpp>
+
+// Factors that cancel. The gradient of log(f(x)) is written g / f(x) * f'(x); where f underflows
+// that is 0 / 0, unless the part that f and f' share goes first.
+namespace damo::optim {
+namespace {
+
+using Group = Terms::Group;
+
+/// The leaf's expression as far as it simplifies: a movement and its inverse vanish.
+Var simple(const Terms::Leaf& leaf, Context& context) {
+  Var v = surface(leaf.seen);
+  if (leaf.seen.path != nullptr) v = context.simplified(v);
+  while (as<SpecifyShape>(v) != nullptr) v = Var(v.inputs()[0]);
+  return v;
+}
+
+bool never_zero(const Terms::Leaf& leaf, Context& context) {
+  return !leaf.constant && context.fact(leaf.seen.core).positive;
+}
+
+/// x / x = 1 for x that is positive in exact arithmetic.
+std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
+  Steps steps;
+  const Terms terms(Group::product, {node.output()}, steps);
+  const auto& leaves = terms.leaves();
+  std::vector<bool> drop(leaves.size(), false);
+  bool any = false;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (!leaves[i].inverse || !never_zero(leaves[i], context)) continue;
+    const Var below = simple(leaves[i], context);
+    for (std::size_t k = 0; k < leaves.size(); ++k) {
+      if (leaves[k].inverse || drop[k] || leaves[k].constant) continue;
+      if (!same(leaves[k].seen, leaves[i].seen) && !same(simple(leaves[k], context), below))
+        continue;
+      drop[i] = drop[k] = any = true;
+      break;
+    }
+  }
+  if (!any) return std::nullopt;
+  return Vars{fit(terms.without(drop).value(Group::product), node.output())};
+}
+
+/// where(c, 0, x) * y = where(c, 0, x * y) where x * y has a stable form.
+std::optional<Vars> product_into_where(const Apply& node, Context& context) {
+  Steps steps;
+  const Terms terms(Group::product, {node.output()}, steps);
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const Var choice = surface(leaves[i].seen);
+    if (leaves[i].inverse || scalar_op(choice) != vocabulary().where) continue;
+    const bool zero_first = uniform_value(choice.inputs()[1]) == 0.0;
+    if (!zero_first && uniform_value(choice.inputs()[2]) != 0.0) continue;
+    const Var& x = choice.inputs()[zero_first ? 2 : 1];
+    std::vector<bool> drop(leaves.size(), false);
+    drop[i] = true;
+    const Terms::Rest rest = terms.without(drop);
+    if (!rest.v || uniform_value(rest.v)) continue;
+    const auto stable = context.stabilized(x * rest.v);
+    if (!stable) continue;
+    const Var y = rest.negative ? -*stable : *stable;
+    const Var& c = choice.inputs()[0];
+    return Vars{fit(zero_first ? where(c, 0.0, y) : where(c, y, 0.0), node.output())};
+  }
+  return std::nullopt;
+}
+
+/// (x / s + y) * s = x + y * s for positive s.
+std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
+  Steps steps;
+  const Terms terms(Group::product, {node.output()}, steps);
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const Var& core = leaves[i].seen.core;
+    const ScalarOp* f = scalar_op(core);
+    if (leaves[i].inverse || leaves[i].seen.path != nullptr ||
+        (f != vocabulary().add && f != vocabulary().sub))
+      continue;
+    std::vector<bool> drop(leaves.size(), false);
+    drop[i] = true;
+    const Terms::Rest rest = terms.without(drop);
+    if (!rest.v || uniform_value(rest.v)) continue;
+    const Var a = core.inputs()[0] * rest.v;
+    const Var b = core.inputs()[1] * rest.v;
+    const auto shorter = [&](const Var& v) {
+      auto result = cancel_factors(v.owner(), context);
+      return result ? result : product_into_where(v.owner(), context);
+    };
+    const auto stable_a = shorter(a);
+    const auto stable_b = shorter(b);
+    if (!stable_a && !stable_b) continue;
+    const Var x = stable_a ? stable_a->front() : a;
+    const Var y = stable_b ? stable_b->front() : b;
+    const Var total = f == vocabulary().add ? x + y : x - y;
+    return Vars{fit(rest.negative ? -total : total, node.output())};
+  }
+  return std::nullopt;
+}
+
+/// The indexing that `scatter` undoes, when it adds to zeros.
+bool adds_to_zeros(const Apply& scatter) {
+  const auto* basic = dynamic_cast<const IncSubtensor*>(&scatter.op());
+  const auto* advanced = dynamic_cast<const AdvancedIncSubtensor*>(&scatter.op());
+  if ((basic == nullptr || basic->set()) && (advanced == nullptr || advanced->set())) return false;
+  return uniform_value(scatter.input(0)) == 0.0;
+}
+
+/// Whether `gather` takes the elements that `scatter` adds to.
+bool same_places(const Apply& gather, const Apply& scatter) {
+  const auto* get = dynamic_cast<const Subtensor*>(&gather.op());
+  const auto* add = dynamic_cast<const IncSubtensor*>(&scatter.op());
+  const auto* get_many = dynamic_cast<const AdvancedSubtensor*>(&gather.op());
+  const auto* add_many = dynamic_cast<const AdvancedIncSubtensor*>(&scatter.op());
+  const bool basic = get != nullptr && add != nullptr && get->index() == add->index();
+  const bool many =
+      get_many != nullptr && add_many != nullptr && get_many->index() == add_many->index();
+  if (!basic && !many) return false;
+  for (std::size_t i = 1; i < gather.inputs().size(); ++i) {
+    if (!same(gather.input(i), scatter.input(i + 1))) return false;
+  }
+  return true;
+}
+
+/// `y` without the factor 1 / s[index] for the index that `scatter` adds at, or an empty Var.
+Var without_gathered(const Apply& scatter, const Var& s) {
+  Steps steps;
+  const Var& y = scatter.input(1);
+  const Terms terms(Group::product, {y}, steps);
+  for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
+    const auto& leaf = terms.leaves()[i];
+    const Step* step = leaf.seen.path;
+    const bool direct = leaf.inverse && step != nullptr && step->outer == nullptr &&
+                        same(leaf.seen.core, s) && same_places(*step->movement, scatter);
+    const Var& core = leaf.seen.core;
+    const bool leaf_itself = leaf.inverse && step == nullptr && !core.inputs().empty() &&
+                             same(core.inputs()[0], s) && same_places(core.owner(), scatter);
+    if (!direct && !leaf_itself) continue;
+    std::vector<bool> drop(terms.leaves().size(), false);
+    drop[i] = true;
+    return fit(terms.without(drop).value(Group::product), y);
+  }
+  return {};
+}
+
+/// scatter(y / s[index]) * s = scatter(y): what was divided comes back where it came from.
+std::optional<Vars> cancel_in_scatter(const Apply& node, Context& context) {
+  Steps steps;
+  const Terms terms(Group::product, {node.output()}, steps);
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const Var& core = leaves[i].seen.core;
+    if (leaves[i].inverse || leaves[i].seen.path != nullptr || !adds_to_zeros(core.owner()))
+      continue;
+    for (std::size_t k = 0; k < leaves.size(); ++k) {
+      if (leaves[k].inverse || leaves[k].seen.path != nullptr || !never_zero(leaves[k], context))
+        continue;
+      const Var y = without_gathered(core.owner(), leaves[k].seen.core);
+      if (!y) continue;
+      Vars inputs = core.inputs();
+      inputs[1] = y;
+      std::vector<bool> drop(leaves.size(), false);
+      drop[i] = drop[k] = true;
+      const Terms::Rest rest = terms.without(drop);
+      const Var scattered = make_var(core.owner().op_ptr(), std::move(inputs));
+      const Var product = rest.v ? scattered * rest.v : scattered;
+      return Vars{fit(rest.negative ? -product : product, node.output())};
+    }
+  }
+  return std::nullopt;
+}
+
+/// sum(x / y, a) = sum(x, a) / y for a y that is the same along axis a.
+std::optional<Vars> divisor_out_of_sum(const Apply& node, Context& context) {
+  const auto& r = static_cast<const Reduce&>(node.op());
+  const Var& x = node.input(0);
+  if (r.kind() != Reduction::sum || r.keepdims() || !is_float(x.dtype())) return std::nullopt;
+  Steps steps;
+  const Terms terms(Group::product, {x}, steps);
+  for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
+    const auto& leaf = terms.leaves()[i];
+    if (!leaf.inverse || !never_zero(leaf, context)) continue;
+    Var y = simple(leaf, context);
+    if (as<BroadcastTo>(y) != nullptr) y = Var(y.inputs()[0]);
+    if (y.ndim() != x.ndim()) continue;
+    bool constant_along = true;
+    std::vector<int> kept;
+    for (std::size_t axis = 0; axis < x.ndim(); ++axis) {
+      const bool summed = (r.axes() >> axis & 1U) != 0;
+      if (summed) constant_along = constant_along && y.type().dims[axis] == 1;
+      if (!summed) kept.push_back(static_cast<int>(axis));
+    }
+    if (!constant_along) continue;
+    std::vector<bool> drop(terms.leaves().size(), false);
+    drop[i] = true;
+    const Var rest = fit(terms.without(drop).value(Group::product), x);
+    const Var total = make_var(std::make_shared<Reduce>(r.kind(), r.axes(), false), {rest});
+    return Vars{fit(total / shuffle_axes(y, kept), node.output())};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const Rules& cancel_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    const auto add = [&](std::string name, std::vector<std::string> roots, std::string equation,
+                         Rule::Rewrite f) {
+      list.push_back(
+          node_rewriter(std::move(name), std::move(roots), std::move(equation), std::move(f))
+              .stabilizes()
+              .sound(Soundness::needs_fact));
+    };
+    const std::vector<std::string> products{"mul", "div"};
+    add("cancel_factors", products, "x / x = 1 for positive x", cancel_factors);
+    add("product_into_where", products, "where(c, 0, x) * y = where(c, 0, x * y)",
+        product_into_where);
+    add("product_into_sum", products, "(x / s + y) * s = x + y * s", product_into_sum);
+    add("cancel_in_scatter", products, "scatter(y / s[i]) * s = scatter(y) for positive s",
+        cancel_in_scatter);
+    add("divisor_out_of_sum", {"sum"}, "sum(x / y) = sum(x) / y for positive y constant along it",
+        divisor_out_of_sum);
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim
