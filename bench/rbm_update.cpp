@@ -13,8 +13,8 @@
 #include <damo/models/rbm.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/math.hpp>
 #include <damo/ops/kernels/parallel.hpp>
+#include <damo/ops/math.hpp>
 #include <damo/runtime/function.hpp>
 
 using namespace damo;

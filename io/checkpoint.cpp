@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include <damo/graph/error.hpp>
+#include <damo/io/atomic_file.hpp>
 #include <damo/io/checkpoint.hpp>
 #include <damo/io/file.hpp>
 #include <damo/io/npy.hpp>
@@ -84,8 +85,11 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   const std::string json = checkpoint.metadata.to_json();
   const auto bytes = as_bytes(json);
   members[metadata_name] = Bytes(bytes.begin(), bytes.end());
+  AtomicFile file(path);
+  file.write(format_zip(members, path));
+  // Only now that the new one is written may the one before the last go.
   keep_previous(path);
-  write_zip(path, members);
+  file.commit();
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path, std::string* note) {

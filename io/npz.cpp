@@ -126,7 +126,7 @@ std::map<std::string, Bytes> read_zip(const std::filesystem::path& path) {
   return members;
 }
 
-void write_zip(const std::filesystem::path& path, const std::map<std::string, Bytes>& members) {
+Bytes format_zip(const std::map<std::string, Bytes>& members, const std::filesystem::path& path) {
   ZipError error;
   Source source(zip_source_buffer_create(nullptr, 0, 0, error.get()));
   if (!source) throw_io(path, error.text());
@@ -136,7 +136,7 @@ void write_zip(const std::filesystem::path& path, const std::map<std::string, By
     throw_io(path, fmt::format("cannot build the zip archive: {}", zip_strerror(zip.get())));
   }
   zip.release();  // closed and freed
-  write_file(path, content(source.get(), path));
+  return content(source.get(), path);
 }
 
 std::map<std::string, Array> read_npz(const std::filesystem::path& path) {
@@ -152,7 +152,7 @@ std::map<std::string, Array> read_npz(const std::filesystem::path& path) {
 void write_npz(const std::filesystem::path& path, const std::map<std::string, Array>& arrays) {
   std::map<std::string, Bytes> members;
   for (const auto& [name, array] : arrays) members.emplace(name + ".npy", format_npy(array));
-  write_zip(path, members);
+  write_file(path, format_zip(members, path));
 }
 
 }  // namespace damo::io

@@ -12,8 +12,8 @@ namespace damo::io {
 /// IoError when the archive or a member is corrupt, encrypted, or larger than its compressed form
 /// can yield.
 std::map<std::string, Bytes> read_zip(const std::filesystem::path& path);
-/// Writes a zip file (members stored, not compressed), atomically.
-void write_zip(const std::filesystem::path& path, const std::map<std::string, Bytes>& members);
+/// A zip file of the members, stored, not compressed. `path` is for the messages.
+Bytes format_zip(const std::map<std::string, Bytes>& members, const std::filesystem::path& path);
 
 /// The arrays of a NumPy .npz file by name. Members that are not .npy files are ignored, as
 /// numpy.load leaves them to the caller.
