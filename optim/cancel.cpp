@@ -76,7 +76,7 @@ std::optional<Vars> product_into_where(const Apply& node, Context& context) {
   return std::nullopt;
 }
 
-/// (x / s + y) * s = x + y * s for positive s.
+/// (x / s + y) * s = x + y * s, and (x * exp(z) + y) * sigmoid(-z), where a term gets stable.
 std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
   Steps steps;
   const Terms terms(Group::product, {node.output()}, steps);
@@ -87,21 +87,19 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
     if (leaves[i].inverse || leaves[i].seen.path != nullptr ||
         (f != vocabulary().add && f != vocabulary().sub))
       continue;
+    // 1 + exp(x) and the like have rules of their own, as a whole.
+    if (uniform_value(core.inputs()[0]) || uniform_value(core.inputs()[1])) continue;
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);
     if (!rest.v || uniform_value(rest.v)) continue;
     const Var a = core.inputs()[0] * rest.v;
     const Var b = core.inputs()[1] * rest.v;
-    const auto shorter = [&](const Var& v) {
-      auto result = cancel_factors(v.owner(), context);
-      return result ? result : product_into_where(v.owner(), context);
-    };
-    const auto stable_a = shorter(a);
-    const auto stable_b = shorter(b);
+    const auto stable_a = context.stabilized(a);
+    const auto stable_b = context.stabilized(b);
     if (!stable_a && !stable_b) continue;
-    const Var x = stable_a ? stable_a->front() : a;
-    const Var y = stable_b ? stable_b->front() : b;
+    const Var x = stable_a ? *stable_a : a;
+    const Var y = stable_b ? *stable_b : b;
     const Var total = f == vocabulary().add ? x + y : x - y;
     return Vars{fit(rest.negative ? -total : total, node.output())};
   }

@@ -159,6 +159,20 @@ std::vector<Case> cases() {
        [](const Var& x) { return -(0.25 * log(sigmoid(x)) + 0.75 * log(1 - sigmoid(x))); },
        [](Real x) { return -(0.25L * log_sigmoid(x) + 0.75L * log_sigmoid(-x)); },
        [](Real x) { return -(0.25L * true_sigmoid(-x) - 0.75L * true_sigmoid(x)); }},
+      {"cross entropy of a variable",
+       [](const Var& x) {
+         const Var t = where(x > 0.1, 0.0, 1.0);
+         return -(t * log(sigmoid(x)) + (1 - t) * log(1 - sigmoid(x)));
+       },
+       [](Real x) { return x > 0.1L ? true_softplus(x) : true_softplus(-x); },
+       [](Real x) { return x > 0.1L ? true_sigmoid(x) : -true_sigmoid(-x); }},
+      {"xlogy0 cross entropy",
+       [](const Var& x) {
+         const Var t = where(x > 0.1, 0.0, 1.0);
+         return -(xlogy0(t, sigmoid(x)) + xlogy0(1 - t, 1 - sigmoid(x)));
+       },
+       [](Real x) { return x > 0.1L ? true_softplus(x) : true_softplus(-x); },
+       [](Real x) { return x > 0.1L ? true_sigmoid(x) : -true_sigmoid(-x); }},
   };
   return all;
 }
