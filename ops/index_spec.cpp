@@ -204,7 +204,9 @@ std::string IndexSpec::text(std::span<const Printed> inputs) const {
   auto advanced = inputs.subspan(n_bounds());
   BoundReader reader(inputs, [](const Printed& p) { return p.text; });
   std::string all_text;
-  for (const IndexEntry& e : entries_) {
+  std::size_t shown = entries_.size();
+  while (shown > 1 && entries_[shown - 1].kind == Index::Kind::all) --shown;
+  for (const IndexEntry& e : std::span(entries_).first(shown)) {
     std::string entry = ":";
     if (e.kind == Index::Kind::element) entry = *reader.read(e.start);
     if (e.kind == Index::Kind::newaxis) entry = "newaxis";

@@ -39,15 +39,33 @@ inline Var argmin(const Arg& x, ReduceOptions options) { return argmin(x, Axes{}
 /// log(sum(exp(x))), neither overflowing nor underflowing.
 Var logsumexp(const Arg& x, const Axes& axes = {}, ReduceOptions options = {});
 inline Var logsumexp(const Arg& x, ReduceOptions options) { return logsumexp(x, Axes{}, options); }
+namespace detail {
+Var var(const Arg& x, const Axes& axes, VarianceOptions options);
+Var std(const Arg& x, const Axes& axes, VarianceOptions options);
+Var norm(const Arg& x, const Axes& axes, NormOptions options);
+}  // namespace detail
+
+// g++ 12 also takes `{.ddof = 1}` for a list of axes; of two equally good functions it then prefers
+// the one that is no template.
+
 /// The mean of (x - mean)^2.
-Var var(const Arg& x, const Axes& axes = {}, VarianceOptions options = {});
-inline Var var(const Arg& x, VarianceOptions options) { return var(x, Axes{}, options); }
+template <class = void>
+Var var(const Arg& x, const Axes& axes = {}, VarianceOptions options = {}) {
+  return detail::var(x, axes, options);
+}
+inline Var var(const Arg& x, VarianceOptions options) { return detail::var(x, {}, options); }
 /// Its square root.
-Var std(const Arg& x, const Axes& axes = {}, VarianceOptions options = {});
-inline Var std(const Arg& x, VarianceOptions options) { return std(x, Axes{}, options); }
+template <class = void>
+Var std(const Arg& x, const Axes& axes = {}, VarianceOptions options = {}) {
+  return detail::std(x, axes, options);
+}
+inline Var std(const Arg& x, VarianceOptions options) { return detail::std(x, {}, options); }
 /// The norm of all elements as one vector.
-Var norm(const Arg& x, const Axes& axes = {}, NormOptions options = {});
-inline Var norm(const Arg& x, NormOptions options) { return norm(x, Axes{}, options); }
+template <class = void>
+Var norm(const Arg& x, const Axes& axes = {}, NormOptions options = {}) {
+  return detail::norm(x, axes, options);
+}
+inline Var norm(const Arg& x, NormOptions options) { return detail::norm(x, {}, options); }
 
 /// exp(x) / sum(exp(x)) over `axes`. Where an infinity leaves it undefined, the largest elements
 /// share the mass equally.

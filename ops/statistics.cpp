@@ -30,6 +30,8 @@ Var mean(const Arg& x, const Axes& axes, ReduceOptions options) {
   return sum(v, axes, options) / count(v, axes.mask(v.ndim()));
 }
 
+namespace detail {
+
 Var var(const Arg& x, const Axes& axes, VarianceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x.var());
@@ -41,7 +43,7 @@ Var var(const Arg& x, const Axes& axes, VarianceOptions options) {
 
 Var std(const Arg& x, const Axes& axes, VarianceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  return sqrt(var(x, axes, options));
+  return sqrt(detail::var(x, axes, options));
 }
 
 Var norm(const Arg& x, const Axes& axes, NormOptions options) {
@@ -56,4 +58,5 @@ Var norm(const Arg& x, const Axes& axes, NormOptions options) {
   return pow(sum(pow(abs(v), options.ord), axes, keep), 1 / options.ord);
 }
 
+}  // namespace detail
 }  // namespace damo
