@@ -15,16 +15,39 @@ Matrix<const T> matrix_of(const Tensor& t) {
   return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
 }
 
+/// Whether all elements are 0 or 1; rows are contiguous.
+template <class T>
+bool is_binary(Matrix<const T> m) {
+  constexpr std::int64_t block = 64;
+  for (std::int64_t i = 0; i < m.rows; ++i) {
+    const T* row = m.data + i * m.row_stride;
+    std::int64_t j = 0;
+    for (; j + block <= m.cols; j += block) {
+      int others = 0;
+      for (std::int64_t k = 0; k < block; ++k) {
+        others += static_cast<int>(row[j + k] != T{0}) & static_cast<int>(row[j + k] != T{1});
+      }
+      if (others != 0) return false;
+    }
+    for (; j < m.cols; ++j) {
+      if (row[j] != T{0} && row[j] != T{1}) return false;
+    }
+  }
+  return true;
+}
+
+/// Above this share of ones a dense product wins with any kernel.
+constexpr double surely_dense = 0.4;
+
 bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
 
 }  // namespace
 
 bool ProductInstruction::fits(const Apply& node) {
-  const auto* binary = dynamic_cast<const BinaryDot*>(&node.op());
-  if (dynamic_cast<const Dot*>(&node.op()) == nullptr && (binary == nullptr || binary->verify())) {
-    return false;
-  }
-  return node.input(0).ndim() == 2 && node.input(1).ndim() == 2 && is_float(node.types()[0].dtype);
+  const bool product = dynamic_cast<const Dot*>(&node.op()) != nullptr ||
+                       dynamic_cast<const BinaryDot*>(&node.op()) != nullptr;
+  return product && node.input(0).ndim() == 2 && node.input(1).ndim() == 2 &&
+         is_float(node.types()[0].dtype);
 }
 
 void ProductInstruction::run(Program& program) {
@@ -61,11 +84,12 @@ void ProductInstruction::multiply(const Program& program, Prepared<T>& prepared)
 template <class T>
 bool ProductInstruction::add_rows(const Program& program, Prepared<T>& prepared,
                                   Matrix<const T> left, Matrix<T> result) {
-  if (dynamic_cast<const BinaryDot*>(&node().op()) == nullptr || !rows_contiguous(*in()[0])) {
-    return false;
-  }
+  const auto* binary = dynamic_cast<const BinaryDot*>(&node().op());
+  if (binary == nullptr || !rows_contiguous(*in()[0])) return false;
+  if (binary->verify() && !is_binary(left)) return false;
   const Tensor& right = *in()[1];
   if (rows_contiguous(right)) return binary_dot_if_sparse(left, matrix_of<T>(right), result);
+  if (prepared.rows_at != program.call && density(left) > surely_dense) return false;
   if (prepared.rows_at != program.call) {
     prepared.rows.reset(right.dtype, right.shape);
     copy(right, prepared.rows.view());

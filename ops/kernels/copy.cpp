@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -19,10 +20,33 @@ To convert(From value) {
   }
 }
 
+/// A transposed matrix: block by block, so that both sides stay in the first-level cache.
+template <class From, class To>
+void copy_transposed(const Walk<2>& walk, const From* from, To* to) {
+  constexpr std::int64_t block = 16;
+  const std::int64_t from_step = walk.strides[0][1];
+  const std::int64_t to_step = walk.strides[1][0];
+  for (std::int64_t i0 = 0; i0 < walk.shape[0]; i0 += block) {
+    const std::int64_t i1 = std::min(i0 + block, walk.shape[0]);
+    for (std::int64_t j0 = 0; j0 < walk.shape[1]; j0 += block) {
+      const std::int64_t j1 = std::min(j0 + block, walk.shape[1]);
+      for (std::int64_t i = i0; i < i1; ++i) {
+        for (std::int64_t j = j0; j < j1; ++j) {
+          to[i * to_step + j] = convert<To>(from[i + j * from_step]);
+        }
+      }
+    }
+  }
+}
+
 template <class From, class To>
 void copy_walk(const Walk<2>& walk, const From* from, To* to) {
   if (walk.rank() == 0) {
     *to = convert<To>(*from);
+    return;
+  }
+  if (walk.rank() == 2 && walk.strides[0][0] == 1 && walk.strides[1][1] == 1) {
+    copy_transposed(walk, from, to);
     return;
   }
   const std::size_t last = walk.rank() - 1;
