@@ -10,6 +10,7 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/indexing.hpp>
+#include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/random.hpp>
@@ -17,5 +18,6 @@
 #include <damo/ops/scan.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/updates.hpp>
+#include <damo/ops/verify_grad.hpp>
 #include <damo/runtime/convert.hpp>
 #include <damo/runtime/function.hpp>

@@ -346,6 +346,8 @@ Vars Scan::push_forward(const Apply& node, const Vars& tangents) const {
   }
   for (std::size_t i = spec_.n_states; i < n_body_outputs(); ++i) loop.extras.push_back(moved[i]);
   if (spec_.has_until) loop.condition = spec_.body.outputs.back();
+  // The tangent loop may be the only one left in a graph: it draws, so it moves the streams on.
+  for (const auto& [state, output] : spec_.carried) loop.carried.push_back(state);
   for (std::size_t i = spec_.n_states; i < loop.states.size(); ++i) loop.lasts.push_back(i);
   const LoopBuilder::Built built = loop.build(node.site());
 
