@@ -1,0 +1,130 @@
+// A model that the library does not have, defined by its energy: the Gaussian-Bernoulli RBM, whose
+// visible units are real numbers. Copy this file to train a model of yours.
+#include <fmt/format.h>
+
+#include <damo/damo.hpp>
+#include <damo/io/pictures.hpp>
+
+#include "support/kernels.hpp"
+#include "support/model_state.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+namespace damo::examples {
+namespace {
+
+// E(v, h) = |v - b|^2 / 2 - v W h - c h, with v real and h binary.
+struct GaussianRBM {
+  SharedVar W, b, c;
+  RandomStream rng;
+
+  GaussianRBM(std::int64_t n_visible, std::int64_t n_hidden, std::uint64_t seed)
+      : W(models::normal_parameter({n_visible, n_hidden}, 0.01, seed, "W")),
+        b(models::zero_parameter(n_visible, "b")),
+        c(models::zero_parameter(n_hidden, "c")),
+        rng(seed) {}
+
+  Var energy(const Var& v, const Var& h) const {
+    return sum(sqr(v - b), 1) / 2 - sum(dot(v, W) * h, 1) - dot(h, c);
+  }
+  // F(v) = -log sum_h exp(-E(v, h)). The energy is linear in each h_j, so the sum is a product over
+  // j of 1 + exp(-dE/dh_j), and that slope is a gradient.
+  Var slope(const Var& v) const {
+    const Var h = zeros_like(dot(v, W));
+    return grad(sum(energy(v, h)), h);
+  }
+  Var free_energy(const Var& v) const {
+    return energy(v, zeros_like(dot(v, W))) - sum(log(1 + exp(-slope(v))), 1);
+  }
+  // p(h_j = 1 | v) is the sigmoid of -dE/dh_j; p(v | h) is normal around b + W h.
+  Var gibbs(const Var& v) {
+    const Var h = rng.bernoulli(sigmoid(-slope(v)));
+    const Var mean = b + dot(h, W.T());
+    return mean + rng.normal(Sizes(shape(mean)));
+  }
+  // A step of contrastive divergence.
+  std::pair<Var, Updates> get_cost_updates(const Var& v, const Arg& lr, const Arg& k) {
+    const Var end =
+        scan([&](Var x) { return gibbs(x); }, {.outputs_info = {v}, .n_steps = k}).outputs[0][-1];
+    const Var cost = mean(free_energy(v)) - mean(free_energy(end));
+    const Vars gradients = grad(cost, {W, b, c}, {.consider_constant = {end}});
+    const Var reconstruction = b + dot(sigmoid(-slope(v)), W.T());
+    return {mean(sqr(v - reconstruction)),
+            models::momentum({W, b, c}, gradients, {.lr = lr, .momentum = 0.5})};
+  }
+};
+
+constexpr int tiles = 10;
+
+struct Options : TrainingOptions {
+  std::int64_t hidden = 256;
+  std::int64_t k = 1;
+};
+
+io::Picture picture(const Array& rows, const io::Dataset& data) {
+  const int size = static_cast<int>(data.rows);
+  return io::tile_raster_images(rows, {.image_rows = size,
+                                       .image_cols = static_cast<int>(data.cols),
+                                       .tile_rows = tiles,
+                                       .tile_cols = tiles,
+                                       .zoom = std::max(1, 28 / size)});
+}
+
+int train_model(Training& training, const Options& o) {
+  io::Dataset data = load_images(o);
+  const std::int64_t batches = data.train.shape()[0] / o.batch;
+  const io::Record info = image_info(data).add(kernel_info());
+
+  // Gray levels, with the mean image taken away, in units of their standard deviation: the noise of
+  // the visible units is 1.
+  const SharedVar train_x = shared(std::move(data.train), "train_x");
+  const Var mean_image = constant(evaluate(mean(train_x, 0)));
+  const Var deviation = constant(evaluate(std(train_x - mean_image)));
+  const Var index = lscalar("index"), v = matrix("v");
+  GaussianRBM model(data.pixels(), o.hidden, static_cast<std::uint64_t>(o.seed));
+  auto [cost, updates] = model.get_cost_updates(v, o.lr, o.k);
+  const Var batch = train_x(range(index * o.batch, (index + 1) * o.batch));
+  Function train = function(
+      {index}, {cost},
+      {.updates = updates, .givens = {{v, (batch - mean_image) / deviation}}, .name = "train"});
+
+  const ModelState state(updates, model.rng);
+  const auto draw_filters = [&](std::int64_t epoch) {
+    io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
+                  picture(io::transposed(model.W.value()), data));
+  };
+  return training.run(
+      {.cost_name = "reconstruction_error",
+       .batches = batches,
+       .step = [&](std::int64_t, std::int64_t i) { return train(i).scalar<double>(0); },
+       .first_look = [&] { draw_filters(0); },
+       .epoch_end =
+           [&](std::int64_t epoch) {
+             draw_filters(epoch);
+             return Metrics{};
+           },
+       .save = [&](io::Checkpoint& c) { state.save(c); },
+       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+      info);
+}
+
+}  // namespace
+}  // namespace damo::examples
+
+int main(int argc, char** argv) {
+  using namespace damo::examples;
+  return run_program("new_energy_model", [&] {
+    Options options;
+    options.batch = 100;
+    options.lr = 0.01;
+    Cli cli("new_energy_model", "Trains a Gaussian-Bernoulli RBM on gray images.");
+    add_image_options(cli, options);
+    add_training_options(cli, options);
+    cli.option("--hidden", options.hidden, "hidden units", {1, 100000});
+    cli.option("--k", options.k, "Gibbs steps in an update", {1, 100000});
+    if (const auto code = cli.parse(argc, argv)) return *code;
+    use_threads(options.threads);
+    Training training(cli, options);
+    return train_model(training, options);
+  });
+}
