@@ -266,7 +266,7 @@ Array bars_and_stripes(int n) {
   return patterns;
 }
 
-std::vector<std::string> dataset_names() { return {"mnist", "fashion", "bars"}; }
+std::vector<std::string> dataset_names() { return {"mnist", "fashion", "bars", "bars8"}; }
 
 Dataset load_dataset(const std::string& name_or_path, const DatasetOptions& options) {
   Dataset data = load(name_or_path, options);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs the program given as $1 as its users do: resuming, wrong usage, bad input.
 set -uo pipefail
-rbm=$1
+here=$(cd "$(dirname "$0")" && pwd)
+rbm=$(realpath "$1")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 1
@@ -22,31 +23,12 @@ expect() {
   grep -qF -- "$text" output || fail "rbm $*: expected '$text' in: $(cat output)"
 }
 
-# A run stopped by Ctrl-C and resumed by the printed command ends with the bits of one that was not.
 for kind in --persistent --cd; do
-  options=(--data bars --epochs 40 --hidden 12 --k 20 --plot-every 10 "$kind")
-  expect 0 samples.png "${options[@]}" --out whole --force
-  rm -rf parts
-  "$rbm" "${options[@]}" --out parts > output 2>&1 &
-  program=$!
-  until [ -s parts/metrics.csv ] && [ "$(wc -l < parts/metrics.csv)" -gt 2 ]; do
-    kill -0 $program 2> /dev/null || break
-    sleep 0.01
-  done
-  kill -INT $program
-  wait $program
-  code=$?
-  [ $code = 130 ] || fail "a stopped run exits with $code, expected 130: $(cat output)"
-  resume=$(grep -- --resume output)
-  [ -n "$resume" ] || fail "no command to resume was printed: $(cat output)"
-  eval "$resume" > output 2>&1 || fail "'$resume' failed: $(cat output)"
-  for file in checkpoint.npz samples.png filters_epoch_39.png; do
-    cmp "whole/$file" "parts/$file" || fail "$kind: $file differs after stopping and resuming"
-  done
-  cut -d, -f1,2 whole/metrics.csv > costs
-  cut -d, -f1,2 parts/metrics.csv | cmp costs - || fail "$kind: the costs differ"
+  "$here/resumes" "$rbm" --data bars --epochs 40 --hidden 12 --k 20 --plot-every 10 "$kind" ||
+    failures=$((failures + 1))
 done
 
+expect 0 samples.png --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1 --out whole
 expect 0 "--persistent" --help
 expect 0 "GFLOP/s" --info
 expect 2 "did you mean '--epochs'" --epoch 3
