@@ -158,11 +158,11 @@ std::optional<Vars> cancel_in_scatter(const Apply& node, Context& context) {
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& core = leaves[i].seen.core;
-    if (leaves[i].inverse || leaves[i].seen.path != nullptr || !adds_to_zeros(core.owner()))
-      continue;
+    if (leaves[i].inverse || !adds_to_zeros(core.owner())) continue;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
-      if (leaves[k].inverse || leaves[k].seen.path != nullptr || !never_zero(leaves[k], context))
-        continue;
+      const bool seen_alike =
+          same(Seen{core, leaves[i].seen.path}, Seen{core, leaves[k].seen.path});
+      if (leaves[k].inverse || !seen_alike || !never_zero(leaves[k], context)) continue;
       const Var y = without_gathered(core.owner(), leaves[k].seen.core);
       if (!y) continue;
       Vars inputs = core.inputs();
@@ -170,7 +170,8 @@ std::optional<Vars> cancel_in_scatter(const Apply& node, Context& context) {
       std::vector<bool> drop(leaves.size(), false);
       drop[i] = drop[k] = true;
       const Terms::Rest rest = terms.without(drop);
-      const Var scattered = make_var(core.owner().op_ptr(), std::move(inputs));
+      const Var scattered =
+          surface({make_var(core.owner().op_ptr(), std::move(inputs)), leaves[i].seen.path});
       const Var product = rest.v ? scattered * rest.v : scattered;
       return Vars{fit(rest.negative ? -product : product, node.output())};
     }

@@ -162,6 +162,13 @@ std::optional<Vars> same_twice(const Apply& node, Context&) {
   return as(a, node);
 }
 
+/// n - n = 0 for integers, which have no infinities.
+std::optional<Vars> integer_difference(const Apply& node, Context&) {
+  if (node.types()[0].dtype != DType::int64 || !same(node.input(0), node.input(1)))
+    return std::nullopt;
+  return Vars{fit(filled_like(node.output(), 0), node.output())};
+}
+
 std::optional<Vars> where_known(const Apply& node, Context&) {
   const auto condition = uniform_value(node.input(0));
   if (condition) return as(node.input(*condition != 0 ? 1 : 2), node);
@@ -206,6 +213,8 @@ void add_constants(Rules& rules) {
   // clang-format off
   rules.push_back(node_rewriter("exact_arithmetic", {"add", "sub", "mul", "eq", "neq", "less", "greater"},
                                 "constants, where nothing is rounded", exact_arithmetic)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("integer_difference", {"sub"}, "n - n = 0", integer_difference)
                       .canonicalizes().sound(S::bit_exact));
   rules.push_back(node_rewriter("add_zero", {"add", "sub"}, "x + 0 = x, 0 - x = -x", add_zero)
                       .canonicalizes().sound(S::bit_exact));

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <damo/optim/catalogue.hpp>
 
 namespace damo::optim {
@@ -6,14 +8,25 @@ const std::vector<const Rule*>& all_rules() {
   static const std::vector<const Rule*> rules = [] {
     std::vector<const Rule*> all;
     for (const Rules* theme :
-         {&cancel_rules(), &stabilize_rules(), &softmax_rules(), &barrier_rules(), &log1p_rules(),
-          &canonicalize_rules(), &branch_rules(), &indexing_rules(), &layout_rules(),
-          &reduction_rules(), &specialize_rules(), &blas_rules(), &fold_rules()}) {
+         {&cancel_rules(), &stabilize_rules(), &softmax_rules(), &barrier_rules(),
+          &see_through_rules(), &log1p_rules(), &canonicalize_rules(), &branch_rules(),
+          &indexing_rules(), &layout_rules(), &reduction_rules(), &specialize_rules(),
+          &blas_rules(), &fold_rules()}) {
       for (const Rule& r : *theme) all.push_back(&r);
     }
     return all;
   }();
   return rules;
+}
+
+std::vector<const Rule*> chosen_rules(const Mode& mode, const std::vector<std::string>& tags) {
+  std::vector<const Rule*> chosen;
+  for (const Rule* rule : all_rules()) {
+    const bool here = std::any_of(tags.begin(), tags.end(),
+                                  [&](const std::string& tag) { return rule->has_tag(tag); });
+    if (here && mode.has(rule->name(), rule->tags())) chosen.push_back(rule);
+  }
+  return chosen;
 }
 
 }  // namespace damo::optim

@@ -1,4 +1,5 @@
 #pragma once
+#include <damo/optim/mode.hpp>
 #include <damo/optim/rule.hpp>
 
 namespace damo::optim {
@@ -9,6 +10,7 @@ const Rules& layout_rules();        ///< Reshaping, transposing, stretching, siz
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
 const Rules& softmax_rules();       ///< Sums of exponentials.
 const Rules& barrier_rules();       ///< Stable forms through joins, clips, factors and powers.
+const Rules& see_through_rules();   ///< Stable forms across the border of a loop.
 const Rules& cancel_rules();        ///< Factors that cancel, as in derivatives of logarithms.
 const Rules& log1p_rules();         ///< The least special logarithm.
 const Rules& branch_rules();        ///< What conditions say of their branches.
@@ -20,5 +22,7 @@ const Rules& fold_rules();          ///< Computing what depends on constants onl
 
 /// All rules, in the order in which they are tried at a node.
 const std::vector<const Rule*>& all_rules();
+/// Those that have one of `tags` and that `mode` includes.
+std::vector<const Rule*> chosen_rules(const Mode& mode, const std::vector<std::string>& tags);
 
 }  // namespace damo::optim

@@ -84,6 +84,20 @@ std::optional<Vars> of_join(const Apply& node, Context& context) {
   return std::nullopt;
 }
 
+/// x[0 : n] = x where n is the size of x.
+std::optional<Vars> whole_range(const Apply& node, Context& context) {
+  const auto range = single_range(index_op(node).index());
+  if (!range) return std::nullopt;
+  const Var zero = Arg(0).var(int64);
+  std::size_t next = Subtensor::first_bound;
+  const Var start = bound_value(range->second.start, node, next, zero);
+  const Var stop = bound_value(range->second.stop, node, next, {});
+  if (uniform_value(start) != 0.0) return std::nullopt;
+  if (stop && !same_graph(stop, context.simplified(size_at(node.input(0), range->first))))
+    return std::nullopt;
+  return Vars{fit(node.input(0), node.output())};
+}
+
 /// set_subtensor(x[i], y)[i] = y.
 std::optional<Vars> of_set(const Apply& node, Context&) {
   const auto* set = as<IncSubtensor>(node.input(0));
@@ -129,6 +143,7 @@ const Rules& indexing_rules() {
               .sound(Soundness::bit_exact));
     };
     add("subtensor_whole", "subtensor", "x[:] = x", whole);
+    add("subtensor_whole_range", "subtensor", "x[0:n] = x", whole_range);
     add("subtensor_of_vector", "subtensor", "[a, b][1] = b", of_vector);
     add("subtensor_of_set", "subtensor", "set_subtensor(x[i], y)[i] = y", of_set);
     add("subtensor_of_join", "subtensor", "concatenate(x, y)[n:] = y", of_join);

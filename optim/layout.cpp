@@ -12,6 +12,7 @@
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/context.hpp>
 #include <damo/optim/fit.hpp>
+#include <damo/optim/loop_index.hpp>
 #include <damo/optim/movement.hpp>
 #include <damo/optim/vocabulary.hpp>
 
@@ -198,6 +199,15 @@ Var size_outside_loop(const Var& v, std::size_t axis) {
   return size;
 }
 
+/// The number of steps of the loop whose state's history `v` is, or an empty Var.
+Var steps_of_history(const Var& v) {
+  const auto* scan = as<Scan>(v);
+  if (scan == nullptr || scan->spec().has_until ||
+      scan->spec().outputs[v.index()].keep != Scan::Keep::history)
+    return {};
+  return v.inputs()[0];
+}
+
 /// A size known now, or computed without the tensor.
 std::optional<Vars> shape_of(const Apply& node, Context&) {
   const Var& x = node.input(0);
@@ -205,6 +215,9 @@ std::optional<Vars> shape_of(const Apply& node, Context&) {
   Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
   if (as<Scan>(x) != nullptr) {
     if (const Var outside = size_outside_loop(x, axis)) size = outside;
+  }
+  if (axis == 0 && drops_first(x.owner())) {
+    if (const Var steps = steps_of_history(x.inputs()[0])) size = steps;
   }
   const auto* again = as<ShapeOf>(size);
   if (again != nullptr && same(size.inputs()[0], x)) return std::nullopt;

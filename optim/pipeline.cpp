@@ -18,16 +18,6 @@ std::size_t count_nodes(const FunctionGraph& graph) {
   return n;
 }
 
-std::vector<const Rule*> rules_of(const Pass& pass, const Mode& mode) {
-  std::vector<const Rule*> chosen;
-  for (const Rule* rule : all_rules()) {
-    const bool here = std::any_of(pass.rules.begin(), pass.rules.end(),
-                                  [&](const std::string& tag) { return rule->has_tag(tag); });
-    if (here && mode.has(rule->name(), rule->tags())) chosen.push_back(rule);
-  }
-  return chosen;
-}
-
 FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode,
                        Trace* trace) {
   Trace::Pass report{pass.name};
@@ -37,7 +27,7 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
     result = pass.procedure(graph, {mode, trace});
     if (trace != nullptr) report.applied = trace->applied().size() - before;
   } else {
-    const RuleIndex index(rules_of(pass, mode));
+    const RuleIndex index(chosen_rules(mode, pass.rules));
     Rewriter rewriter(index, {pass.name, trace});
     result = rewriter.run(graph);
     report.applied = rewriter.applied();
@@ -57,6 +47,11 @@ const std::vector<Pass>& passes() {
   static const std::vector<Pass> all = {
       {"canonicalize",   {"canonicalize"},       {"canonicalize"}},
       {"stabilize",      {"stabilize"},          {"stabilize", "canonicalize"}},
+      // Stabilizing has made loops with more outputs, and divides where gradients' loops multiply.
+      {"scan_merge",     {"scan", "stabilize"},  {}, scan_merge},
+      {"scan_cancel_at_border", {"scan", "stabilize"}, {}, scan_cancel_at_border},
+      {"stabilize_again", {"stabilize"},         {"stabilize", "canonicalize"}},
+      {"scan_merge_again", {"scan", "stabilize"}, {}, scan_merge},
       // After stabilizing: log(1 + exp(800)) is 800.
       {"fold_constants", {"fold"},               {"fold", "stabilize", "canonicalize"}},
       {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},

@@ -85,7 +85,7 @@ class Rewriter final : public Context {
   std::vector<std::shared_ptr<const Op>> kept_ops_;
   std::vector<const Rule*> firing_;
   std::size_t applied_ = 0;
-  std::size_t budget_ = 0;
+  std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
   int probing_ = 0;
 };

@@ -4,38 +4,12 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/shape_op.hpp>
-#include <damo/ops/subtensor_op.hpp>
+#include <damo/optim/loop_index.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/scan_passes.hpp>
 
 namespace damo::optim {
 namespace {
-
-/// Whether `node` is x[entry] for an entry at the first axis and all of the others.
-const IndexEntry* first_axis_entry(const Apply& node) {
-  const auto* sub = dynamic_cast<const Subtensor*>(&node.op());
-  if (sub == nullptr || sub->index().entries().empty()) return nullptr;
-  const auto& entries = sub->index().entries();
-  for (std::size_t i = 1; i < entries.size(); ++i) {
-    if (entries[i].kind != Index::Kind::all) return nullptr;
-  }
-  return &entries[0];
-}
-
-/// x[-1].
-bool takes_last(const Apply& node) {
-  const IndexEntry* e = first_axis_entry(node);
-  return e != nullptr && e->kind == Index::Kind::element && e->start.kind == Bound::Kind::number &&
-         e->start.value == -1;
-}
-
-/// x[1:].
-bool drops_first(const Apply& node) {
-  const IndexEntry* e = first_axis_entry(node);
-  return e != nullptr && e->kind == Index::Kind::range && e->start.kind == Bound::Kind::number &&
-         e->start.value == 1 && e->stop.kind == Bound::Kind::absent &&
-         e->step.kind == Bound::Kind::absent;
-}
 
 /// How the outputs of the loops of a graph are read.
 struct Reading {

@@ -3,6 +3,13 @@
 
 namespace damo::optim {
 
+/// Makes one loop of loops over the same things.
+FunctionGraph scan_merge(const FunctionGraph& graph, const Pass::Setting& setting);
+
+/// The gradient of a logarithm outside a loop divides by what the loop's own gradient multiplies
+/// with: brings both to one side of the border, where that cancels.
+FunctionGraph scan_cancel_at_border(const FunctionGraph& graph, const Pass::Setting& setting);
+
 /// Keeps of a loop's values what is read: no outputs that nobody reads, only the last step where
 /// only that is; then drops the states, sequences and computations that served nothing else.
 FunctionGraph scan_keep_what_is_read(const FunctionGraph& graph, const Pass::Setting& setting);

@@ -1,0 +1,14 @@
+#pragma once
+#include <damo/graph/op.hpp>
+
+// Recognises the indexing with which loops' values are read.
+namespace damo::optim {
+
+/// x[-1].
+bool takes_last(const Apply& node);
+/// x[1:].
+bool drops_first(const Apply& node);
+/// Whether the index only picks, reorders or drops rows of the first axis, and keeps the axis.
+bool selects_rows(const Apply& node);
+
+}  // namespace damo::optim
