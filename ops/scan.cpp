@@ -245,8 +245,9 @@ class ScanBuilder {
     for (const Apply* node : inner_nodes(roots(result))) {
       for (const auto& [state, value] : node->op().state_updates(*node)) {
         if (!is_shared(state) || result.updates.find(state)) continue;
-        const auto it = std::find_if(drawn.begin(), drawn.end(),
-                                     [&](const auto& d) { return same(d.first, state); });
+        const auto it = std::find_if(drawn.begin(), drawn.end(), [&state = state](const auto& d) {
+          return same(d.first, state);
+        });
         if (it == drawn.end()) {
           drawn.emplace_back(state, Vars{value});
         } else {

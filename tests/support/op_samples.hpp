@@ -1,0 +1,22 @@
+#pragma once
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <damo/graph/array.hpp>
+#include <damo/ops/registry.hpp>
+
+namespace damo::test {
+
+/// Values for an op's operands, of shapes drawn at random: sizes 0 to 4.
+std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng);
+
+/// What the inputs' types know of the sizes.
+enum class Known { only_ones, all };
+Vars inputs_for(const OpEntry& entry, const std::vector<Array>& values, Known known);
+
+/// Inputs with their values, for `evaluate`.
+std::vector<std::pair<Var, Array>> bindings_of(const Vars& inputs,
+                                               const std::vector<Array>& values);
+
+}  // namespace damo::test
