@@ -5,6 +5,7 @@
 #include <damo/damo.hpp>
 #include <damo/io/pictures.hpp>
 
+#include "support/filters.hpp"
 #include "support/kernels.hpp"
 #include "support/model_state.hpp"
 #include "support/program.hpp"
@@ -13,25 +14,12 @@
 namespace damo::examples {
 namespace {
 
-constexpr int tiles = 10;
 constexpr int gap = 20;  // pixels between the two pictures
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 500;
   double corruption = 0.3;
 };
-
-io::Picture filters(const models::dA& da, const io::Dataset& data) {
-  const int rows = static_cast<int>(data.rows), cols = static_cast<int>(data.cols);
-  const int count = static_cast<int>(std::min<std::int64_t>(da.n_hidden, tiles * tiles));
-  const int across = std::min(count, tiles);
-  return io::tile_raster_images(io::transposed(da.W.value()),
-                                {.image_rows = rows,
-                                 .image_cols = cols,
-                                 .tile_rows = (count + across - 1) / across,
-                                 .tile_cols = across,
-                                 .zoom = std::max(1, 28 / rows)});
-}
 
 int train_da(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
@@ -63,7 +51,8 @@ int train_da(Training& training, const Options& o) {
 
   const auto draw_filters = [&](std::int64_t epoch) {
     io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
-                  io::side_by_side(filters(clean, data), filters(noisy, data), gap));
+                  io::side_by_side(filter_picture(clean.W.value(), data),
+                                   filter_picture(noisy.W.value(), data), gap));
   };
   const ModelState state(updates, clean.rng);
   const auto epoch_end = [&](std::int64_t epoch) {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <damo/damo.hpp>
-#include <damo/io/pictures.hpp>
 
+#include "support/filters.hpp"
 #include "support/kernels.hpp"
 #include "support/model_state.hpp"
 #include "support/program.hpp"
@@ -54,21 +54,10 @@ struct GaussianRBM {
   }
 };
 
-constexpr int tiles = 10;
-
 struct Options : TrainingOptions {
   std::int64_t hidden = 256;
   std::int64_t k = 1;
 };
-
-io::Picture picture(const Array& rows, const io::Dataset& data) {
-  const int size = static_cast<int>(data.rows);
-  return io::tile_raster_images(rows, {.image_rows = size,
-                                       .image_cols = static_cast<int>(data.cols),
-                                       .tile_rows = tiles,
-                                       .tile_cols = tiles,
-                                       .zoom = std::max(1, 28 / size)});
-}
 
 int train_model(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
@@ -91,7 +80,7 @@ int train_model(Training& training, const Options& o) {
   const ModelState state(updates, model.rng);
   const auto draw_filters = [&](std::int64_t epoch) {
     io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
-                  picture(io::transposed(model.W.value()), data));
+                  filter_picture(model.W.value(), data));
   };
   return training.run(
       {.cost_name = "reconstruction_error",

@@ -10,6 +10,7 @@
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/scan.hpp>
 
+#include "support/filters.hpp"
 #include "support/kernels.hpp"
 #include "support/model_state.hpp"
 #include "support/program.hpp"
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::int64_t chains = 20;       // samples: a column each
 constexpr std::int64_t sample_rows = 10;  // and their states, so many Gibbs steps apart
-constexpr int tiles = 10;
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 500;
@@ -46,18 +46,6 @@ void adapt(const Cli& cli, Options& o, bool resumed) {
   if (resumed) return;
   if (o.data.starts_with("bars") && !cli.given("--hidden")) o.hidden = 16;
   if (o.quick && !cli.given("--plot-every")) o.plot_every = 100;
-}
-
-io::Picture filters(const models::RBM& rbm, const io::Dataset& data) {
-  const int rows = static_cast<int>(data.rows), cols = static_cast<int>(data.cols);
-  const int count = static_cast<int>(std::min<std::int64_t>(rbm.n_hidden, tiles * tiles));
-  const int across = std::min(count, tiles);
-  return io::tile_raster_images(io::transposed(rbm.W.value()),
-                                {.image_rows = rows,
-                                 .image_cols = cols,
-                                 .tile_rows = (count + across - 1) / across,
-                                 .tile_cols = across,
-                                 .zoom = std::max(1, 28 / rows)});
 }
 
 // Chains started at test images, a column each; going down, a row every `plot_every` Gibbs steps.
@@ -91,7 +79,7 @@ io::Picture samples(const models::RBM& trained, const io::Dataset& data, const O
                                            .tile_rows = static_cast<int>(sample_rows),
                                            .tile_cols = static_cast<int>(n),
                                            .scale_each_tile = false,
-                                           .zoom = std::max(1, 28 / static_cast<int>(data.rows))});
+                                           .zoom = zoom_of(data)});
 }
 
 int train_rbm(Training& training, const Options& o) {
@@ -117,7 +105,7 @@ int train_rbm(Training& training, const Options& o) {
 
   const auto draw_filters = [&](std::int64_t epoch) {
     const std::string name = fmt::format("filters_epoch_{}.png", epoch);
-    io::write_png(training.folder() / name, filters(rbm, data));
+    io::write_png(training.folder() / name, filter_picture(rbm.W.value(), data));
   };
   const ModelState state(updates, rbm.rng);
   return training.run(

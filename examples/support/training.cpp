@@ -274,15 +274,20 @@ int Training::run(const TrainingSteps& steps, const io::Record& info) {
   if (steps.batches < 1) throw ShapeError("training: there is not a single full batch of data");
   catch_stop_signals();
   open_folder(info);
-  Progress progress(options_.epochs, steps.batches, progress_style(options_.quiet));
-  progress_ = &progress;
+  std::optional<Progress> progress(std::in_place, options_.epochs, steps.batches,
+                                   progress_style(options_.quiet));
+  progress_ = &*progress;
+  const auto end_progress = [&] {
+    progress_ = nullptr;
+    progress.reset();  // clears its line
+  };
   State state;
   if (resumed_) load(steps, state);
   set_status("running", state);
   while (state.epoch < options_.epochs) {
     if (!train_epoch(steps, state)) {
       save(steps, state);
-      progress_ = nullptr;
+      end_progress();
       return stop(state);
     }
     end_epoch(steps, state);
@@ -293,7 +298,7 @@ int Training::run(const TrainingSteps& steps, const io::Record& info) {
     }
   }
   if (steps.finish) steps.finish();
-  progress_ = nullptr;
+  end_progress();
   return finish(state);
 }
 
