@@ -16,6 +16,19 @@
 namespace damo {
 namespace {
 
+/// `g`, which has the shape of `v`, knowing of every axis of size 1 that v knows: how to stretch it
+/// further depends on that.
+Var knowing_ones(const Var& g, const Var& v) {
+  std::vector<Arg> sizes(v.ndim(), Arg(-1));
+  bool lost = false;
+  for (std::size_t axis = 0; axis < v.ndim(); ++axis) {
+    if (!v.type().broadcastable(axis) || g.type().broadcastable(axis)) continue;
+    sizes[axis] = Arg(1);
+    lost = true;
+  }
+  return lost ? specify_shape(g, Sizes(sizes)) : g;
+}
+
 /// The variables of `roots`' graph that stand for `constants`: themselves, or ones built in the
 /// same way.
 VarSet find_constants(std::span<const Var> roots, const Vars& constants) {
@@ -130,7 +143,7 @@ class Backward {
                                       node.op().name(), i, to_string(flowing.value.type()),
                                       to_string(in.type())));
     }
-    flows_[in].push_back(flowing.value);
+    flows_[in].push_back(knowing_ones(flowing.value, in));
   }
 
   VarSet stops_;
@@ -231,7 +244,7 @@ Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site) {
       throw GradError(fmt::format("Rop: the direction for {} must have its rank, got {}",
                                   describe(wrt[i]), describe(eval[i])));
     }
-    tangents.emplace(wrt[i], eval[i]);
+    tangents.emplace(wrt[i], knowing_ones(eval[i], wrt[i]));
   }
   const auto tangent = [&](const Var& v) {
     const auto it = tangents.find(v);
@@ -245,7 +258,8 @@ Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site) {
     const SiteScope node_scope(node->site());
     const Vars out = node->op().push_forward(*node, in);
     for (std::size_t k = 0; k < out.size(); ++k) {
-      if (out[k]) tangents.try_emplace(node->output(k), out[k]);
+      const Var v = node->output(k);
+      if (out[k]) tangents.try_emplace(v, knowing_ones(out[k], v));
     }
   }
   Vars result;

@@ -187,3 +187,11 @@ TEST_CASE("subgraph_grad goes to the end and no further") {
   const Vars lower = subgraph_grad({w1}, {x}, {{a, upper[1]}});
   check_close(evaluate(lower[0], at), evaluate(grad(cost, w1), at), 1e-15);
 }
+
+TEST_CASE("grad: what is known to be 1 is known of the gradient too") {
+  const Var v = vector("v", float64);
+  const Var m = matrix("m", float64);
+  const Bindings at{{v, test::vector({1, 2})}, {m, test::array({1, 3}, {1, 2, 3})}};
+  const Var total = sum(v, 0, {.keepdims = true});  // one element, and m has one row
+  check_close(evaluate(grad(sum(dot(total, m)), v), at), test::vector({6, 6}), 0);
+}
