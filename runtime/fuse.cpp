@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <queue>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <damo/graph/walk.hpp>
 #include <damo/ops/draw_op.hpp>
@@ -14,7 +13,7 @@ namespace {
 constexpr std::uint32_t alone = ~std::uint32_t{0};
 constexpr std::size_t max_members = 48;
 constexpr std::size_t max_arity = 4;
-constexpr std::size_t max_search = 256;
+constexpr std::size_t max_search = 64;
 
 bool is_draw(const Apply& node) {
   const auto* draw = dynamic_cast<const Draw*>(&node.op());
@@ -42,6 +41,7 @@ class Grouping {
     for (std::uint32_t i = 0; i < order_.size(); ++i) index_.emplace(order_[i], i);
     clients_.resize(order_.size());
     group_.resize(order_.size(), alone);
+    seen_.resize(order_.size(), 0);
     for (std::uint32_t i = 0; i < order_.size(); ++i) {
       for (const Var& in : order_[i]->inputs()) clients_[at(in)].push_back(i);
     }
@@ -111,17 +111,20 @@ class Grouping {
       if (group_[c] == group && is_draw(*order_[c])) return false;
     }
     if (outside.empty()) return true;
-    std::unordered_set<std::uint32_t> seen(outside.begin(), outside.end());
+    ++search_;
+    std::size_t visited = 0;
     while (!outside.empty()) {
       const std::uint32_t node = outside.back();
       outside.pop_back();
+      if (seen_[node] == search_) continue;
+      if (++visited > max_search) return false;
       for (const std::uint32_t member : members(node)) {
+        seen_[member] = search_;
         for (const std::uint32_t c : clients_[member]) {
           if (group_[c] == group) return false;
-          if (seen.insert(c).second) outside.push_back(c);
+          if (seen_[c] != search_) outside.push_back(c);
         }
       }
-      if (seen.size() > max_search) return false;
     }
     return true;
   }
@@ -160,6 +163,8 @@ class Grouping {
   std::vector<std::vector<std::uint32_t>> clients_;
   std::vector<std::uint32_t> group_;
   std::vector<std::vector<std::uint32_t>> members_;
+  std::vector<std::uint32_t> seen_;  ///< by node: the search that came by last
+  std::uint32_t search_ = 0;
   std::vector<bool> done_;
   std::vector<Frame> stack_;
   std::vector<Unit> units_;
