@@ -9,6 +9,7 @@
 #include <damo/ops/draw_op.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/kernels/parallel.hpp>
+#include <damo/ops/kernels/samplers.hpp>
 #include <damo/ops/math.hpp>
 
 namespace damo {
@@ -37,37 +38,6 @@ Tensor stretched(const Tensor& in, const Shape& shape) {
   return wide;
 }
 
-/// The number of successes k of n trials at which the running sum of probabilities, taken outwards
-/// from the most likely k, passes u: inversion without underflow for large n.
-double binomial_inverse(double u, double n, double p) {
-  if (!(p > 0)) return 0;
-  if (p >= 1) return n;
-  const double odds = p / (1 - p);
-  const double mode = std::floor((n + 1) * p);
-  double low = std::min(mode, n);
-  double high = low;
-  double p_low = std::exp(std::lgamma(n + 1) - std::lgamma(low + 1) - std::lgamma(n - low + 1) +
-                          low * std::log(p) + (n - low) * std::log1p(-p));
-  double p_high = p_low;
-  double sum = p_low;
-  if (u < sum) return low;
-  while (low > 0 || high < n) {
-    if (low > 0) {
-      p_low *= low / ((n - low + 1) * odds);
-      low -= 1;
-      sum += p_low;
-      if (u < sum) return low;
-    }
-    if (high < n) {
-      p_high *= (n - high) / (high + 1) * odds;
-      high += 1;
-      sum += p_high;
-      if (u < sum) return high;
-    }
-  }
-  return std::min(mode, n);
-}
-
 template <class T, class Out>
 void sample_bernoulli(const PhiloxKey& key, const T* p, std::int64_t first, std::int64_t n,
                       Out* out) {
@@ -89,6 +59,24 @@ Tensor dense(const Tensor& in, const Shape& shape, std::byte*& space) {
   return packed;
 }
 
+double element(const Tensor& t, std::int64_t i) {
+  return dispatch(t.dtype,
+                  [&](auto zero) { return static_cast<double>(t.as<decltype(zero)>()[i]); });
+}
+
+double sample(Draw::Distribution distribution, ElementUniforms& u, double a, double b) {
+  switch (distribution) {
+    case Draw::Distribution::binomial:
+      return sample_binomial(u, a, b);
+    case Draw::Distribution::poisson:
+      return sample_poisson(u, a);
+    case Draw::Distribution::gamma:
+      return sample_gamma(u, a);
+    default:
+      return sample_truncated_normal(u, a, b);
+  }
+}
+
 }  // namespace
 
 void Draw::fill(const Tensor& state, std::int64_t first, std::int64_t n, void* out) const {
@@ -104,7 +92,8 @@ void Draw::fill(const Tensor& state, std::int64_t first, std::int64_t n, void* o
 }
 
 std::string Draw::name() const {
-  constexpr const char* names[] = {"uniform", "normal", "bernoulli", "binomial"};
+  constexpr const char* names[] = {"uniform", "normal", "bernoulli",        "binomial",
+                                   "poisson", "gamma",  "truncated_normal", "permutation"};
   return names[static_cast<std::size_t>(distribution_)];
 }
 
@@ -195,18 +184,21 @@ void Draw::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace& scratc
     });
     return;
   }
-  const Tensor trials = dense(*in[1 + rank()], result.shape, space);
-  const Tensor p = dense(*in[2 + rank()], result.shape, space);
+  if (distribution_ == Distribution::permutation) {
+    sample_permutation(key, n, result.as<std::int64_t>());
+    return;
+  }
+  const bool two = in.size() > 2 + rank();
+  const Tensor first = dense(*in[1 + rank()], result.shape, space);
+  const Tensor second = two ? dense(*in[2 + rank()], result.shape, space) : first;
   dispatch(dtype_, [&](auto o) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      double u = 0;
-      uniform(key, i, 1, &u);
-      const double k = dispatch(
-          trials.dtype, [&](auto t) { return static_cast<double>(trials.as<decltype(t)>()[i]); });
-      const double q =
-          dispatch(p.dtype, [&](auto t) { return static_cast<double>(p.as<decltype(t)>()[i]); });
-      result.as<decltype(o)>()[i] = static_cast<decltype(o)>(binomial_inverse(u, k, q));
-    }
+    parallel_for(n, tile, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        ElementUniforms u(key, i);
+        const double value = sample(distribution_, u, element(first, i), element(second, i));
+        result.as<decltype(o)>()[i] = static_cast<decltype(o)>(value);
+      }
+    });
   });
 }
 

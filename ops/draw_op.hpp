@@ -15,10 +15,14 @@ namespace damo {
 class Draw final : public OpOf<Draw> {
  public:
   enum class Distribution : std::uint8_t {
-    uniform,    ///< [0, 1), no parameters
-    normal,     ///< mean 0, variance 1, no parameters
-    bernoulli,  ///< one parameter p; uniform < p
-    binomial    ///< two parameters n, p; inversion of one float64 uniform
+    uniform,           ///< [0, 1), no parameters
+    normal,            ///< mean 0, variance 1, no parameters
+    bernoulli,         ///< one parameter p; uniform < p
+    binomial,          ///< two parameters n, p
+    poisson,           ///< one parameter, the rate
+    gamma,             ///< one parameter, the shape; scale 1
+    truncated_normal,  ///< two parameters, the bounds of a standard normal
+    permutation        ///< a random order of 0 .. n - 1 along the one axis, int64
   };
   /// `dims`: the sizes known while the graph is built, or `unknown`.
   Draw(Distribution distribution, DType dtype, const Shape& dims)

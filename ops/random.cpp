@@ -2,7 +2,7 @@
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/print.hpp>
-#include <damo/ops/draw_op.hpp>
+#include <damo/ops/draw.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/random.hpp>
 
@@ -28,8 +28,6 @@ SharedVar RandomStream::new_stream() {
   return states.back();
 }
 
-namespace {
-
 using Distribution = Draw::Distribution;
 
 Var draw(Distribution distribution, DType dtype, const SharedVar& state, const Vars& sizes,
@@ -51,6 +49,8 @@ Var draw(Distribution distribution, DType dtype, const SharedVar& state, const V
   }
   return make_var(std::make_shared<Draw>(distribution, dtype, dims), std::move(inputs), site);
 }
+
+namespace {
 
 DType float_dtype(std::optional<DType> dtype, std::string_view what) {
   const DType chosen = dtype.value_or(floatX());

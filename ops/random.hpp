@@ -38,6 +38,38 @@ class RandomStream {
   /// Number of successes.
   Var binomial(const BinomialOptions& options = {});
 
+  /// Standard Gumbel, shifted and scaled: -log(-log U). Differentiable in both.
+  Var gumbel(const Sizes& size, const Arg& location = 0.0, const Arg& scale = 1.0,
+             std::optional<DType> dtype = {});
+  /// Differentiable in its mean `scale`.
+  Var exponential(const Sizes& size, const Arg& scale = 1.0, std::optional<DType> dtype = {});
+  /// Differentiable in location and scale.
+  Var laplace(const Sizes& size, const Arg& location = 0.0, const Arg& scale = 1.0,
+              std::optional<DType> dtype = {});
+  /// Normal with mean and standard deviation, between `low` and `high`.
+  Var truncated_normal(const Sizes& size, const Arg& low, const Arg& high, const Arg& mean = 0.0,
+                       const Arg& stddev = 1.0, std::optional<DType> dtype = {});
+  /// Differentiable in scale.
+  Var gamma(const Sizes& size, const Arg& shape, const Arg& scale = 1.0,
+            std::optional<DType> dtype = {});
+  Var beta(const Sizes& size, const Arg& a, const Arg& b, std::optional<DType> dtype = {});
+  /// Event counts as int64, of the rate's shape or of `size`.
+  Var poisson(const Arg& rate);
+  Var poisson(const Sizes& size, const Arg& rate);
+  /// Class numbers (int64) drawn with the probabilities along the last axis of `p`, which need not
+  /// add up to 1: of p's shape without its last axis.
+  Var categorical(const Var& p);
+  /// The same as one-hot rows, in p's dtype and shape.
+  Var multinomial(const Var& p);
+  /// int64 in [low, high).
+  Var randint(const Sizes& size, const Arg& low, const Arg& high);
+  /// A random order of 0 .. n - 1, int64.
+  Var permutation(const Arg& n);
+  /// The rows of `x` in random order.
+  Var shuffle(const Var& x);
+  /// `count` rows of `x`, each equally likely, with or without replacement.
+  Var choice(const Var& x, const Arg& count, bool replace = true);
+
   /// Starts all streams anew from `seed`, at draw 0.
   void seed(std::uint64_t seed);
   /// One row (seed, stream, draw number) a stream, in order of creation: int64 (streams, 3).
