@@ -13,6 +13,8 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 # -O2: the hot loops live in ops/kernels, which get -O3.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2")
+# For the sanitizer presets: enough for readable reports, and quick to compile.
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
 find_program(DAMO_CCACHE ccache)
 if(DAMO_CCACHE AND PROJECT_IS_TOP_LEVEL)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${DAMO_CCACHE})
@@ -38,7 +40,7 @@ endfunction()
 function(damo_kernel_flags folder)
   file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
-    "-O3;-fno-math-errno;-fno-trapping-math")
+    "$<$<CONFIG:Release>:-O3>;-fno-math-errno;-fno-trapping-math")
 endfunction()
 
 # <damo/graph/var.hpp> works in the build tree as it does after installing.
