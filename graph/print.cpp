@@ -56,6 +56,7 @@ class TreePrinter {
   }
 
   std::string finish() {
+    // NOLINTNEXTLINE(modernize-loop-convert): printing a body may find further ones
     for (std::size_t i = 0; i < bodies_.size(); ++i) {
       const Apply* loop = bodies_[i];
       text_ += fmt::format("\nbody of {} [{}]:\n", loop->op().name(), ids_.at(loop));
@@ -95,7 +96,7 @@ class TreePrinter {
   std::string text_;
 };
 
-std::string dot_escape(std::string text) {
+std::string dot_escape(const std::string& text) {
   std::string out;
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';

@@ -14,10 +14,9 @@ Var::Var(const Apply* owner, std::size_t index) : owner_(owner), index_(index) {
 }
 Var::Var(const Var& other) : Var(other.owner_, other.index_) {}
 Var& Var::operator=(const Var& other) {
-  if (other.owner_ != nullptr) other.owner_->retain();
-  if (owner_ != nullptr) owner_->release();
-  owner_ = other.owner_;
-  index_ = other.index_;
+  Var copy(other);
+  std::swap(owner_, copy.owner_);
+  std::swap(index_, copy.index_);
   return *this;
 }
 Var& Var::operator=(Var&& other) noexcept {

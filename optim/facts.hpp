@@ -29,7 +29,7 @@ class Facts {
   void assume(const Var& v, const Fact& fact);
   Fact of(const Var& v);
   /// Facts of the inputs of the body of a loop, which hold at every step.
-  std::vector<std::pair<Var, Fact>> of_body(const Apply& scan);
+  std::vector<std::pair<Var, Fact>> of_body(const Apply& node);
 
  private:
   void infer(const Apply& node);

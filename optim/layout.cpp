@@ -179,7 +179,8 @@ Var size_outside_loop(const Var& v, std::size_t axis) {
         break;
       }
       const auto i = static_cast<std::size_t>(at - inner.begin());
-      outside[n->output()] = size_at(node.input(1 + i), op->axis() + (i < scan.spec().n_sequences));
+      outside[n->output()] =
+          size_at(node.input(1 + i), op->axis() + (i < scan.spec().n_sequences ? 1 : 0));
     }
     if (outside.empty() && !deeper) break;
     const Var next = replace(size, outside);

@@ -92,7 +92,7 @@ class Matcher {
       const Pattern* c = &child;
       if (c->kind == Pattern::Kind::product && c->children.size() == 1 &&
           p.kind == Pattern::Kind::sum)
-        c = &c->children[0];
+        c = c->children.data();
       if (c->kind != Pattern::Kind::call) continue;
       bool found = false;
       for (const auto& leaf : terms.leaves()) {

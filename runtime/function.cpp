@@ -83,7 +83,7 @@ struct Function::Impl {
   void bind_number(std::size_t i, const Argument& argument);
   void bind_tensor(std::size_t i, const Tensor& tensor);
   std::shared_ptr<Block> free_block();
-  void copy_out(const Result& result, Array& to);
+  void copy_out(const Result& result, Array& to) const;
   void hand_over(Block& block);
 };
 
@@ -177,7 +177,7 @@ std::shared_ptr<Block> Function::Impl::free_block() {
   return blocks.back();
 }
 
-void Function::Impl::copy_out(const Result& result, Array& to) {
+void Function::Impl::copy_out(const Result& result, Array& to) const {
   const Tensor& from = program->slots[result.slot].tensor;
   to.reset(from.dtype, from.shape);
   copy(from, to.view());

@@ -90,8 +90,8 @@ Var shared_behind(const Var& v) {
 std::vector<std::pair<Var, Var>> default_updates(const Vars& roots, const Updates& given) {
   std::vector<std::pair<Var, Vars>> proposals;
   for (const Apply* node : toposort(roots)) {
-    for (const auto& [state, next] : node->op().state_updates(*node)) {
-      const Var target = shared_behind(state);
+    for (const auto& update : node->op().state_updates(*node)) {
+      const Var target = shared_behind(update.first), next = update.second;
       if (!target || given.find(target)) continue;
       auto it = std::find_if(proposals.begin(), proposals.end(),
                              [&](const auto& p) { return same(p.first, target); });

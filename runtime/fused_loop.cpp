@@ -9,7 +9,7 @@
 namespace damo {
 namespace {
 
-constexpr std::size_t scratch_bytes = 48 * 1024;
+constexpr std::size_t scratch_bytes = std::size_t{48} * 1024;
 constexpr std::int64_t longest_tile = 1024;
 constexpr std::size_t max_places = 512;
 
@@ -352,7 +352,7 @@ void FusedInstruction::gather(const Operand& operand, const std::byte* from, std
 }
 
 void FusedInstruction::run_chunk(std::int64_t begin, std::int64_t end) const {
-  alignas(64) std::byte scratch[scratch_bytes + 64 * 512];
+  alignas(64) std::byte scratch[scratch_bytes + std::size_t{64} * 512];
   const void* table[max_places];
   const std::size_t tile_bytes = (static_cast<std::size_t>(rows_ * inner_) * item_ + 63) / 64 * 64;
   for (std::size_t e = 0; e < operands_.size(); ++e) {

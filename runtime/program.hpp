@@ -98,7 +98,7 @@ class Program {
   void set_profile(Profile* to);
 
   /// Points a leaf slot at `tensor`.
-  void bind(std::uint32_t slot, const Tensor& tensor);
+  void bind(std::uint32_t index, const Tensor& tensor);
   /// Gives an output of an instruction its shape, and memory for it.
   void set_shape(Slot& slot, const Shape& shape);
   /// The memory an output is to be written to.
@@ -129,7 +129,7 @@ class Program {
  private:
   void run_plain();
   void run_profiled();
-  [[noreturn]] void explain(std::size_t instruction);
+  [[noreturn]] void explain(std::size_t index);
 };
 
 inline bool Instruction::changed(const Program& program) {

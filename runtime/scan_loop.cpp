@@ -64,7 +64,9 @@ Keep ScanInstruction::keep(const Carried& c) const {
 /// The output that keeps most decides; the others are copied from it.
 void ScanInstruction::choose_keeper(Carried& c, std::size_t body_output) {
   const auto& outputs = op().spec().outputs;
-  const auto worth = [](Keep keep) { return keep == Keep::history ? 2 : keep == Keep::trace; };
+  const auto worth = [](Keep keep) {
+    return keep == Keep::history ? 2 : keep == Keep::trace ? 1 : 0;
+  };
   for (std::size_t j = 0; j < outputs.size(); ++j) {
     if (outputs[j].body_output != body_output) continue;
     if (c.keeper < 0) {
