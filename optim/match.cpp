@@ -145,11 +145,16 @@ class Matcher {
         return bind(only.wild, seen, (negative ? -1 : 1) / p.value, next);
     }
     const Terms terms(group_of(p), seen, steps_);
-    if (terms.leaves().size() - terms.n_constants() < p.children.size()) return false;
+    if (terms.leaves().size() < p.children.size()) return false;
     if (!has_heads(p, terms)) return false;
     const double constant = negative ? -terms.constant() : terms.constant();
-    if (!nearly(constant, p.value, seen.core.dtype())) return false;
     std::vector<bool> used(terms.leaves().size(), false);
+    // A placeholder may stand for the constant, when the pattern has none of its own.
+    const double neutral = p.kind == Pattern::Kind::product ? 1 : 0;
+    if (terms.n_constants() > 0 && p.value == neutral && !terms.negated() && !negative &&
+        terms_from(0, p, terms, used, false, next))
+      return true;
+    if (!nearly(constant, p.value, seen.core.dtype())) return false;
     for (std::size_t i = 0; i < used.size(); ++i) used[i] = terms.leaves()[i].constant.has_value();
     return terms_from(0, p, terms, used, false, next);
   }
@@ -165,7 +170,7 @@ class Matcher {
         bound_group(child, inverse, terms, used, go_on))
       return true;
     for (std::size_t i = 0; i < used.size(); ++i) {
-      if (used[i] || terms.leaves()[i].constant) continue;
+      if (used[i] || (terms.leaves()[i].constant && child.kind != Pattern::Kind::wild)) continue;
       used[i] = true;
       if (term(p, child, inverse, terms.leaves()[i], go_on)) return true;
       used[i] = false;

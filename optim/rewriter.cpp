@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
@@ -13,7 +14,7 @@ namespace damo::optim {
 namespace {
 
 constexpr std::size_t deepest_chain = 100;  // rules firing inside what a rule made
-constexpr int most_sweeps = 12;
+constexpr int most_sweeps = 40;
 constexpr int deepest_probe = 8;
 
 }  // namespace
@@ -61,10 +62,11 @@ FunctionGraph Rewriter::run(const FunctionGraph& graph) {
   FunctionGraph result = graph;
   for (int i = 0; i < most_sweeps; ++i) {
     const std::size_t before = applied_;
+    recent_.clear();
     result = sweep(result);
-    if (applied_ == before) break;
+    if (applied_ == before) return result;
   }
-  return result;
+  report_loop();
 }
 
 FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
@@ -151,13 +153,14 @@ const Vars& Rewriter::settle(const Apply& node) {
 Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
   check_result(rule, node, result);
   firing_.push_back(&rule);
+  if (recent_.size() < 8) recent_.push_back(&rule);
   if (++applied_ > budget_ || firing_.size() > deepest_chain) report_loop();
   for (std::size_t i = 0; i < result.size(); ++i) {
     if (!result[i]) result[i] = node.output(i);
     if (!node.name(i).empty() && result[i].name().empty() && !is_leaf(result[i]))
       static_cast<void>(result[i].named(node.name(i)));
   }
-  if (settings_.trace != nullptr) {
+  if (settings_.trace != nullptr && !asking_) {
     std::size_t shown = 0;
     while (shown + 1 < result.size() && same(result[shown], node.output(shown))) ++shown;
     settings_.trace->add({rule.name(), settings_.pass, rule.tags(), settings_.loop,
@@ -182,9 +185,10 @@ void Rewriter::check_result(const Rule& rule, const Apply& node, const Vars& res
 
 void Rewriter::report_loop() const {
   std::string names;
-  const std::size_t first = firing_.size() > 8 ? firing_.size() - 8 : 0;
-  for (std::size_t i = first; i < firing_.size(); ++i)
-    names += (names.empty() ? "" : ", ") + firing_[i]->name();
+  const auto& last = firing_.empty() ? recent_ : firing_;
+  const std::size_t first = last.size() > 8 ? last.size() - 8 : 0;
+  for (std::size_t i = first; i < last.size(); ++i)
+    names += (names.empty() ? "" : ", ") + last[i]->name();
   throw InternalError(fmt::format("pass '{}': rewrites do not come to an end; the last were: {}",
                                   settings_.pass, names));
 }
@@ -236,13 +240,22 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
   return found;
 }
 
+Var Rewriter::simplified(const Var& v) {
+  const std::size_t before = applied_;
+  const bool outer = std::exchange(asking_, true);
+  const Var result = simplify({v}).front();
+  asking_ = outer;
+  applied_ = before;
+  return result;
+}
+
 Var Rewriter::with_rewritten_body(const Apply& node) {
   const auto* scan = dynamic_cast<const Scan*>(&node.op());
   if (scan == nullptr) return {};
   std::shared_ptr<const Op> known = bodies_[scan];
   if (known == nullptr) {
     const Scan::Spec& spec = scan->spec();
-    Rewriter inner(rules_, {settings_.pass, settings_.trace,
+    Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
                             settings_.loop + (settings_.loop.empty() ? "" : "/") +
                                 (spec.name.empty() ? "scan" : spec.name),
                             settings_.depth + 1});

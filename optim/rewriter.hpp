@@ -52,7 +52,7 @@ class Rewriter final : public Context {
   Fact fact(const Var& v) override { return facts_.of(v); }
   std::size_t uses(const Var& v) override;
   std::optional<Var> stabilized(const Var& v) override;
-  Var simplified(const Var& v) override { return simplify({v}).front(); }
+  Var simplified(const Var& v) override;
 
  private:
   struct NodeHash {
@@ -83,11 +83,13 @@ class Rewriter final : public Context {
   Vars kept_;  // keeps the keys of the tables alive
   std::unordered_map<const Op*, std::shared_ptr<const Op>> bodies_;
   std::vector<std::shared_ptr<const Op>> kept_ops_;
-  std::vector<const Rule*> firing_;
+  std::vector<const Rule*> firing_;  // each inside what the one before made
+  std::vector<const Rule*> recent_;  // the first of the present sweep
   std::size_t applied_ = 0;
   std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
   int probing_ = 0;
+  bool asking_ = false;  // what fires while a rule asks is neither counted nor traced
 };
 
 }  // namespace damo::optim

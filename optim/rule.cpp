@@ -114,10 +114,10 @@ std::shared_ptr<const Identity> compile(const std::string& name, const Var& left
 
 }  // namespace
 
-Var any(const std::string& name, Condition condition) {
+Var any(const char* name, Condition condition) {
   return make_var(std::make_shared<Wildcard>(name, DType::float64, std::move(condition)), {});
 }
-Var any_bool(const std::string& name) {
+Var any_bool(const char* name) {
   return make_var(std::make_shared<Wildcard>(name, DType::boolean, Condition{}), {});
 }
 
@@ -173,7 +173,13 @@ bool Rule::has_tag(std::string_view tag) const {
 
 std::optional<Vars> Rule::apply(const Apply& node, Context& context) const {
   if (when_ && !when_(node, context)) return std::nullopt;
-  return rewrite_(node, context);
+  try {
+    return rewrite_(node, context);
+  } catch (const InternalError&) {
+    throw;
+  } catch (const Error& e) {  // a user's mistake was found when the graph was built
+    throw InternalError(fmt::format("rule '{}' at {}: {}", name_, describe(node), e.what()));
+  }
 }
 
 Rule rule(std::string name, const Var& left, const Var& right) {

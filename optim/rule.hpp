@@ -16,9 +16,9 @@ using Condition = std::function<bool(const Var&, Context&)>;
 
 /// A placeholder in a rule's two sides: matches any float expression for which `condition` holds.
 /// The same placeholder must match the same expression everywhere.
-Var any(const std::string& name, Condition condition = {});
+Var any(const char* name, Condition condition = {});
 /// A placeholder for a bool expression, such as the condition of `where`.
-Var any_bool(const std::string& name);
+Var any_bool(const char* name);
 
 // Conditions.
 Condition is_constant();      ///< A constant of any shape whose elements are all equal.

@@ -44,9 +44,17 @@ bool look_deeper(Seen& seen, Steps& steps) {
   return true;
 }
 
+// An operand inside a movement may be smaller than what is moved: a scalar is itself wherever it is
+// seen from, a row is stretched first.
 Var surface(const Seen& seen) {
   Var v = seen.core;
-  for (const Step* s = seen.path; s != nullptr; s = s->outer) v = moved(*s->movement, v);
+  for (const Step* s = seen.path; s != nullptr; s = s->outer) {
+    const Var& whole = s->movement->input(0);
+    if (v.ndim() == 0 && whole.ndim() > 0) continue;
+    if (v.ndim() == whole.ndim() && !stretched_axes(v.type(), whole.type()).empty())
+      v = broadcast_like(v, whole);
+    v = moved(*s->movement, v);
+  }
   return v;
 }
 
@@ -131,6 +139,7 @@ std::size_t Terms::expand(const Seen& seen, bool inverse, bool negative, int dep
       break;
     case Kind::negate:
       if (group_ == Group::product) constant_ = -constant_;
+      negated_ = negated_ != (group_ == Group::product);
       first = descend(child(0), inverse, !negative);
       break;
     case Kind::invert:

@@ -52,6 +52,8 @@ class Terms {
   /// The sum of the constant terms, or the product of the constant factors with the sign.
   double constant() const { return constant_; }
   std::size_t n_constants() const { return n_constants_; }
+  /// Whether minus signs, other than those of constants, negate a product.
+  bool negated() const { return negated_; }
   /// The expression without the leaves marked in `drop`, otherwise grouped as it was. Constants
   /// stay unless marked.
   Rest without(const std::vector<bool>& drop) const;
@@ -75,6 +77,7 @@ class Terms {
   std::vector<Leaf> leaves_;
   double constant_;
   std::size_t n_constants_ = 0;
+  bool negated_ = false;
 };
 
 }  // namespace damo::optim

@@ -1,0 +1,348 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <unordered_map>
+
+#include <damo/graph/evaluate.hpp>
+#include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/ops/shape.hpp>
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/rewriter.hpp>
+#include <damo/optim/wildcard.hpp>
+#include "tests/support/rewrite.hpp"
+
+using namespace damo;
+using namespace damo::testing;
+
+namespace {
+
+using Real = long double;
+
+Real softplus_of(Real x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+Real log1mexp_of(Real x) {
+  return x > -0.69L ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
+}
+Real logaddexp_of(Real a, Real b) {
+  if (a == b) return a + std::log(2.0L);
+  return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)));
+}
+
+using Function = std::function<Real(const std::vector<Real>&)>;
+
+/// The elementwise functions that rules are made of, in long double.
+const std::map<std::string, Function>& functions() {
+  static const std::map<std::string, Function> all{
+      {"add", [](const auto& x) { return x[0] + x[1]; }},
+      {"sub", [](const auto& x) { return x[0] - x[1]; }},
+      {"mul", [](const auto& x) { return x[0] * x[1]; }},
+      {"div", [](const auto& x) { return x[0] / x[1]; }},
+      {"neg", [](const auto& x) { return -x[0]; }},
+      {"sqr", [](const auto& x) { return x[0] * x[0]; }},
+      {"exp", [](const auto& x) { return std::exp(x[0]); }},
+      {"log", [](const auto& x) { return std::log(x[0]); }},
+      {"log1p", [](const auto& x) { return std::log1p(x[0]); }},
+      {"expm1", [](const auto& x) { return std::expm1(x[0]); }},
+      {"sigmoid", [](const auto& x) { return 1 / (1 + std::exp(-x[0])); }},
+      {"softplus", [](const auto& x) { return softplus_of(x[0]); }},
+      {"tanh", [](const auto& x) { return std::tanh(x[0]); }},
+      {"log1mexp", [](const auto& x) { return log1mexp_of(x[0]); }},
+      {"logaddexp", [](const auto& x) { return logaddexp_of(x[0], x[1]); }},
+      {"where", [](const auto& x) { return x[0] != 0 ? x[1] : x[2]; }},
+      {"eq", [](const auto& x) { return Real(x[0] == x[1]); }},
+      {"less_equal", [](const auto& x) { return Real(x[0] <= x[1]); }},
+      {"greater_equal", [](const auto& x) { return Real(x[0] >= x[1]); }},
+      {"cast", [](const auto& x) { return x[0]; }},
+  };
+  return all;
+}
+
+using Assignment = std::vector<std::pair<Var, double>>;
+
+/// A rule's side in long double.
+Real exactly(const Var& side, const Assignment& at) {
+  std::unordered_map<const Apply*, Real> values;
+  for (const Apply* node : toposort(std::span(&side, 1))) {
+    const Var v = node->output();
+    if (const auto c = scalar_constant(v)) {
+      values[node] = *c;
+      continue;
+    }
+    const auto given =
+        std::find_if(at.begin(), at.end(), [&](const auto& a) { return same(a.first, v); });
+    if (given != at.end()) {
+      values[node] = given->second;
+      continue;
+    }
+    std::vector<Real> in;
+    for (const Var& i : node->inputs()) in.push_back(values.at(i.owner_ptr()));
+    values[node] = functions().at(node->op().name())(in);
+  }
+  return values.at(side.owner_ptr());
+}
+
+Vars placeholders(const Var& side) {
+  Vars found;
+  for (const Apply* node : toposort(std::span(&side, 1))) {
+    if (as<optim::Wildcard>(node->output()) != nullptr) found.push_back(node->output());
+  }
+  return found;
+}
+
+/// `side` with its placeholders replaced by inputs of `dtype`, and the inputs.
+Var with_inputs_for(const Var& side, const Vars& wild, const Vars& inputs) {
+  std::unordered_map<const Apply*, Var> built;
+  for (std::size_t i = 0; i < wild.size(); ++i) built[wild[i].owner_ptr()] = inputs[i];
+  for (const Apply* node : toposort(std::span(&side, 1))) {
+    if (built.contains(node)) continue;
+    if (const auto c = scalar_constant(node->output())) {
+      built[node] = Arg(*c).var(inputs[0].dtype());
+      continue;
+    }
+    Vars in;
+    for (const Var& i : node->inputs()) in.push_back(built.at(i.owner_ptr()));
+    if (node->op().name() == "cast") {
+      built[node] = in[0];
+    } else {
+      built[node] = make_var(node->op_ptr(), in);
+    }
+  }
+  return built.at(side.owner_ptr());
+}
+
+bool near(Real a, Real b, Real tolerance) {
+  return std::abs(a - b) <= tolerance * std::max<Real>(1, std::max(std::abs(a), std::abs(b)));
+}
+
+void check_identity(const optim::Rule& rule, const Assignment& at) {
+  const Real left = exactly(rule.left(), at);
+  const Real right = exactly(rule.right(), at);
+  INFO(rule.name(), ": ", rule.equation(), " at ", at[0].second, ", ", at.back().second, ": ",
+       static_cast<double>(left), " and ", static_cast<double>(right));
+  // In exact arithmetic both are equal; where the left side is finite, so is the right one.
+  if (std::isfinite(left)) CHECK(near(left, right, 1e-12L));
+}
+
+void check_accuracy(const optim::Rule& rule, const Vars& wild, const Assignment& at, DType dtype) {
+  Vars inputs;
+  std::vector<std::pair<Var, Array>> bindings;
+  Assignment rounded;
+  for (const auto& [v, value] : at) {
+    inputs.push_back(scalar("", dtype));
+    bindings.emplace_back(inputs.back(), Array::scalar(value).cast(dtype));
+    rounded.emplace_back(v, bindings.back().second.item<double>());
+  }
+  const Var expression = with_inputs_for(rule.left(), wild, inputs);
+  const Real truth = exactly(rule.right(), rounded);
+  const double actual = evaluate(rewritten(expression), bindings).item<double>();
+  INFO(rule.name(), ": ", pprint(rewritten(expression)), " in ", std::string(name(dtype)), " at ",
+       rounded[0].second, ", ", rounded.back().second, ": ", actual, ", truth ",
+       static_cast<double>(truth));
+  if (!std::isnan(truth) && at.size() == 1) CHECK(ulps(actual, truth, dtype) <= 4);
+}
+
+/// Points in a rule's placeholders: each takes each value, the others a few.
+std::vector<Assignment> assignments(const Vars& wild, const std::vector<double>& values) {
+  std::vector<Assignment> all;
+  for (const double first : values) {
+    if (wild.size() == 1) {
+      all.push_back({{wild[0], first}});
+      continue;
+    }
+    for (const double second : {-10.0, -0.75, 0.5, 3.0, 10.0})
+      all.push_back({{wild[0], first}, {wild[1], second}});
+  }
+  return all;
+}
+
+const std::vector<double>& ordinary() {
+  static const std::vector<double> all{-12,  -3.5, -1,  -0.7, -0.2, -1e-3,
+                                       1e-3, 0.2,  0.7, 1,    3.5,  12};
+  return all;
+}
+
+std::vector<double> extreme() {
+  std::vector<double> all;
+  for (const double v : adversarial()) {
+    if (std::isfinite(v)) all.push_back(v);
+  }
+  return all;
+}
+
+/// A linear congruential generator: the same graphs everywhere.
+struct Numbers {
+  std::uint64_t state;
+  std::size_t below(std::size_t n) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<std::size_t>((state >> 33U) % n);
+  }
+};
+
+/// An expression of random operations that stay finite on values of ordinary size.
+Var random_expression(const Vars& inputs, Numbers& numbers, std::size_t size) {
+  Vars pool = inputs;
+  for (std::size_t i = 0; i < size; ++i) {
+    const Var a = pool[numbers.below(pool.size())];
+    const Var b = pool[numbers.below(pool.size())];
+    switch (numbers.below(16)) {
+      case 0:
+        pool.push_back(a + b);
+        break;
+      case 1:
+        pool.push_back(a - b);
+        break;
+      case 2:
+        pool.push_back(tanh(a) * b);
+        break;
+      case 3:
+        pool.push_back(-a);
+        break;
+      case 4:
+        pool.push_back(sigmoid(a));
+        break;
+      case 5:
+        pool.push_back(1 - sigmoid(a));
+        break;
+      case 6:
+        pool.push_back(log(1 + exp(tanh(a))));
+        break;
+      case 7:
+        pool.push_back(a / (1 + exp(tanh(b))));
+        break;
+      case 8:
+        pool.push_back(where(a < b, a, tanh(b)));
+        break;
+      case 9:
+        pool.push_back(a * 0.5 + 0.25);
+        break;
+      case 10:
+        pool.push_back(sqr(tanh(a)));
+        break;
+      case 11:
+        pool.push_back(maximum(a, b));
+        break;
+      case 12:
+        pool.push_back(a.T().T() + sum(b, 0));
+        break;
+      case 13:
+        pool.push_back(reshape(tanh(a), {-1, 3}) * 2 / 4);
+        break;
+      case 14:
+        pool.push_back(exp(tanh(a)) * sigmoid(-tanh(a)));
+        break;
+      default:
+        pool.push_back(pow(tanh(a), 2) - 0 * b);
+        break;
+    }
+  }
+  return pool.back() + pool[pool.size() / 2];
+}
+
+}  // namespace
+
+TEST_CASE("rules: both sides of every identity are equal and the right one is accurate") {
+  std::size_t identities = 0;
+  for (const optim::Rule* rule : optim::all_rules()) {
+    if (!rule->left()) continue;
+    ++identities;
+    const Vars wild = placeholders(rule->left());
+    for (const Assignment& at : assignments(wild, ordinary())) check_identity(*rule, at);
+    for (const Assignment& at : assignments(wild, extreme())) {
+      check_accuracy(*rule, wild, at, DType::float32);
+      check_accuracy(*rule, wild, at, DType::float64);
+    }
+  }
+  CHECK(identities >= 30);
+}
+
+TEST_CASE("rules: every rule has a name of its own and a tag and an equation") {
+  std::vector<std::string> names;
+  for (const optim::Rule* rule : optim::all_rules()) {
+    CHECK_FALSE(rule->tags().empty());
+    CHECK_FALSE(rule->equation().empty());
+    names.push_back(rule->name());
+  }
+  std::sort(names.begin(), names.end());
+  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+}
+
+TEST_CASE("rules: random graphs keep their values") {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Numbers numbers{seed};
+    const Vars inputs{matrix("a", float64), matrix("b", float64)};
+    const Var v = random_expression(inputs, numbers, 12);
+    std::vector<std::pair<Var, Array>> bindings;
+    for (const Var& in : inputs) {
+      std::vector<double> values;
+      for (int i = 0; i < 9; ++i)
+        values.push_back(static_cast<double>(numbers.below(2000)) / 500.0 - 2);
+      bindings.emplace_back(in, Array::from(values, Shape{3, 3}));
+    }
+    INFO("seed ", seed, "\n", pprint(v, 30), "\n", pprint(rewritten(v), 30));
+    const auto before = values_of(evaluate(v, bindings));
+    const auto after = values_of(evaluate(rewritten(v), bindings));
+    REQUIRE(before.size() == after.size());
+    for (std::size_t i = 0; i < before.size(); ++i)
+      CHECK(after[i] == doctest::Approx(before[i]).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("rules: the order in which they are tried does not change what is stable") {
+  const Var x = vector("x", float64);
+  const Vars expressions{log(sigmoid(x)),
+                         log(1 - sigmoid(x)),
+                         log(1 + exp(x)),
+                         log(exp(x) / (1 + exp(x))),
+                         log(1 - 1 / (1 + exp(-x))),
+                         -exp(x) / ((1 + exp(x)) * (1 + exp(-x))),
+                         exp(x) * sigmoid(-x) * 3,
+                         log(0.5 * sigmoid(x) * sigmoid(x))};
+  const Array at = Array::from(std::vector<double>{-1000, -40, -1, 0, 1, 40, 1000});
+  const auto reference =
+      evaluate(rewritten(expressions), std::vector<std::pair<Var, Array>>{{x, at}});
+  auto rules = optim::chosen_rules(Mode::fast(), {"stabilize", "canonicalize"});
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    Numbers numbers{seed};
+    for (std::size_t i = rules.size(); i > 1; --i) std::swap(rules[i - 1], rules[numbers.below(i)]);
+    const optim::RuleIndex index(rules);
+    optim::Rewriter rewriter(index, {"shuffled"});
+    const FunctionGraph graph = rewriter.run({{x}, expressions, {}, ""});
+    const auto result = evaluate(graph.outputs, std::vector<std::pair<Var, Array>>{{x, at}});
+    for (std::size_t k = 0; k < result.size(); ++k) {
+      INFO("seed ", seed, ": ", pprint(expressions[k]), " became ", pprint(graph.outputs[k]));
+      const auto a = values_of(reference[k]);
+      const auto b = values_of(result[k]);
+      for (std::size_t i = 0; i < a.size(); ++i)
+        CHECK(b[i] == doctest::Approx(a[i]).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("rules: the nodes looked at grow with the graph and no faster") {
+  const auto visits = [](long n, bool deep) {
+    const Var x = vector("x");
+    Var v = x;
+    Vars outputs;
+    for (long i = 0; i < n; ++i) {
+      if (deep) {
+        v = i % 2 == 0 ? tanh(v) * static_cast<double>(i % 7 + 2) : v + static_cast<double>(i % 5);
+      } else {
+        outputs.push_back(log(1 + exp(x * static_cast<double>(i + 2))));
+      }
+    }
+    if (deep) outputs.push_back(v);
+    Trace trace;
+    static_cast<void>(rewritten(outputs, Mode::fast(), &trace));
+    return static_cast<double>(trace.visits());
+  };
+  for (const bool deep : {true, false}) {
+    const double small = visits(5000, deep);
+    const double large = visits(50000, deep);
+    CHECK(large < 12 * small);
+  }
+}
