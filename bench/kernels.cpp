@@ -1,0 +1,192 @@
+// The kernels by themselves: products beside OpenBLAS (where its library is found), rows added for
+// binary operands, elementary functions, draws and reductions.
+//   bench_kernels
+// Times are of the calling thread's processor: set DAMO_NUM_THREADS=1, and pin it to one core.
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <damo/graph/array.hpp>
+#include <damo/ops/kernels/binary_dot.hpp>
+#include <damo/ops/kernels/gemm.hpp>
+#include <damo/ops/kernels/isa.hpp>
+#include <damo/ops/kernels/loop.hpp>
+#include <damo/ops/kernels/philox.hpp>
+#include <damo/ops/kernels/reduce.hpp>
+#include <damo/ops/kernels/scalar_math.hpp>
+
+using namespace damo;
+
+namespace {
+
+double thread_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+/// Seconds of the fastest of many calls.
+template <class F>
+double fastest(F f) {
+  f();
+  double best = 1e9;
+  double total = 0;
+  for (int i = 0; i < 1000 && total < 0.2; ++i) {
+    const double start = thread_seconds();
+    f();
+    const double seconds = thread_seconds() - start;
+    best = std::min(best, seconds);
+    total += seconds;
+  }
+  return best;
+}
+
+using Sgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                       const float* a, int lda, const float* b, int ldb, float beta, float* c,
+                       int ldc);
+
+/// OpenBLAS with the kernels of the instruction set in use, whatever CPU it takes this for.
+Sgemm load_openblas() {
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
+  if (isa() != Isa::sse2) {
+    setenv("OPENBLAS_CORETYPE", isa() == Isa::avx512 ? "SkylakeX" : "Haswell", 0);
+  }
+  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+  return library == nullptr ? nullptr : reinterpret_cast<Sgemm>(dlsym(library, "cblas_sgemm"));
+}
+
+std::vector<float> random_floats(std::int64_t n) {
+  std::vector<float> x(static_cast<std::size_t>(n));
+  uniform({.seed = 1}, 0, n, x.data());
+  return x;
+}
+
+struct Product {
+  std::string what;
+  int m, n, k;
+  bool trans_a, trans_b;
+};
+
+void time_product(const Product& p, Sgemm sgemm) {
+  const std::vector<float> x = random_floats(std::int64_t{p.m} * p.k);
+  const std::vector<float> w = random_floats(std::int64_t{p.k} * p.n);
+  std::vector<float> c(static_cast<std::size_t>(p.m) * static_cast<std::size_t>(p.n));
+  Matrix<const float> a{x.data(), p.m, p.k, p.k, 1};
+  if (p.trans_a) a = Matrix<const float>{x.data(), p.k, p.m, p.m, 1}.transposed();
+  Matrix<const float> b{w.data(), p.k, p.n, p.n, 1};
+  if (p.trans_b) b = Matrix<const float>{w.data(), p.n, p.k, p.k, 1}.transposed();
+  const Matrix<float> out{c.data(), p.m, p.n, p.n, 1};
+  const float beta = p.trans_a ? 1.0F : 0.0F;
+  const PackedMatrix<float> packed(b);
+  const double work = 2e-9 * p.m * p.n * p.k;
+  fmt::print("{:<34} damo {:>6.1f}  packed {:>6.1f}", p.what,
+             work / fastest([&] { gemm(1.0F, a, b, beta, out); }),
+             work / fastest([&] { gemm_packed(1.0F, a, packed, beta, out); }));
+  if (sgemm != nullptr) {
+    fmt::print("  openblas {:>6.1f}", work / fastest([&] {
+                                        sgemm(101, p.trans_a ? 112 : 111, p.trans_b ? 112 : 111,
+                                              p.m, p.n, p.k, 1.0F, x.data(), p.trans_a ? p.m : p.k,
+                                              w.data(), p.trans_b ? p.k : p.n, beta, c.data(), p.n);
+                                      }));
+  }
+  fmt::print("  GFLOP/s\n");
+}
+
+void time_binary_dot() {
+  const std::vector<float> w = random_floats(784 * 500);
+  std::vector<float> x(20 * 784);
+  std::vector<float> c(20 * 500);
+  const Matrix<const float> a{x.data(), 20, 784, 784, 1};
+  const Matrix<const float> b{w.data(), 784, 500, 500, 1};
+  const Matrix<float> out{c.data(), 20, 500, 500, 1};
+  const PackedMatrix<float> packed(b);
+  for (const float share : {0.05F, 0.1F, 0.2F, 0.3F, 0.4F}) {
+    uniform({.seed = 2}, 0, 20 * 784, x.data());
+    for (float& v : x) v = v < share ? 1.0F : 0.0F;
+    fmt::print("binary 20 x 784 x 500, density {:.2f}   {:>6.1f} us  packed {:>6.1f} us\n", share,
+               1e6 * fastest([&] { binary_dot(a, b, out); }),
+               1e6 * fastest([&] { binary_dot(a, packed, out); }));
+  }
+}
+
+constexpr std::size_t count = 4096;
+
+template <class F, class T>
+double loop_time() {
+  std::vector<T> x(count);
+  for (std::size_t i = 0; i < count; ++i) x[i] = static_cast<T>(i % 997) / 100 + T(0.01);
+  std::vector<T> y(count);
+  const void* in[] = {x.data()};
+  return fastest([&] { make_loops<F, T, T>().best()(in, y.data(), count); }) * 1e9 / count;
+}
+
+template <class F>
+void time_loop(const char* what) {
+  fmt::print("{:<34} {:>6.2f}  {:>6.2f} ns/element (float32, float64)\n", what,
+             loop_time<F, float>(), loop_time<F, double>());
+}
+
+#define DAMO_BENCH_FUNCTION(name)         \
+  struct Loop_##name {                    \
+    template <class T>                    \
+    DAMO_INLINE T operator()(T x) const { \
+      return math::name(x);               \
+    }                                     \
+  }
+DAMO_BENCH_FUNCTION(exp);
+DAMO_BENCH_FUNCTION(log);
+DAMO_BENCH_FUNCTION(tanh);
+DAMO_BENCH_FUNCTION(sigmoid);
+DAMO_BENCH_FUNCTION(softplus);
+DAMO_BENCH_FUNCTION(log1p);
+
+template <class T>
+void time_draws(const char* type) {
+  std::vector<T> x(count);
+  const double u = fastest([&] { uniform({.seed = 3}, 0, count, x.data()); });
+  const double z = fastest([&] { normal({.seed = 3}, 0, count, x.data()); });
+  fmt::print("uniform and normal {:<15} {:>6.2f}  {:>6.2f} ns/element\n", type, u * 1e9 / count,
+             z * 1e9 / count);
+}
+
+void time_reductions() {
+  const Array x(float32, Shape{500, 784});
+  Array out(float32, Shape{784});
+  for (const auto& [what, axes] :
+       {std::pair{"sum, last axis", 2U}, {"sum, first axis", 1U}, {"sum, both axes", 3U}}) {
+    const double t = fastest([&] { reduce(Reduction::sum, x.view(), axes, out.view()); });
+    fmt::print("{:<34} {:>6.3f} ns/element\n", what, t * 1e9 / 392000);
+  }
+}
+
+}  // namespace
+
+int main() {
+  fmt::print("{}\n", gemm_description());
+  const Sgemm sgemm = load_openblas();
+  for (const Product& p : {Product{"v W       20 x 784 x 500", 20, 500, 784, false, false},
+                           {"h W'      20 x 500 x 784", 20, 784, 500, false, true},
+                           {"v' h      784 x 20 x 500, added", 784, 500, 20, true, false},
+                           {"1 x 784 x 500", 1, 500, 784, false, false},
+                           {"1 x 500 x 784 transposed", 1, 784, 500, false, true},
+                           {"100 x 88 x 150", 100, 150, 88, false, false},
+                           {"500 x 784 x 500", 500, 500, 784, false, false},
+                           {"1024 x 1024 x 1024", 1024, 1024, 1024, false, false}}) {
+    time_product(p, sgemm);
+  }
+  time_binary_dot();
+  time_loop<Loop_exp>("exp");
+  time_loop<Loop_log>("log");
+  time_loop<Loop_log1p>("log1p");
+  time_loop<Loop_tanh>("tanh");
+  time_loop<Loop_sigmoid>("sigmoid");
+  time_loop<Loop_softplus>("softplus");
+  time_draws<float>("float32");
+  time_draws<double>("float64");
+  time_reductions();
+}
