@@ -34,15 +34,17 @@ Var Updates::find(const Var& target) const {
   return {};
 }
 
-Updates& Updates::operator+=(const Updates& other) {
-  for (const auto& [target, value] : other.pairs_) {
-    const Var known = find(target);
-    if (known && !same_graph(known, value)) {
-      throw GraphError(fmt::format("updates: two updates for {}\n  first   {}\n  second  {}",
-                                   describe(target), describe(known), describe(value)));
-    }
-    set(target, value);
+void Updates::add(const Var& target, const Var& value) {
+  const Var known = target ? find(target) : Var{};
+  if (known && !same_graph(known, value)) {
+    throw GraphError(fmt::format("updates: two updates for {}\n  first   {}\n  second  {}",
+                                 describe(target), describe(known), describe(value)));
   }
+  set(target, value);
+}
+
+Updates& Updates::operator+=(const Updates& other) {
+  for (const auto& [target, value] : other.pairs_) add(target, value);
   return *this;
 }
 

@@ -13,8 +13,9 @@ namespace damo {
 class Updates {
  public:
   Updates() = default;
+  /// Throws GraphError when a shared variable is listed twice with different values.
   Updates(std::initializer_list<std::pair<Var, Var>> pairs) {
-    for (const auto& [target, value] : pairs) set(target, value);
+    for (const auto& [target, value] : pairs) add(target, value);
   }
   /// `updates[W] = W - lr * gW`; assigning again replaces. Throws TypeError when the key is not a
   /// shared variable.
@@ -43,6 +44,7 @@ class Updates {
   auto end() const { return pairs_.end(); }
 
  private:
+  void add(const Var& target, const Var& value);
   std::vector<std::pair<Var, Var>> pairs_;
 };
 
