@@ -6,6 +6,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -87,8 +88,12 @@ class Pool {
 
   void start_workers() {
     const auto wanted = static_cast<std::size_t>(threads() - 1);
-    while (workers_.size() < wanted) {
-      workers_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+    try {
+      while (workers_.size() < wanted) {
+        workers_.emplace_back([this](const std::stop_token& stop) { serve(stop); });
+      }
+    } catch (const std::system_error&) {  // the system has no more threads: fewer do as well
+      threads_.store(static_cast<int>(workers_.size()) + 1, std::memory_order_relaxed);
     }
   }
 
