@@ -1,5 +1,6 @@
-#include <algorithm>
+#include <atomic>
 
+#include <damo/graph/error.hpp>
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/pipeline.hpp>
 #include <damo/optim/rewriter.hpp>
@@ -16,6 +17,14 @@ std::size_t count_nodes(const FunctionGraph& graph) {
     if (node->op().body() != nullptr) n += count_nodes(*node->op().body());
   }
   return n;
+}
+
+void check_after(const Pass& pass, const FunctionGraph& graph) {
+  try {
+    graph.check();
+  } catch (const InternalError& e) {
+    throw InternalError("after pass '" + pass.name + "': " + e.what());
+  }
 }
 
 FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode,
@@ -67,14 +76,18 @@ const std::vector<Pass>& passes() {
 
 }  // namespace optim
 
+namespace {
+std::atomic<bool> pass_checks{false};
+}  // namespace
+
+void set_pass_checks(bool on) { pass_checks = on; }
+
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
   FunctionGraph result = graph;
   for (const optim::Pass& pass : optim::passes()) {
     if (!mode.has(pass.name, pass.tags)) continue;
     result = optim::run_pass(pass, result, mode, trace);
-#ifndef NDEBUG
-    result.check();
-#endif
+    if (pass_checks) optim::check_after(pass, result);
   }
   return result;
 }

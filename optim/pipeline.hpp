@@ -14,6 +14,10 @@ namespace damo {
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode = Mode::fast(),
                        Trace* trace = nullptr);
 
+/// Whether every pass is followed by `FunctionGraph::check`, which names the pass at fault. Off
+/// unless set: tests do.
+void set_pass_checks(bool on);
+
 namespace optim {
 
 /// One stage of the pipeline: rules to apply until none fires, or a function of the whole graph.

@@ -143,13 +143,16 @@ void record(Trace* trace, const std::string& pass, const Var& before, const Var&
 }
 
 FunctionGraph edit_scans(const FunctionGraph& graph, const MakeEditScan& make, Trace* trace) {
+  const auto order = graph.order();
+  const auto is_loop = [](const Apply* node) { return node->op().body() != nullptr; };
+  if (std::none_of(order.begin(), order.end(), is_loop)) return graph;
   const EditScan edit = make(graph);
   std::unordered_map<Var, Var, VarHash, VarSame> done;
   const auto mapped = [&](const Var& v) {
     const auto it = done.find(v);
     return it == done.end() ? v : it->second;
   };
-  for (const Apply* node : graph.order()) {
+  for (const Apply* node : order) {
     Vars inputs;
     bool changed = false;
     for (const Var& in : node->inputs()) {

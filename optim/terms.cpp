@@ -21,8 +21,8 @@ bool same_movement(const Apply& a, const Apply& b) {
   return true;
 }
 
-/// `node` with `x` for its first input. A scalar that was stretched there is the same everywhere, so
-/// it stays a scalar; a tensor is stretched first.
+/// `node` with `x` for its first input. A scalar that was stretched there is the same everywhere,
+/// so it stays a scalar; a tensor is stretched first.
 Var moved(const Apply& node, const Var& x) {
   if (same(x, node.input(0))) return node.output();
   if (x.ndim() == 0 && node.input(0).ndim() > 0) return x;

@@ -9,6 +9,15 @@
 #include <damo/graph/print.hpp>
 
 namespace damo::testing {
+namespace {
+
+// For all tests of the program, those of compiled functions included.
+[[maybe_unused]] const bool checks_on = [] {
+  set_pass_checks(true);
+  return true;
+}();
+
+}  // namespace
 
 Vars rewritten(const Vars& outputs, const Mode& mode, Trace* trace) {
   FunctionGraph graph;
