@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include <damo/graph/error.hpp>
@@ -52,6 +53,7 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
       c.state_input = op().state_input(k);
     }
     choose_keeper(c, k);
+    c.in_place = can_overwrite(c);
     carried_.push_back(std::move(c));
   }
   if (spec.has_until) stop_ = &body_->slots[body_->roots.back()].tensor;
@@ -80,6 +82,29 @@ void ScanInstruction::choose_keeper(Carried& c, std::size_t body_output) {
   }
   c.constant =
       static_cast<std::int32_t>(c.slot) == c.state_slot && (c.keeper < 0 || worth(keep(c)) == 0);
+}
+
+/// Whether the one instruction that reads the state is the one that computes its next value, can do
+/// so in place, and no trace is kept.
+bool ScanInstruction::can_overwrite(const Carried& c) const {
+  const bool traced = c.keeper >= 0 && keep(c) < Keep::last;
+  if (c.state_slot < 0 || c.storage < 0 || traced) return false;
+  const auto state = static_cast<std::uint32_t>(c.state_slot);
+  const auto shares = [&](const Slot& s) { return s.storage == c.storage; };
+  if (std::count_if(body_->slots.begin(), body_->slots.end(), shares) != 1) return false;
+  if (std::count(body_->roots.begin(), body_->roots.end(), state) != 0) return false;
+  if (body_->slot_vars[state].type() != body_->slot_vars[c.slot].type()) return false;
+  bool writes = false;
+  std::ptrdiff_t reads = 0;
+  for (const auto& instruction : body_->instructions) {
+    const auto in = instruction->in_slots();
+    const auto out = instruction->out_slots();
+    reads += std::count(in.begin(), in.end(), state);
+    for (const auto& [input, output] : instruction->inplace_candidates()) {
+      writes = writes || (in[input] == state && out[output] == c.slot);
+    }
+  }
+  return writes && reads == 1;
 }
 
 std::string ScanInstruction::value_name(const Carried& c) const {
@@ -169,12 +194,17 @@ void ScanInstruction::allocate(Program& outer, std::int64_t n) {
   }
 }
 
+void ScanInstruction::start_in_place(Carried& c) {
+  copy_bytes(c.base, c.first, c.row_bytes);
+  body_->slots[static_cast<std::size_t>(c.state_slot)].tensor.data = c.base;
+}
+
 /// Where the value of step `t` of `n` goes. Without a trace two buffers take turns so that the last
 /// value ends up in the output's memory.
 std::byte* ScanInstruction::place(const Carried& c, std::int64_t t, std::int64_t n) const {
   if (c.keeper >= 0 && keep(c) == Keep::trace) return c.base + t * c.row_bytes;
   if (c.keeper >= 0 && keep(c) == Keep::history) return c.base + (t + 1) * c.row_bytes;
-  if (c.state_slot < 0 || (n - 1 - t) % 2 == 0) return c.base;
+  if (c.state_slot < 0 || c.in_place || (n - 1 - t) % 2 == 0) return c.base;
   return const_cast<std::byte*>(c.spare.raw());
 }
 
@@ -186,7 +216,12 @@ void ScanInstruction::run(Program& outer) {
     run_zero(outer);
     return;
   }
-  if (shapes_known_) allocate(outer, n);
+  if (shapes_known_) {
+    allocate(outer, n);
+    for (Carried& c : carried_) {
+      if (c.in_place) start_in_place(c);
+    }
+  }
   const std::int64_t done = loop(outer, n);
   finish(outer, done);
   settle();

@@ -31,6 +31,8 @@ class ScanInstruction final : public Instruction {
     std::size_t state_input = 0;
     /// A state that the body hands on as it is, and of which no trace is kept.
     bool constant = false;
+    /// A state that its own next value may be written over, as in an accumulation.
+    bool in_place = false;
     /// The node's output that decides where values go; -1 for none.
     int keeper = -1;
     /// Further outputs, copied from the keeper after the last step.
@@ -54,6 +56,8 @@ class ScanInstruction final : public Instruction {
   const Scan& op() const { return static_cast<const Scan&>(node().op()); }
   Scan::Keep keep(const Carried& c) const;
   void choose_keeper(Carried& c, std::size_t body_output);
+  bool can_overwrite(const Carried& c) const;
+  void start_in_place(Carried& c);
   std::int64_t read_steps() const;
   void bind_inputs();
   void bind_state(Carried& c);

@@ -121,6 +121,19 @@ TEST_CASE("the number of steps may change from call to call and be zero") {
   CHECK(f(3, Floats{5, 0}).array<float>(0) == Floats{{6, 1}, {7, 2}, {8, 3}});
 }
 
+TEST_CASE("an accumulating state is summed in place and its initial value stays as it was") {
+  const Var xs = matrix("xs");
+  const SharedVar start = shared(Floats{1, 2}, "start");
+  auto [outs, updates] = scan([](const Var& x, const Var& total) { return total + x; },
+                              {.sequences = {xs}, .outputs_info = {start}});
+  Function f = function(xs, outs[0][-1]);
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    CHECK(f(Floats{{1, 10}, {2, 20}, {3, 30}}).array<float>(0) == Floats{7, 62});
+    CHECK(f(Floats{{1, 10}, {2, 20}}).array<float>(0) == Floats{4, 32});
+  }
+  CHECK(start.get_value<float>() == Floats{1, 2});
+}
+
 TEST_CASE("loops nest") {
   const Var x = vector("x");
   auto [outs, updates] = scan(
