@@ -1,7 +1,6 @@
 #include <damo/ops/binary_dot_op.hpp>
 #include <damo/ops/dot_op.hpp>
 #include <damo/ops/kernels/binary_dot.hpp>
-#include <damo/ops/kernels/copy.hpp>
 #include <damo/runtime/product.hpp>
 
 namespace damo {
@@ -35,9 +34,6 @@ bool is_binary(Matrix<const T> m) {
   }
   return true;
 }
-
-/// Above this share of ones a dense product wins with any kernel.
-constexpr double surely_dense = 0.4;
 
 bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
 
@@ -73,29 +69,19 @@ void ProductInstruction::multiply(const Program& program, Prepared<T>& prepared)
   const Tensor& out_tensor = *out()[0];
   const Matrix<T> result{out_tensor.as<T>(), out_tensor.shape[0], out_tensor.shape[1],
                          out_tensor.shape[1], 1};
-  if (add_rows(program, prepared, left, result)) return;
   if (prepared.packed_at != program.call) {
     prepared.packed.pack(matrix_of<T>(*in()[1]));
     prepared.packed_at = program.call;
   }
+  if (adds_rows(left) && binary_dot_if_sparse(left, prepared.packed, result)) return;
   gemm_packed(T{1}, left, prepared.packed, T{0}, result);
 }
 
 template <class T>
-bool ProductInstruction::add_rows(const Program& program, Prepared<T>& prepared,
-                                  Matrix<const T> left, Matrix<T> result) {
+bool ProductInstruction::adds_rows(Matrix<const T> left) const {
   const auto* binary = dynamic_cast<const BinaryDot*>(&node().op());
   if (binary == nullptr || !rows_contiguous(*in()[0])) return false;
-  if (binary->verify() && !is_binary(left)) return false;
-  const Tensor& right = *in()[1];
-  if (rows_contiguous(right)) return binary_dot_if_sparse(left, matrix_of<T>(right), result);
-  if (prepared.rows_at != program.call && density(left) > surely_dense) return false;
-  if (prepared.rows_at != program.call) {
-    prepared.rows.reset(right.dtype, right.shape);
-    copy(right, prepared.rows.view());
-    prepared.rows_at = program.call;
-  }
-  return binary_dot_if_sparse(left, matrix_of<T>(prepared.rows.view()), result);
+  return !binary->verify() || is_binary(left);
 }
 
 }  // namespace damo

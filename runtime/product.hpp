@@ -20,15 +20,13 @@ class ProductInstruction final : public Instruction {
   template <class T>
   struct Prepared {
     PackedMatrix<T> packed;
-    Array rows{DType::boolean, Shape{0}};  ///< the right operand with contiguous rows
     std::uint64_t packed_at = 0;
-    std::uint64_t rows_at = 0;
   };
   template <class T>
   void multiply(const Program& program, Prepared<T>& prepared);
+  /// Whether `left` has only zeros and ones, and may be used as such.
   template <class T>
-  bool add_rows(const Program& program, Prepared<T>& prepared, Matrix<const T> left,
-                Matrix<T> result);
+  bool adds_rows(Matrix<const T> left) const;
 
   Prepared<float> single_;
   Prepared<double> double_;
