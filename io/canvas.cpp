@@ -33,7 +33,8 @@ void Canvas::fill(int x, int y, int width, int height, Color color) {
 // Each pixel near the segment is covered as far as its centre lies within the line's half width.
 void Canvas::line(double x0, double y0, double x1, double y1, Color color, double thickness) {
   const double reach = thickness / 2 + 1;
-  const double dx = x1 - x0, dy = y1 - y0;
+  const double dx = x1 - x0;
+  const double dy = y1 - y0;
   const double length2 = dx * dx + dy * dy;
   const auto from = [&](double a, double b) {
     return static_cast<int>(std::floor(std::max(std::min(a, b) - reach, 0.0)));

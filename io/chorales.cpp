@@ -51,7 +51,8 @@ class Composer {
   void move(std::size_t voice, std::initializer_list<int> classes) {
     const int above = voice == 0 ? 0 : voices_[voice - 1] + 1;
     const int low = std::max(lowest[voice], above);
-    int best = low, best_distance = std::numeric_limits<int>::max();
+    int best = low;
+    int best_distance = std::numeric_limits<int>::max();
     for (int pitch = low; pitch <= std::max(highest[voice], low + 11); ++pitch) {
       const bool fits = std::find(classes.begin(), classes.end(), pitch % 12) != classes.end();
       const int distance = std::abs(pitch - voices_[voice]);
@@ -66,8 +67,9 @@ class Composer {
   // Root in the bass, the third in alto or soprano, root and fifth in the others. Each chord lasts
   // two frames, and now and then the soprano passes through a step of the scale.
   void chord(int degree, NoteFrames& frames, int length) {
-    const int root = pitch_class(degree), third = pitch_class(degree + 2),
-              fifth = pitch_class(degree + 4);
+    const int root = pitch_class(degree);
+    const int third = pitch_class(degree + 2);
+    const int fifth = pitch_class(degree + 4);
     const int soprano = voices_[3];
     move(0, {root});
     move(1, {root, fifth});

@@ -25,9 +25,9 @@ constexpr std::string_view binarize_names[] = {"none", "threshold", "sampled"};
 
 // The name in use at the origin, and the one that many copies have.
 fs::path find_file(const fs::path& folder, const std::string& stem, const std::string& kind) {
-  for (const std::string& name : {stem + "-" + kind, stem + "." + kind}) {
+  for (const char separator : {'-', '.'}) {
     for (const char* extension : {"", ".gz"}) {
-      const fs::path path = folder / (name + extension);
+      fs::path path = folder / fmt::format("{}{}{}{}", stem, separator, kind, extension);
       std::error_code unreadable;
       if (fs::is_regular_file(path, unreadable)) return path;
     }
@@ -109,7 +109,9 @@ Dataset read_folder(const std::string& dataset_name, const fs::path& folder, con
     throw_io(files.test_images,
              "its images are not as large as those of " + files.train_images.string());
   }
-  const std::int64_t n = all.images.shape()[0], n_valid = n / valid_share, n_train = n - n_valid;
+  const std::int64_t n = all.images.shape()[0];
+  const std::int64_t n_valid = n / valid_share;
+  const std::int64_t n_train = n - n_valid;
   Dataset data;
   data.name = dataset_name;
   data.source = folder.string();
@@ -136,7 +138,8 @@ std::vector<std::int64_t> shuffled(std::int64_t n, std::uint64_t seed) {
 
 Dataset make_bars(const std::string& dataset_name, int n, std::uint64_t seed) {
   const Array patterns = bars_and_stripes(n);
-  const std::int64_t count = patterns.shape()[0], pixels = std::int64_t{n} * n;
+  const std::int64_t count = patterns.shape()[0];
+  const std::int64_t pixels = std::int64_t{n} * n;
   Dataset data;
   data.name = dataset_name;
   data.source = "built in";
@@ -160,7 +163,7 @@ Dataset make_bars(const std::string& dataset_name, int n, std::uint64_t seed) {
 }
 
 void binarize(Array& images, Binarize how, std::mt19937_64& random) {
-  float* values = images.data<float>();
+  auto* values = images.data<float>();
   for (std::int64_t i = 0; i < images.elements(); ++i) {
     constexpr double unit = 1.0 / (std::uint64_t{1} << 53U);
     const double bound =
@@ -246,16 +249,17 @@ std::string_view name(Binarize binarize) {
   return binarize_names[static_cast<std::size_t>(binarize)];
 }
 
-Binarize parse_binarize(std::string_view wanted) {
+Binarize parse_binarize(std::string_view name) {
   for (std::size_t i = 0; i < std::size(binarize_names); ++i) {
-    if (binarize_names[i] == wanted) return static_cast<Binarize>(i);
+    if (binarize_names[i] == name) return static_cast<Binarize>(i);
   }
   throw IoError(
-      fmt::format("binarization '{}' is none of {}", wanted, fmt::join(binarize_names, ", ")));
+      fmt::format("binarization '{}' is none of {}", name, fmt::join(binarize_names, ", ")));
 }
 
 Array bars_and_stripes(int n) {
-  const std::int64_t subsets = std::int64_t{1} << n, pixels = std::int64_t{n} * n;
+  const std::int64_t subsets = std::int64_t{1} << n;
+  const std::int64_t pixels = std::int64_t{n} * n;
   Array patterns(DType::float32, Shape{2 * subsets, pixels});
   for (std::int64_t i = 0; i < 2 * subsets; ++i) {
     for (std::int64_t p = 0; p < pixels; ++p) {

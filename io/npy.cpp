@@ -26,7 +26,9 @@ class HeaderParser {
 
   Header parse() {
     Header header;
-    bool descr = false, order = false, shape = false;
+    bool descr = false;
+    bool order = false;
+    bool shape = false;
     expect('{');
     while (!accept('}')) {
       const std::string_view key = quoted();
@@ -131,7 +133,8 @@ void widen(const std::byte* in, T* out, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
     Stored value;
     std::memcpy(&value, in + i * sizeof(Stored), sizeof(Stored));
-    out[i] = static_cast<T>(value);
+    // Negative int8 becomes negative int64: meant.
+    out[i] = static_cast<T>(value);  // NOLINT(bugprone-signed-char-misuse)
   }
 }
 

@@ -83,7 +83,7 @@ void add_member(zip_t* zip, const std::string& name, const Bytes& bytes,
   const zip_int64_t index =
       source ? zip_file_add(zip, name.c_str(), source.get(), ZIP_FL_ENC_UTF_8) : -1;
   if (index < 0) throw_io(path, fmt::format("cannot add '{}': {}", name, zip_strerror(zip)));
-  source.release();  // now the archive's
+  static_cast<void>(source.release());  // now the archive's
   zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
   // A fixed time: equal contents give equal files.
   zip_file_set_dostime(zip, static_cast<zip_uint64_t>(index), 0, (1U << 5U) | 1U, 0);
@@ -135,7 +135,7 @@ Bytes format_zip(const std::map<std::string, Bytes>& members, const std::filesys
   if (zip_close(zip.get()) != 0) {
     throw_io(path, fmt::format("cannot build the zip archive: {}", zip_strerror(zip.get())));
   }
-  zip.release();  // closed and freed
+  static_cast<void>(zip.release());  // closed and freed
   return content(source.get(), path);
 }
 

@@ -15,7 +15,9 @@ namespace {
 constexpr std::int64_t longest = std::int64_t{1} << 18U;  // frames: 22 hours at the usual dt
 // Times on the grid must not slip into the next frame by rounding.
 constexpr double slack = 1e-6;
-constexpr int ticks_of_frame = 120, frames_of_quarter = 4, velocity = 90;
+constexpr std::uint64_t ticks_of_frame = 120;
+constexpr std::uint64_t frames_of_quarter = 4;
+constexpr int velocity = 90;
 constexpr double longest_dt = 4;  // the tempo has three bytes
 
 std::int64_t frame(double seconds, double dt) {
@@ -59,7 +61,8 @@ class TrackWriter {
 
 // Note-offs before note-ons in each frame; the last event closes the piece at its full length.
 TrackWriter write_track(const Array& roll, const RollOptions& options, int program) {
-  const std::int64_t frames = roll.shape()[0], pitches = roll.shape()[1];
+  const std::int64_t frames = roll.shape()[0];
+  const std::int64_t pitches = roll.shape()[1];
   const auto sounds = [&](std::int64_t t, std::int64_t p) {
     if (t < 0 || t >= frames) return false;
     return dispatch(roll.dtype(), [&](auto zero) {
@@ -67,7 +70,8 @@ TrackWriter write_track(const Array& roll, const RollOptions& options, int progr
     });
   };
   TrackWriter track;
-  const auto tempo = static_cast<int>(std::floor(options.dt * frames_of_quarter * 1e6));
+  const auto tempo =
+      static_cast<int>(std::floor(options.dt * static_cast<double>(frames_of_quarter) * 1e6));
   track.event(0, {0xff, 0x51, 3, tempo >> 16 & 0xff, tempo >> 8 & 0xff, tempo & 0xff});
   track.event(0, {0xc0, program});
   std::uint64_t delta = 0;
@@ -98,7 +102,8 @@ Array to_piano_roll(const Midi& midi, const RollOptions& options,
              fmt::format("the piece lasts {:.0f} s; in frames of {} s that is more than {} frames",
                          end, options.dt, longest));
   }
-  const std::int64_t frames = frame(end, options.dt), pitches = options.high - options.low;
+  const std::int64_t frames = frame(end, options.dt);
+  const std::int64_t pitches = options.high - options.low;
   Array roll(DType::float32, Shape{frames, pitches});
   // Notes come in the order of their beginnings, so each pitch is filled from left to right once.
   std::array<std::int64_t, 128> filled{};

@@ -18,7 +18,8 @@ std::uint8_t gray(double value) {
 template <class T>
 void draw_tile(Picture& picture, const T* values, int left, int top, const Tiling& t) {
   const int n = t.image_rows * t.image_cols;
-  T low = 0, span = 1;
+  T low = 0;
+  T span = 1;
   if (t.scale_each_tile) {
     const auto [min, max] = std::minmax_element(values, values + n);
     low = *min;
@@ -51,7 +52,7 @@ Picture tile_raster_images(const Array& rows, const Tiling& t) {
   }
   Picture picture((t.image_cols + t.spacing) * t.tile_cols - t.spacing,
                   (t.image_rows + t.spacing) * t.tile_rows - t.spacing, 1);
-  const std::int64_t count = std::min<std::int64_t>(rows.shape()[0], t.tile_rows * t.tile_cols);
+  const std::int64_t count = std::min(rows.shape()[0], std::int64_t{t.tile_rows} * t.tile_cols);
   for (int i = 0; i < count; ++i) {
     const int left = i % t.tile_cols * (t.image_cols + t.spacing);
     const int top = i / t.tile_cols * (t.image_rows + t.spacing);
@@ -86,7 +87,8 @@ Array transposed(const Array& weights) {
     throw ShapeError(
         fmt::format("transposed: a matrix expected, {} given", to_string(weights.shape())));
   }
-  const std::int64_t n = weights.shape()[0], m = weights.shape()[1];
+  const std::int64_t n = weights.shape()[0];
+  const std::int64_t m = weights.shape()[1];
   Array out(weights.dtype(), Shape{m, n});
   dispatch(weights.dtype(), [&](auto zero) {
     using T = decltype(zero);

@@ -57,7 +57,8 @@ std::string number(double value, double step) {
 
 Axis axis_of(const std::vector<Series>& series, std::vector<double> Series::*values, int ticks,
              bool integers, bool whole_steps) {
-  double low = std::numeric_limits<double>::infinity(), high = -low;
+  double low = std::numeric_limits<double>::infinity();
+  double high = -low;
   for (const Series& s : series) {
     for (const double v : s.*values) {
       if (!std::isfinite(v)) continue;
@@ -94,7 +95,8 @@ class Plot {
   }
 
   void draw_axes() {
-    const int floor = options_.height - bottom, end = options_.width - right;
+    const int floor = options_.height - bottom;
+    const int end = options_.width - right;
     for (double k = std::ceil(y_.low / y_.step - 1e-9); k * y_.step <= y_.high + y_.step * 1e-6;
          ++k) {
       const double y = k * y_.step;
@@ -125,7 +127,8 @@ class Plot {
     };
     for (std::size_t i = 0; i < n; ++i) {
       if (!drawable(i)) continue;
-      const double x = px(s.x[i]), y = py(s.y[i]);
+      const double x = px(s.x[i]);
+      const double y = py(s.y[i]);
       if (n <= 60) canvas_.line(x, y, x, y, color, 7);
       if (i > 0 && drawable(i - 1)) canvas_.line(px(s.x[i - 1]), py(s.y[i - 1]), x, y, color, 2.5);
     }

@@ -72,7 +72,7 @@ std::string Record::to_json() const {
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
-Record Record::parse(std::string_view text, std::string_view where) {
+Record Record::parse(std::string_view json, std::string_view where) {
   constexpr int deepest = 1;
   bool nested = false;
   const auto shallow = [&](int depth, nlohmann::ordered_json::parse_event_t event,
@@ -83,10 +83,10 @@ Record Record::parse(std::string_view text, std::string_view where) {
   };
   Record record;
   try {
-    const auto json = nlohmann::ordered_json::parse(text, shallow);
-    if (nested || !json.is_object())
+    const auto tree = nlohmann::ordered_json::parse(json, shallow);
+    if (nested || !tree.is_object())
       throw IoError(fmt::format("{}: not a flat JSON object", where));
-    for (const auto& [name, value] : json.items()) {
+    for (const auto& [name, value] : tree.items()) {
       if (value.is_boolean()) {
         record.set(name, value.get<bool>());
       } else if (value.is_number_integer()) {

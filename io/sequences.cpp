@@ -97,10 +97,8 @@ void read_path(SequenceSet& set, const fs::path& path) {
 
 bool holds_midi(const fs::path& folder) {
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (is_midi(entry.path())) return true;
-  }
-  return false;
+  return std::any_of(fs::directory_iterator(folder, error), fs::directory_iterator(),
+                     [](const fs::directory_entry& entry) { return is_midi(entry.path()); });
 }
 
 fs::path find_by_name(const std::string& set_name) {
@@ -109,9 +107,9 @@ fs::path find_by_name(const std::string& set_name) {
   if (data != nullptr && *data != '\0') roots.insert(roots.begin(), data);
   std::string looked;
   for (const fs::path& root : roots) {
-    const fs::path folder = root / set_name;
+    fs::path folder = root / set_name;
     if (set_name == "jsb") {
-      const fs::path file = folder / "jsb-chorales-quarter.json";
+      fs::path file = folder / "jsb-chorales-quarter.json";
       std::error_code unreadable;
       if (fs::is_regular_file(file, unreadable)) return file;
     } else if (holds_midi(folder)) {

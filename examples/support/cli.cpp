@@ -76,7 +76,9 @@ std::string shell_quoted(const std::string& word) {
 
 int edit_distance(std::string_view a, std::string_view b) {
   // Rows of the usual table; two are kept for swapped neighbours.
-  std::vector<int> before, previous(b.size() + 1), row(b.size() + 1);
+  std::vector<int> before;
+  std::vector<int> previous(b.size() + 1);
+  std::vector<int> row(b.size() + 1);
   std::iota(previous.begin(), previous.end(), 0);
   for (std::size_t i = 1; i <= a.size(); ++i) {
     row[0] = static_cast<int>(i);

@@ -23,7 +23,8 @@ io::Record kernel_info() {
 }
 
 int print_kernels(std::int64_t batch, std::int64_t hidden) {
-  constexpr std::int64_t visible = 784, large = 1024;
+  constexpr std::int64_t visible = 784;
+  constexpr std::int64_t large = 1024;
   fmt::print("kernels          {}\ninstruction set  {}\nthreads          {}\n", gemm_description(),
              name(isa()), num_threads());
   const auto rate = [](const char* product, std::int64_t m, std::int64_t n, std::int64_t k) {

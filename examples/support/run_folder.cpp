@@ -44,7 +44,8 @@ void remove_run(const fs::path& folder) {
 void point_latest(const fs::path& folder) {
   const fs::path parent = fs::absolute(folder).parent_path();
   if (parent.filename() != "runs") return;
-  const fs::path link = parent / "latest", fresh = parent / "latest.tmp";
+  const fs::path link = parent / "latest";
+  const fs::path fresh = parent / "latest.tmp";
   std::error_code error;
   if (fs::exists(fs::symlink_status(link, error)) && !fs::is_symlink(link, error)) return;
   fs::remove(fresh, error);
