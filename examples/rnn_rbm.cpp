@@ -22,11 +22,13 @@ namespace damo::examples {
 namespace {
 
 constexpr std::int64_t quick_pieces = 10;
+constexpr double largest_gradient = 5;  // long sequences now and then give one that is far larger
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 150;
   std::int64_t recurrent = 100;
   std::int64_t k = 15;
+  std::string rule = "adam";
   double dt = 0.3;
   double seconds = 60;
   std::int64_t songs = 2;
@@ -39,6 +41,7 @@ void add_options(Cli& cli, Options& o) {
   cli.option("--hidden", o.hidden, "hidden units of the RBM", {1, 100000});
   cli.option("--recurrent", o.recurrent, "units of the recurrent network", {1, 100000});
   cli.option("--k", o.k, "Gibbs steps in an update", {1, 100000});
+  cli.choice("--rule", o.rule, "update rule; sgd is the classic program's", {"adam", "sgd"});
   cli.option("--dt", o.dt, "length of a frame, where MIDI files are cut into frames",
              {0.01, 10, "s"});
   cli.option("--seconds", o.seconds, "length of a generated piece", {1, 3600, "s"});
@@ -95,7 +98,12 @@ int train_rnn_rbm(Training& training, const Options& o) {
   const Vars wrt(net.params.begin(), net.params.end());
   const Vars gradients = grad(net.cost, wrt, {.consider_constant = {net.v_sample}});
   Updates updates = net.updates_train;
-  updates += models::sgd(net.params, gradients, {.lr = o.lr});
+  if (o.rule == "adam") {
+    updates +=
+        models::adam(net.params, models::clip_by_norm(gradients, largest_gradient), {.lr = o.lr});
+  } else {
+    updates += models::sgd(net.params, gradients, {.lr = o.lr});
+  }
   Function train = function({net.v}, {net.monitor}, {.updates = updates, .name = "train_rnn_rbm"});
   Function generate = function({}, {net.v_t}, {.updates = net.updates_generate, .name = "compose"});
 

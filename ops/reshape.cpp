@@ -30,7 +30,7 @@ std::string sizes_text(const Shape& dims) {
 
 std::string Reshape::parameters() const { return sizes_text(dims_); }
 
-void Reshape::settle(Shape& dims, const Shape& from) const {
+void Reshape::settle(Shape& dims, const Shape& from) {
   const std::int64_t total = from.elements();
   std::int64_t others = 1;
   for (const std::int64_t n : dims) others *= n == rest ? 1 : n;

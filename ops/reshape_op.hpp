@@ -29,7 +29,7 @@ class Reshape final : public OpOf<Reshape> {
 
  private:
   /// Fills in the size left by the others; throws ShapeError when there is none.
-  void settle(Shape& dims, const Shape& from) const;
+  static void settle(Shape& dims, const Shape& from);
 
   Shape dims_;
 };

@@ -120,7 +120,7 @@ class ReferenceRun {
         Array none = stack(rows, 0, type);
         Shape shape = none.shape();
         shape[0] = 0;
-        return Array(none.dtype(), shape);
+        return {none.dtype(), shape};
       }
       return stack(rows, state ? 1 : 0, type);
     }
