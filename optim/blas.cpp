@@ -47,6 +47,11 @@ struct Combination {
   };
   std::vector<Term> terms{};
   std::vector<Product> products{};
+  /// Plain products and accumulations that the sum itself adds up, and how many of its terms come
+  /// from inside one of those.
+  std::size_t plain_products = 0;
+  std::size_t accumulations = 0;
+  std::size_t inner_terms = 0;
 };
 
 constexpr int max_depth = 12;
@@ -61,7 +66,9 @@ class Flattener {
  private:
   void add(const Var& v, const Coefficient& c, int depth) {
     const bool opens = depth < max_depth && (depth == 0 || own(v));
-    if (!opens || !open(v, c, depth + 1)) result.terms.push_back({c, v});
+    if (opens && open(v, c, depth + 1)) return;
+    result.terms.push_back({c, v});
+    if (inside_ > 0) ++result.inner_terms;
   }
 
   /// Whether `v` serves this sum only, at full size.
@@ -74,12 +81,15 @@ class Flattener {
     const Vocabulary& w = vocabulary();
     const auto& in = v.inputs();
     if (as<Dot>(v) != nullptr) {
+      if (inside_ == 0) ++result.plain_products;
       result.products.push_back({c, in[0], in[1]});
       return true;
     }
     if (as<Gemm>(v) != nullptr) {
       result.products.push_back({scaled(c, in[1]), in[2], in[3]});
+      if (inside_++ == 0) ++result.accumulations;
       add(in[0], scaled(c, in[4]), depth);
+      --inside_;
       return true;
     }
     const ScalarOp* f = scalar_op(v);
@@ -114,6 +124,7 @@ class Flattener {
 
   Var root_;
   Context& context_;
+  int inside_ = 0;
 };
 
 Var accumulate(const Var& c, const Combination::Product& p) {
@@ -147,6 +158,9 @@ std::optional<Vars> accumulate_products(const Apply& node, Context& context) {
                        stretched_axes(term.v.type(), root.type()).empty() && !uniform_value(term.v);
     (fills ? full : small).push_back(term);
   }
+  // One accumulation, and rows or columns beside it, is what this rule leaves.
+  if (all.plain_products == 0 && all.accumulations == 1 && full.size() <= all.inner_terms)
+    return std::nullopt;
   Var total;
   std::size_t next = 0;
   if (!full.empty()) {

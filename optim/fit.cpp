@@ -21,7 +21,6 @@ Vars sizes_of(const Var& v) {
 
 Var fit(const Var& v, const Var& like) {
   Var result = v.dtype() == like.dtype() ? v : cast(v, like.dtype());
-  if (refines(result.type(), like.type())) return result;
   if (result.ndim() < like.ndim()) {
     std::vector<AxisEntry> pattern(like.ndim() - result.ndim(), AxisEntry(newaxis));
     for (std::size_t i = 0; i < result.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
@@ -35,6 +34,8 @@ Var fit(const Var& v, const Var& like) {
     stretched = stretched || (have == 1 && want != 1);
     promised.emplace_back(have == unknown ? want : -1);
   }
+  // An axis of size 1 where `like` does not say how large it is has yet to be stretched, although
+  // its type is the narrower one.
   if (stretched) result = broadcast_to(result, sizes_of(like));
   if (refines(result.type(), like.type())) return result;
   return specify_shape(result, Sizes(promised));

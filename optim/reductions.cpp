@@ -2,6 +2,7 @@
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/dot_op.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/reduce_op.hpp>
@@ -143,7 +144,9 @@ std::optional<Vars> scalar_operand(const Apply& node, Context&) {
     Vars inputs = node.inputs();
     inputs[i] = c;
     const Var result = make_var(node.op_ptr(), std::move(inputs), node.site());
-    if (refines(result.type(), node.types()[0])) return Vars{result};
+    const TensorType& out = node.types()[0];
+    if (refines(result.type(), out) && stretched_axes(result.type(), out).empty())
+      return Vars{result};
   }
   return std::nullopt;
 }
