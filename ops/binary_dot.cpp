@@ -2,7 +2,6 @@
 #include <damo/ops/binary_dot_op.hpp>
 #include <damo/ops/dot_op.hpp>
 #include <damo/ops/kernels/binary_dot.hpp>
-#include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/op_helpers.hpp>
 
@@ -74,26 +73,6 @@ void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) 
                                      : add_selected_rows<double>(a, b, *out[0], verify_);
   }
   if (!done) dot_into(1, a, b, 0, *out[0]);
-}
-
-std::vector<TensorType> Contiguous::infer(std::span<const TensorType> in) const {
-  check_arity(in, 1);
-  return {in[0]};
-}
-
-std::vector<std::optional<Vars>> Contiguous::shape_rule(const Apply&,
-                                                        const std::vector<Vars>& shapes) const {
-  return {shapes[0]};
-}
-
-Gradients Contiguous::gradient(const Apply&, const Vars& g) const { return {g[0]}; }
-
-Vars Contiguous::push_forward(const Apply& node, const Vars& tangents) const {
-  return {tangents[0] ? reapply(node, tangents[0]) : Var{}};
-}
-
-void Contiguous::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  copy(*in[0], *out[0]);
 }
 
 }  // namespace damo

@@ -27,17 +27,4 @@ class BinaryDot final : public OpOf<BinaryDot> {
   bool verify_;
 };
 
-/// A copy of its operand in row-major order: for a transposed matrix that is read many times.
-class Contiguous final : public OpOf<Contiguous> {
- public:
-  std::string name() const override { return "contiguous"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
-  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
-                                              const std::vector<Vars>& shapes) const override;
-  Gradients gradient(const Apply& node, const Vars& g) const override;
-  Vars push_forward(const Apply& node, const Vars& tangents) const override;
-  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
-  friend bool operator==(const Contiguous&, const Contiguous&) = default;
-};
-
 }  // namespace damo

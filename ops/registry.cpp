@@ -117,9 +117,6 @@ std::vector<OpEntry> product_entries() {
   list.push_back(entry("binary_dot", {{"mk"}, {"kn"}}, [](const Vars& in) {
     return make_var(std::make_shared<BinaryDot>(true), in);
   }));
-  list.push_back(entry("contiguous", {{"mn"}}, [](const Vars& in) {
-    return make_var(std::make_shared<Contiguous>(), in);
-  }));
   list.push_back(entry("gemm", {{"mn"}, {""}, {"mk"}, {"kn"}, {""}}, gemm));
   list.push_back(entry("gemm of a vector", {{"n"}, {""}, {"k"}, {"kn"}, {""}}, gemm));
   return list;

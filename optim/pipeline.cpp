@@ -66,6 +66,7 @@ const std::vector<Pass>& passes() {
       {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},
       {"scan_keep_what_is_read", {"scan"},       {}, scan_keep_what_is_read},
       {"scan_hoist_invariants",  {"scan"},       {}, scan_hoist_invariants},
+      {"scan_push_out",  {"scan"},               {}, scan_push_out},
       // What left the loops meets what was outside.
       {"tidy_scans",     {"scan"},               {"specialize", "canonicalize", "fold"}},
       {"blas",           {"blas"},               {"blas", "fold"}},

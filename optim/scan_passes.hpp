@@ -17,4 +17,8 @@ FunctionGraph scan_keep_what_is_read(const FunctionGraph& graph, const Pass::Set
 /// Moves what no step changes out of the loop, constants into it, and merges equal inputs.
 FunctionGraph scan_hoist_invariants(const FunctionGraph& graph, const Pass::Setting& setting);
 
+/// Makes products of what enters a loop, and products that a loop only sums up, one product
+/// outside the loop.
+FunctionGraph scan_push_out(const FunctionGraph& graph, const Pass::Setting& setting);
+
 }  // namespace damo::optim

@@ -353,7 +353,6 @@ void add_products(std::map<std::string, Reference>& all) {
     return build({a.n(0), b.n(1)}, [&](const auto& i) { return dot_at(a, b, {i[0]}, {i[1]}); });
   };
   all["binary_dot"] = all["dot of matrices"];
-  all["contiguous"] = [](const auto& in) { return in[0]; };
   all["dot of vector and matrix"] = [](const auto& in) {
     Nd a(in[0]);
     Nd b(in[1]);

@@ -1,0 +1,42 @@
+#include <doctest/doctest.h>
+
+#include <damo/graph/leaves.hpp>
+#include <damo/ops/math.hpp>
+#include "tests/support/rewrite.hpp"
+
+using namespace damo;
+using namespace damo::testing;
+
+TEST_CASE("rules: a chain of a hundred thousand nodes is rewritten") {
+  const Var x = vector("x");
+  Var v = x;
+  for (int i = 0; i < 50000; ++i) v = -tanh(v);
+  Trace trace;
+  const Var result = rewritten(v, Mode::fast_compile(), &trace);
+  CHECK(trace.visits() < 1000000);
+  CHECK(result.ndim() == 1);
+}
+
+TEST_CASE("rules: the nodes looked at grow with the graph and no faster") {
+  const auto visits = [](long n, bool deep) {
+    const Var x = vector("x");
+    Var v = x;
+    Vars outputs;
+    for (long i = 0; i < n; ++i) {
+      if (deep) {
+        v = i % 2 == 0 ? tanh(v) * static_cast<double>(i % 7 + 2) : v + static_cast<double>(i % 5);
+      } else {
+        outputs.push_back(log(1 + exp(x * static_cast<double>(i + 2))));
+      }
+    }
+    if (deep) outputs.push_back(v);
+    Trace trace;
+    static_cast<void>(rewritten(outputs, Mode::fast(), &trace));
+    return static_cast<double>(trace.visits());
+  };
+  for (const bool deep : {true, false}) {
+    const double small = visits(1000, deep);
+    const double large = visits(10000, deep);
+    CHECK(large < 12 * small);
+  }
+}
