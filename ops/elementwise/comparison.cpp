@@ -29,7 +29,10 @@ struct Select {
   }
 };
 
-Vars zeros(std::size_t n) { return Vars(n, Arg(0.0).var()); }
+Vars zeros(std::size_t n) {
+  // NOLINTNEXTLINE(modernize-return-braced-init-list): braces would make a list of two
+  return Vars(n, Arg(0.0).var());
+}
 Vars flat_two(const Vars&, const Var&, const Var&) { return zeros(2); }
 Vars flat_one(const Vars&, const Var&, const Var&) { return zeros(1); }
 

@@ -18,7 +18,9 @@ DAMO_SCALAR(Maximum, (T a, T b), (a != a) | (b != b) ? static_cast<T>(a + b) : (
 DAMO_SCALAR(Minimum, (T a, T b), (a != a) | (b != b) ? static_cast<T>(a + b) : (a < b ? a : b));
 
 struct Sign {
-  DAMO_INLINE std::int64_t operator()(std::int64_t x) const { return (x > 0) - (x < 0); }
+  DAMO_INLINE std::int64_t operator()(std::int64_t x) const {
+    return (x > 0 ? 1 : 0) - (x < 0 ? 1 : 0);
+  }
   template <class T>
   DAMO_INLINE T operator()(T x) const {
     return math::sign(x);
@@ -32,10 +34,10 @@ struct Clip {
   }
 };
 struct MaxBool {
-  DAMO_INLINE bool operator()(bool a, bool b) const { return a | b; }
+  DAMO_INLINE bool operator()(bool a, bool b) const { return a || b; }
 };
 struct MinBool {
-  DAMO_INLINE bool operator()(bool a, bool b) const { return a & b; }
+  DAMO_INLINE bool operator()(bool a, bool b) const { return a && b; }
 };
 
 template <class To>
