@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <atomic>
 #include <cmath>
 
 #include <damo/graph/error.hpp>
@@ -14,8 +13,6 @@
 
 namespace damo {
 namespace {
-
-using Block = std::vector<Array>;
 
 /// A root of the program and where its value goes.
 struct Result {
@@ -59,11 +56,10 @@ void store_number(const Argument& a, DType dtype, std::byte* out) {
 }  // namespace
 
 const Array& Outputs::operator[](std::size_t i) const {
-  if (i >= arrays_->size()) {
-    throw GraphError(
-        fmt::format("outputs: there is no output {}, the function has {}", i, arrays_->size()));
+  if (i >= size()) {
+    throw GraphError(fmt::format("outputs: there is no output {}, the function has {}", i, size()));
   }
-  return (*arrays_)[i];
+  return hold_.get()->arrays[i];
 }
 
 struct Function::Impl {
@@ -75,16 +71,16 @@ struct Function::Impl {
   std::vector<Result> outputs;
   std::vector<Result> updates;
   std::vector<std::array<std::byte, 8>> numbers;
-  std::vector<std::shared_ptr<Block>> blocks;
+  std::vector<std::shared_ptr<OutputBlock>> blocks;
   Profile profile;
 
   void find_results();
   void bind(std::span<const Argument> arguments);
   void bind_number(std::size_t i, const Argument& argument);
   void bind_tensor(std::size_t i, const Tensor& tensor);
-  std::shared_ptr<Block> free_block();
+  std::shared_ptr<OutputBlock> free_block();
   void copy_out(const Result& result, Array& to) const;
-  void hand_over(Block& block);
+  void hand_over(std::vector<Array>& block);
 };
 
 /// A result computed by an instruction into memory of its own is moved out; whatever else looks at
@@ -166,14 +162,11 @@ void Function::Impl::bind_tensor(std::size_t i, const Tensor& tensor) {
   program->bind(program->inputs[i], tensor);
 }
 
-std::shared_ptr<Block> Function::Impl::free_block() {
+std::shared_ptr<OutputBlock> Function::Impl::free_block() {
   for (const auto& block : blocks) {
-    if (block.use_count() == 1) {
-      std::atomic_thread_fence(std::memory_order_acquire);
-      return block;
-    }
+    if (block->holders.load(std::memory_order_acquire) == 0) return block;
   }
-  blocks.push_back(std::make_shared<Block>(outputs.size()));
+  blocks.push_back(std::make_shared<OutputBlock>(outputs.size()));
   return blocks.back();
 }
 
@@ -184,7 +177,7 @@ void Function::Impl::copy_out(const Result& result, Array& to) const {
 }
 
 /// Everything that can fail comes first, so that updates happen together or not at all.
-void Function::Impl::hand_over(Block& block) {
+void Function::Impl::hand_over(std::vector<Array>& block) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].storage < 0) copy_out(outputs[i], block[i]);
   }
@@ -216,13 +209,13 @@ Outputs Function::call(std::span<const Argument> arguments) {
   f.bind(arguments);
   f.program->bind_shared();
   ++f.program->call;
-  std::shared_ptr<Block> block = f.free_block();
+  std::shared_ptr<OutputBlock> block = f.free_block();
   try {
     f.program->run();
   } catch (const LocatedError& e) {
     e.raise();
   }
-  f.hand_over(*block);
+  f.hand_over(block->arrays);
   if (profiling) {
     f.profile.count_call(std::chrono::duration<double>(Profile::Clock::now() - start).count());
   }
