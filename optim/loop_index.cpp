@@ -12,7 +12,7 @@ const IndexEntry* first_axis_entry(const Apply& node) {
   for (std::size_t i = 1; i < entries.size(); ++i) {
     if (entries[i].kind != Index::Kind::all) return nullptr;
   }
-  return &entries[0];
+  return entries.data();
 }
 
 bool is_number(const Bound& bound, std::int64_t value) {

@@ -52,7 +52,7 @@ class MergeTwins {
   };
 
   // The members have the same inputs, so the first one's place in the order serves for all.
-  void join(Group& group, const Apply& node, Trace* trace) {
+  static void join(Group& group, const Apply& node, Trace* trace) {
     ScanEdit all(node);
     std::vector<std::vector<std::size_t>> places;
     for (const Var& member : group.members) {

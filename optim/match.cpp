@@ -105,7 +105,7 @@ class Matcher {
     return true;
   }
 
-  bool part(const Pattern& p, Seen seen, Next next) {
+  bool part(const Pattern& p, const Seen& seen, Next next) {
     if (++steps_taken_ > max_steps) return false;
     switch (p.kind) {
       case Pattern::Kind::wild:

@@ -171,7 +171,7 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
   return outputs;
 }
 
-void Rewriter::check_result(const Rule& rule, const Apply& node, const Vars& result) const {
+void Rewriter::check_result(const Rule& rule, const Apply& node, const Vars& result) {
   if (result.size() != node.n_outputs()) {
     throw InternalError(fmt::format("rule '{}': gives {} variables for the {} outputs of {}",
                                     rule.name(), result.size(), node.n_outputs(), describe(node)));

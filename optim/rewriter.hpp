@@ -69,7 +69,7 @@ class Rewriter final : public Context {
   void visit_all(const Vars& roots);
   Vars fire(const Rule& rule, const Apply& node, Vars result);
   Var with_rewritten_body(const Apply& node);
-  void check_result(const Rule& rule, const Apply& node, const Vars& result) const;
+  static void check_result(const Rule& rule, const Apply& node, const Vars& result);
   [[noreturn]] void report_loop() const;
   const Vars& remember(const Apply& node, Vars outputs);
 

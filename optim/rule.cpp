@@ -37,9 +37,9 @@ DType compute_dtype(const Identity& identity, const Match& m, const Var& root) {
 
 Arg literal(const Var& constant, DType dtype) {
   const double value = *scalar_constant(constant);
-  if (constant.dtype() == DType::boolean) return Arg(value != 0);
-  if (is_float(dtype)) return Arg(value);
-  return Arg(static_cast<long>(value));
+  if (constant.dtype() == DType::boolean) return {value != 0};
+  if (is_float(dtype)) return {value};
+  return {static_cast<long>(value)};
 }
 
 /// The right side with each placeholder replaced by what it stands for, built by the same functions

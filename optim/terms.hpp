@@ -69,7 +69,7 @@ class Terms {
   std::size_t expand(const Seen& seen, bool inverse, bool negative, int depth, Steps& steps);
   std::size_t add_leaf(const Seen& seen, bool inverse, bool negative);
   std::optional<Node::Kind> kind_of(const Var& v) const;
-  Rest rebuild(std::size_t node, const std::vector<bool>& drop) const;
+  Rest rebuild(std::size_t index, const std::vector<bool>& drop) const;
   Rest join(const Node& node, const Rest& a, const Rest& b) const;
 
   Group group_;

@@ -97,7 +97,8 @@ std::string Trace::json() const {
     text += fmt::format("{}{{\"name\": {}, \"applied\": {}, \"nodes\": {}, \"visits\": {}}}",
                         i > 0 ? ", " : "", quoted(p.name), p.applied, p.nodes, p.visits);
   }
-  text += "],\n\"applied\": [";
+  text += "],\n";
+  text += R"("applied": [)";
   for (std::size_t i = 0; i < applied_.size(); ++i) {
     const Applied& a = applied_[i];
     std::vector<std::string> tags;
