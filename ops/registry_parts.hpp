@@ -3,9 +3,8 @@
 
 #include <damo/ops/registry.hpp>
 
-namespace damo {
+namespace damo::detail {
 
-namespace detail {
 // The parts of the registry, by theme.
 std::vector<OpEntry> elementwise_entries();
 std::vector<OpEntry> shape_entries();
@@ -13,6 +12,5 @@ std::vector<OpEntry> reduction_entries();
 std::vector<OpEntry> product_entries();
 std::vector<OpEntry> indexing_entries();
 std::vector<OpEntry> other_entries();
-}  // namespace detail
 
-}  // namespace damo
+}  // namespace damo::detail

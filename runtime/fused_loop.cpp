@@ -7,7 +7,6 @@
 namespace damo {
 namespace {
 
-constexpr std::size_t scratch_bytes = std::size_t{48} * 1024;
 constexpr std::size_t max_places = 512;
 
 const Draw* as_draw(const Apply& node) { return dynamic_cast<const Draw*>(&node.op()); }

@@ -30,7 +30,7 @@ class FusedInstruction final : public Instruction {
  private:
   static constexpr std::size_t max_arity = 4;
   /// What a tile's buffers may take together.
-  static constexpr std::size_t scratch_bytes = 48 * 1024;
+  static constexpr std::size_t scratch_bytes = std::size_t{48} * 1024;
 
   /// One operation on tiles. Places number the external inputs first, then the members.
   struct Step {
