@@ -44,6 +44,7 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
   }
   if (trace != nullptr) {
     report.nodes = count_nodes(result);
+    report.roots = result.roots();
     trace->finish(report);
   }
   return result;

@@ -64,6 +64,7 @@ const Array& Outputs::operator[](std::size_t i) const {
 
 struct Function::Impl {
   std::string where;
+  FunctionGraph asked;
   FunctionGraph graph;
   Vars inputs;
   Trace trace;
@@ -224,7 +225,9 @@ Outputs Function::call(std::span<const Argument> arguments) {
 
 const std::string& Function::name() const { return impl_->graph.name; }
 const FunctionGraph& Function::graph() const { return impl_->graph; }
+const FunctionGraph& Function::asked() const { return impl_->asked; }
 std::string Function::trace() const { return impl_->trace.text(); }
+const Trace& Function::rewrites() const { return impl_->trace; }
 std::string Function::profile() const { return impl_->profile.text(impl_->where); }
 void Function::set_profiling(bool on) {
   impl_->profile.clear();
@@ -242,8 +245,8 @@ Function function(const VarList& inputs, const VarList& outputs, FunctionOptions
   Function::Impl& f = *result.impl_;
   f.where = where;
   f.inputs = inputs.vars();
-  const FunctionGraph asked = build_graph(inputs.vars(), outputs.vars(), options, where);
-  f.graph = optimize(asked, options.mode, &f.trace);
+  f.asked = build_graph(inputs.vars(), outputs.vars(), options, where);
+  f.graph = optimize(f.asked, options.mode, &f.trace);
   f.program = lower(f.graph, where);
   f.numbers.resize(f.inputs.size());
   f.find_results();

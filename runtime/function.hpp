@@ -55,8 +55,12 @@ class Function {
   const std::string& name() const;
   /// The graph as it is run, after all rewriting.
   const FunctionGraph& graph() const;
+  /// The graph as it was asked for: givens and default updates are in it, no rewriting yet.
+  const FunctionGraph& asked() const;
   /// What the optimiser did, as text.
   std::string trace() const;
+  /// The same for programs to look at.
+  const Trace& rewrites() const;
   /// Where the time went in the calls made while profiling was on, as text.
   std::string profile() const;
   /// Starts (from zero) or stops profiling.
