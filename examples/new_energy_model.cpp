@@ -4,7 +4,9 @@
 
 #include <damo/damo.hpp>
 
+#include "support/chains.hpp"
 #include "support/filters.hpp"
+#include "support/free_energy_gap.hpp"
 #include "support/kernels.hpp"
 #include "support/model_state.hpp"
 #include "support/program.hpp"
@@ -37,22 +39,31 @@ struct GaussianRBM {
     return energy(v, zeros_like(dot(v, W))) - sum(log(1 + exp(-slope(v))), 1);
   }
   // p(h_j = 1 | v) is the sigmoid of -dE/dh_j; p(v | h) is normal around b + W h.
-  Var gibbs(const Var& v) {
-    const Var h = rng.bernoulli(sigmoid(-slope(v)));
-    const Var mean = b + dot(h, W.T());
-    return mean + rng.normal(Sizes(shape(mean)));
+  // The mean of v, and a sample, after k steps of Gibbs sampling.
+  std::pair<Vars, Updates> gibbs_chain(const Var& start, const Arg& k) {
+    const auto step = [&](Var v) {
+      const Var h = rng.bernoulli(sigmoid(-slope(v)));
+      const Var mean = b + dot(h, W.T());
+      return Vars{mean, mean + rng.normal(Sizes(shape(mean)))};
+    };
+    auto [outs, updates] =
+        scan(step, {.outputs_info = {none, start}, .n_steps = k, .name = "gibbs_chain"});
+    return {{outs[0][-1], outs[1][-1]}, updates};
   }
-  // A step of contrastive divergence.
-  std::pair<Var, Updates> get_cost_updates(const Var& v, const Arg& lr, const Arg& k) {
-    const Var end =
-        scan([&](Var x) { return gibbs(x); }, {.outputs_info = {v}, .n_steps = k}).outputs[0][-1];
+  // A step of persistent contrastive divergence: `chain` goes on from update to update.
+  std::pair<Var, Updates> get_cost_updates(const Var& v, const SharedVar& chain, const Arg& lr,
+                                           const Arg& k) {
+    const Var end = gibbs_chain(chain, k).first[1];
     const Var cost = mean(free_energy(v)) - mean(free_energy(end));
     const Vars gradients = grad(cost, {W, b, c}, {.consider_constant = {end}});
     const Var reconstruction = b + dot(sigmoid(-slope(v)), W.T());
-    return {mean(sqr(v - reconstruction)),
-            models::momentum({W, b, c}, gradients, {.lr = lr, .momentum = 0.5})};
+    Updates updates = models::momentum({W, b, c}, gradients, {.lr = lr, .momentum = 0.5});
+    updates[chain] = end;
+    return {mean(sqr(v - reconstruction)), updates};
   }
 };
+
+constexpr std::int64_t chains = 20, sample_rows = 10, steps_between_rows = 100;
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 256;
@@ -71,12 +82,29 @@ int train_model(Training& training, const Options& o) {
   const Var deviation = constant(evaluate(std(train_x - mean_image)));
   const Var index = lscalar("index"), v = matrix("v");
   GaussianRBM model(data.pixels(), o.hidden, static_cast<std::uint64_t>(o.seed));
-  auto [cost, updates] = model.get_cost_updates(v, o.lr, o.k);
+  const SharedVar chain = shared(Array(floatX(), {o.batch, data.pixels()}), "chain");
+  Updates counter;  // the learning rate goes to 0 in a straight line
+  const Var lr = models::linear_schedule(o.lr, 0, o.epochs * batches, counter);
+  auto [cost, updates] = model.get_cost_updates(v, chain, lr, o.k);
+  updates += counter;
   const Var batch = train_x(range(index * o.batch, (index + 1) * o.batch));
   Function train = function(
       {index}, {cost},
       {.updates = updates, .givens = {{v, (batch - mean_image) / deviation}}, .name = "train"});
 
+  FreeEnergyGap gap([&](const Var& x) { return model.free_energy((x - mean_image) / deviation); },
+                    train_x, data.valid);
+  // Chains that start at test images: their random numbers are their own.
+  const auto draw_samples = [&] {
+    GaussianRBM copy = model;
+    copy.rng = RandomStream(static_cast<std::uint64_t>(o.seed) + 1);
+    const SharedVar chain = shared(first_images(data, chains), "sample_chain");
+    auto [ends, moves] = copy.gibbs_chain((chain - mean_image) / deviation, steps_between_rows);
+    moves[chain] = ends[1] * deviation + mean_image;
+    Function sample = function({}, {ends[0] * deviation + mean_image}, {.updates = moves});
+    io::write_png(training.folder() / "samples.png",
+                  chain_picture([&] { return sample()[0]; }, sample_rows, data));
+  };
   const ModelState state(updates, model.rng);
   const auto draw_filters = [&](std::int64_t epoch) {
     io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
@@ -90,8 +118,9 @@ int train_model(Training& training, const Options& o) {
        .epoch_end =
            [&](std::int64_t epoch) {
              draw_filters(epoch);
-             return Metrics{};
+             return gap.measure();
            },
+       .finish = draw_samples,
        .save = [&](io::Checkpoint& c) { state.save(c); },
        .load = [&](const io::Checkpoint& c) { state.load(c); }},
       info);
@@ -105,7 +134,7 @@ int main(int argc, char** argv) {
   return run_program("new_energy_model", [&] {
     Options options;
     options.batch = 100;
-    options.lr = 0.01;
+    options.lr = 0.005;
     Cli cli("new_energy_model", "Trains a Gaussian-Bernoulli RBM on gray images.");
     add_image_options(cli, options);
     add_training_options(cli, options);

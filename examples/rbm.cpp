@@ -10,7 +10,9 @@
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/scan.hpp>
 
+#include "support/chains.hpp"
 #include "support/filters.hpp"
+#include "support/free_energy_gap.hpp"
 #include "support/kernels.hpp"
 #include "support/model_state.hpp"
 #include "support/program.hpp"
@@ -52,8 +54,7 @@ void adapt(const Cli& cli, Options& o, bool resumed) {
 // Shown are the visible units' means. Their random numbers are their own, so that drawing samples
 // leaves training as it is.
 io::Picture samples(const models::RBM& trained, const io::Dataset& data, const Options& o) {
-  const std::int64_t n = std::min(chains, data.test.shape()[0]);
-  const SharedVar chain = shared(data.test, "sample_chain");
+  const SharedVar chain = shared(first_images(data, chains), "sample_chain");
   models::RBM rbm({.n_visible = trained.n_visible,
                    .n_hidden = trained.n_hidden,
                    .W = trained.W,
@@ -66,20 +67,7 @@ io::Picture samples(const models::RBM& trained, const io::Dataset& data, const O
                                .name = "gibbs_vhv"});
   updates[chain] = outs[5][-1];
   Function sample = function({}, {outs[4][-1]}, {.updates = updates, .name = "sample"});
-
-  chain.set_array(evaluate(constant(data.test)(range(0, n))));
-  Array pictures(float32, {sample_rows * n, data.pixels()});
-  for (std::int64_t row = 0; row < sample_rows; ++row) {
-    const Outputs means = sample();
-    std::copy_n(means[0].data<float>(), n * data.pixels(),
-                pictures.data<float>() + row * n * data.pixels());
-  }
-  return io::tile_raster_images(pictures, {.image_rows = static_cast<int>(data.rows),
-                                           .image_cols = static_cast<int>(data.cols),
-                                           .tile_rows = static_cast<int>(sample_rows),
-                                           .tile_cols = static_cast<int>(n),
-                                           .scale_each_tile = false,
-                                           .zoom = zoom_of(data)});
+  return chain_picture([&] { return sample()[0]; }, sample_rows, data);
 }
 
 int train_rbm(Training& training, const Options& o) {
@@ -107,6 +95,7 @@ int train_rbm(Training& training, const Options& o) {
     const std::string name = fmt::format("filters_epoch_{}.png", epoch);
     io::write_png(training.folder() / name, filter_picture(rbm.W.value(), data));
   };
+  FreeEnergyGap gap([&](const Var& v) { return rbm.free_energy(v); }, train_x, data.valid);
   const ModelState state(updates, rbm.rng);
   return training.run(
       {.cost_name = o.persistent ? "pseudo_likelihood" : "cross_entropy",
@@ -116,7 +105,7 @@ int train_rbm(Training& training, const Options& o) {
        .epoch_end =
            [&](std::int64_t epoch) {
              draw_filters(epoch);
-             return Metrics{};
+             return gap.measure();
            },
        .finish =
            [&] {
