@@ -53,20 +53,20 @@ std::array<LoopSet, 4> select_loops() {
 }
 
 template <class F>
-std::shared_ptr<const Op> comparison(std::string name, std::string symbol, bool commutative) {
+std::shared_ptr<const Op> comparison(const char* name, std::string_view symbol, bool commutative) {
   const int precedence = symbol.empty() ? 100 : 40;
-  return define({.name = std::move(name),
+  return define({.name = name,
                  .arity = 2,
                  .types = Types::predicate,
                  .loops = predicate_loops<F>(),
                  .gradient = flat_two,
-                 .symbol = std::move(symbol),
+                 .symbol = std::string(symbol),
                  .precedence = precedence,
                  .commutative = commutative});
 }
 template <class F>
-std::shared_ptr<const Op> logical(std::string name) {
-  return define({.name = std::move(name),
+std::shared_ptr<const Op> logical(const char* name) {
+  return define({.name = name,
                  .arity = 2,
                  .types = Types::logical,
                  .loops = bool_loops_2<F>(),

@@ -40,4 +40,8 @@ constexpr std::array<LoopSet, 4> predicate_loops() {
           make_loops<F, bool, float, float>(), make_loops<F, bool, double, double>()};
 }
 
+/// Defines a function of one real operand.
+std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
+                                     ScalarOp::GradientRule gradient);
+
 }  // namespace damo

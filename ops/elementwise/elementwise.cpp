@@ -6,7 +6,7 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
-#include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/reduce.hpp>
@@ -105,6 +105,15 @@ std::shared_ptr<const Op> define(ScalarOp scalar) {
   const std::lock_guard lock(registry().mutex);
   registry().ops.push_back(std::move(scalar));
   return std::make_shared<Elementwise>(registry().ops.back());
+}
+
+std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
+                                     ScalarOp::GradientRule gradient) {
+  return define({.name = std::move(name),
+                 .arity = 1,
+                 .types = ScalarOp::Types::real,
+                 .loops = loops,
+                 .gradient = std::move(gradient)});
 }
 
 bool is_elementwise(const Var& v, std::string_view name) {

@@ -28,18 +28,9 @@ struct Logaddexp {
     const T gap = a > b ? b - a : a - b;
     const T sum = high + math::log1p(math::exp(gap));
     const T result = a == b ? a + T(0.693147180559945309417232121458) : sum;
-    return (a != a) | (b != b) ? a + b : result;
+    return ((a != a) | (b != b)) ? a + b : result;
   }
 };
-
-using Rule = ScalarOp::GradientRule;
-std::shared_ptr<const Op> real_unary(std::string name, std::array<LoopSet, 4> loops, Rule rule) {
-  return define({.name = std::move(name),
-                 .arity = 1,
-                 .types = Types::real,
-                 .loops = loops,
-                 .gradient = std::move(rule)});
-}
 
 }  // namespace
 

@@ -14,8 +14,8 @@ DAMO_SCALAR(Trunc, (T x), math::trunc(x));
 DAMO_SCALAR(Round, (T x), math::round(x));
 DAMO_SCALAR(Relu, (T x), x < T(0) ? T(0) : x);
 // A NaN fails every comparison, so it is asked for first; adding passes it on.
-DAMO_SCALAR(Maximum, (T a, T b), (a != a) | (b != b) ? static_cast<T>(a + b) : (a > b ? a : b));
-DAMO_SCALAR(Minimum, (T a, T b), (a != a) | (b != b) ? static_cast<T>(a + b) : (a < b ? a : b));
+DAMO_SCALAR(Maximum, (T a, T b), ((a != a) | (b != b)) ? static_cast<T>(a + b) : (a > b ? a : b));
+DAMO_SCALAR(Minimum, (T a, T b), ((a != a) | (b != b)) ? static_cast<T>(a + b) : (a < b ? a : b));
 
 struct Sign {
   DAMO_INLINE std::int64_t operator()(std::int64_t x) const {

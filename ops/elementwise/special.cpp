@@ -8,7 +8,6 @@ namespace damo {
 namespace {
 
 using Types = ScalarOp::Types;
-using Rule = ScalarOp::GradientRule;
 
 DAMO_SCALAR(Sin, (T x), math::sin(x));
 DAMO_SCALAR(Cos, (T x), math::cos(x));
@@ -44,14 +43,6 @@ struct Trigamma {
     return static_cast<T>(sum + 1 / x + z / 2 + tail * z / x);
   }
 };
-
-std::shared_ptr<const Op> real_unary(std::string name, std::array<LoopSet, 4> loops, Rule rule) {
-  return define({.name = std::move(name),
-                 .arity = 1,
-                 .types = Types::real,
-                 .loops = loops,
-                 .gradient = std::move(rule)});
-}
 
 constexpr double two_over_root_pi = 1.12837916709551257390;
 
