@@ -9,6 +9,7 @@
 #include <damo/models/update_rules.hpp>
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/graph_text.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>

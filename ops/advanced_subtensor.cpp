@@ -7,13 +7,19 @@
 #include <damo/ops/kernels/gather.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/shape.hpp>
 
 namespace damo {
 namespace {
 
-std::string blank_text(const IndexSpec& index) {
-  return index.text(std::vector<Printed>(index.n_bounds() + index.n_advanced(), Printed{"_"}));
+IndexSpec read_advanced_index(OpText& text) {
+  IndexSpec index = read_index(text.parameters, text.operands[0].rank());
+  for (const IndexEntry& e : index.entries()) {
+    if (e.kind == Index::Kind::element || index.n_advanced() == 0)
+      text.parameters.fail("before this an index with tensors, and without elements");
+  }
+  return index;
 }
 
 /// The common shape of the index tensors. `stretches(k, axis)` tells whether tensor k is known to
@@ -106,7 +112,11 @@ Var apply_with_rest(std::shared_ptr<const Op> op, Vars operands, const Apply& no
 
 }  // namespace
 
-std::string AdvancedSubtensor::parameters() const { return blank_text(index_); }
+std::string AdvancedSubtensor::parameters() const { return index_.parameters(); }
+
+OpPtr read_advanced_subtensor(OpText& text) {
+  return std::make_shared<AdvancedSubtensor>(read_advanced_index(text));
+}
 
 std::vector<TensorType> AdvancedSubtensor::infer(std::span<const TensorType> in) const {
   return {infer_selected(index_, in[0], in.subspan(first_bound))};
@@ -163,7 +173,12 @@ Printed AdvancedSubtensor::print(const Apply&, std::span<const Printed> inputs) 
   return {closed(inputs[0]) + index_.text(inputs.subspan(first_bound))};
 }
 
-std::string AdvancedIncSubtensor::parameters() const { return blank_text(index_); }
+std::string AdvancedIncSubtensor::parameters() const { return index_.parameters(); }
+
+OpPtr read_advanced_inc_subtensor(OpText& text) {
+  return std::make_shared<AdvancedIncSubtensor>(read_advanced_index(text),
+                                                text.name == "advanced_set_subtensor");
+}
 
 std::vector<TensorType> AdvancedIncSubtensor::infer(std::span<const TensorType> in) const {
   const TensorType part = infer_selected(index_, in[0], in.subspan(first_bound));

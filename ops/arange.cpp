@@ -8,6 +8,7 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/shape.hpp>
 
@@ -104,6 +105,13 @@ class Arange final : public OpOf<Arange> {
 };
 
 }  // namespace
+
+OpPtr read_arange(OpText& text) {
+  const TensorType& made = text.results[0];
+  if (text.parameters.accept("length=")) text.parameters.integer();
+  if (made.rank() != 1) throw ShapeError("makes a vector");
+  return std::make_shared<Arange>(made.dtype, made.dims[0]);
+}
 
 Var arange(const Arg& start, const Arg& stop, const Arg& step) {
   const SiteScope scope(SiteScope::or_else(start.site()));

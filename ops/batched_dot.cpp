@@ -6,6 +6,7 @@
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/shape.hpp>
 
 namespace damo {
@@ -71,6 +72,8 @@ class BatchedDot final : public OpOf<BatchedDot> {
 };
 
 }  // namespace
+
+OpPtr read_batched_dot(OpText&) { return std::make_shared<BatchedDot>(); }
 
 Var batched_dot(const Arg& a, const Arg& b) {
   const SiteScope scope(SiteScope::or_else(a.site()));

@@ -6,6 +6,7 @@
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/shape.hpp>
 
@@ -126,6 +127,10 @@ Printed BroadcastTo::print(const Apply& node, std::span<const Printed> inputs) c
   return {fmt::format("broadcast_to({}, {{{}}})", inputs[0].text, sizes)};
 }
 
+OpPtr read_broadcast_to(OpText& text) {
+  return std::make_shared<BroadcastTo>(text.parameters.dims());
+}
+
 std::string SpecifyShape::parameters() const {
   return "{" +
          joined(dims_,
@@ -133,6 +138,11 @@ std::string SpecifyShape::parameters() const {
                   return n == free ? std::string("any") : (n == unknown ? "?" : std::to_string(n));
                 }) +
          "}";
+}
+
+OpPtr read_specify_shape(OpText& text) {
+  return std::make_shared<SpecifyShape>(
+      text.parameters.sizes("{", "}", {{"any", SpecifyShape::free}, {"?", unknown}}));
 }
 
 std::vector<TensorType> SpecifyShape::infer(std::span<const TensorType> in) const {

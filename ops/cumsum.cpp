@@ -3,6 +3,7 @@
 #include <damo/graph/error.hpp>
 #include <damo/ops/kernels/reduce.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/sizes.hpp>
 
@@ -50,6 +51,11 @@ class CumSum final : public OpOf<CumSum> {
 };
 
 }  // namespace
+
+OpPtr read_cumsum(OpText& text) {
+  text.parameters.expect("axis=");
+  return std::make_shared<CumSum>(text.parameters.number_below(max_rank, "an axis"));
+}
 
 Var cumsum(const Arg& x, int axis) {
   const Var v = x.var();

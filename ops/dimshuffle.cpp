@@ -6,6 +6,7 @@
 #include <damo/graph/error.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/shape.hpp>
 
 namespace damo {
@@ -57,6 +58,17 @@ std::string DimShuffle::parameters() const {
                   return axis == new_axis ? std::string("newaxis") : std::to_string(axis);
                 }) +
          "}";
+}
+
+OpPtr read_dimshuffle(OpText& text) {
+  std::vector<int> pattern;
+  for (const std::int64_t axis :
+       text.parameters.list("{", "}", {{"newaxis", DimShuffle::new_axis}})) {
+    if (axis < DimShuffle::new_axis || axis >= static_cast<std::int64_t>(max_rank))
+      text.parameters.fail("axes before this");
+    pattern.push_back(static_cast<int>(axis));
+  }
+  return std::make_shared<DimShuffle>(std::move(pattern));
 }
 
 std::vector<TensorType> DimShuffle::infer(std::span<const TensorType> in) const {

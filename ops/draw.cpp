@@ -11,6 +11,7 @@
 #include <damo/ops/kernels/parallel.hpp>
 #include <damo/ops/kernels/samplers.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/op_readers.hpp>
 
 namespace damo {
 namespace {
@@ -59,6 +60,20 @@ Tensor dense(const Tensor& in, const Shape& shape, std::byte*& space) {
   return packed;
 }
 
+std::size_t n_parameters(Draw::Distribution distribution) {
+  switch (distribution) {
+    case Draw::Distribution::bernoulli:
+    case Draw::Distribution::poisson:
+    case Draw::Distribution::gamma:
+      return 1;
+    case Draw::Distribution::binomial:
+    case Draw::Distribution::truncated_normal:
+      return 2;
+    default:
+      return 0;
+  }
+}
+
 double element(const Tensor& t, std::int64_t i) {
   return dispatch(t.dtype,
                   [&](auto zero) { return static_cast<double>(t.as<decltype(zero)>()[i]); });
@@ -99,6 +114,21 @@ std::string Draw::name() const {
 
 std::string Draw::parameters() const {
   return fmt::format("{} {}", damo::name(dtype_), dims_to_string(dims_));
+}
+
+OpPtr read_draw(OpText& text) {
+  auto distribution = Draw::Distribution::uniform;
+  while (Draw(distribution, DType::float32, {}).name() != text.name)
+    distribution = static_cast<Draw::Distribution>(static_cast<int>(distribution) + 1);
+  const DType dtype = text.parameters.dtype();
+  const Shape dims = text.parameters.dims();
+  if (text.operands.size() != 1 + dims.rank() + n_parameters(distribution))
+    text.parameters.fail("operands for a state, each size and each parameter, after this");
+  const bool whole = distribution == Draw::Distribution::permutation;
+  if (whole ? dtype != DType::int64 || dims.rank() != 1
+            : distribution <= Draw::Distribution::normal && !is_float(dtype))
+    text.parameters.fail("before this a type that the distribution has");
+  return std::make_shared<Draw>(distribution, dtype, dims);
 }
 
 std::vector<TensorType> Draw::infer(std::span<const TensorType> in) const {

@@ -4,6 +4,7 @@
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/gradient_view_op.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/shape.hpp>
 
 namespace damo {
@@ -15,9 +16,32 @@ std::string GradientView::name() const {
 }
 
 std::string GradientView::parameters() const {
-  if (kind_ == Kind::clip) return fmt::format("low={}, high={}", low_, high_);
-  if (kind_ == Kind::scale) return fmt::format("factor={}", low_);
-  return reason_;
+  if (kind_ == Kind::clip) return fmt::format("low={}, high={}", exact(low_), exact(high_));
+  if (kind_ == Kind::scale) return fmt::format("factor={}", exact(low_));
+  return kind_ == Kind::undefined ? quoted(reason_) : "";
+}
+
+OpPtr read_gradient_view(OpText& text) {
+  using Kind = GradientView::Kind;
+  TextReader& in = text.parameters;
+  double low = 0;
+  double high = 0;
+  std::string reason;
+  auto kind = Kind::disconnected;
+  while (GradientView(kind).name() != text.name)
+    kind = static_cast<Kind>(static_cast<int>(kind) + 1);
+  if (kind == Kind::clip) {
+    in.expect("low=");
+    low = in.real();
+    in.expect(", high=");
+    high = in.real();
+  } else if (kind == Kind::scale) {
+    in.expect("factor=");
+    low = in.real();
+  } else if (kind == Kind::undefined) {
+    reason = in.quoted();
+  }
+  return std::make_shared<GradientView>(kind, low, high, std::move(reason));
 }
 
 Gradients GradientView::gradient(const Apply& node, const Vars& g) const {

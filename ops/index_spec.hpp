@@ -65,11 +65,18 @@ class IndexSpec {
   std::vector<Index> to_index(std::span<const Var> bounds, std::span<const Var> advanced) const;
   /// "[:, i, 2:]".
   std::string text(std::span<const Printed> inputs) const;
+  /// All of it but the values of its inputs: "[:, _, 2:, @]" with "_" for a bound and "@" for an
+  /// index tensor; a range without bounds is "::".
+  std::string parameters() const;
   friend bool operator==(const IndexSpec&, const IndexSpec&) = default;
 
  private:
   std::vector<IndexEntry> entries_;
 };
+
+class TextReader;
+/// What `IndexSpec::parameters` wrote, for an operand of this rank.
+IndexSpec read_index(TextReader& text, std::size_t rank);
 
 /// The length of a range (`entry`) of an axis of size `n`: an int64 scalar, a constant where all
 /// are.

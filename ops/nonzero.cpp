@@ -4,6 +4,7 @@
 #include <damo/ops/index_spec.hpp>
 #include <damo/ops/kernels/strided.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/sizes.hpp>
 
 namespace damo {
@@ -63,6 +64,8 @@ class NonZero final : public OpOf<NonZero> {
 };
 
 }  // namespace
+
+OpPtr read_nonzero(OpText&) { return std::make_shared<NonZero>(); }
 
 Vars nonzero_in(const Var& mask, const Vars& sizes) {
   Vars inputs{mask};

@@ -7,6 +7,7 @@
 #include <damo/ops/kernels/strided.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/reduce_op.hpp>
 #include <damo/ops/shape.hpp>
@@ -76,6 +77,8 @@ class ProductOfOthers final : public OpOf<ProductOfOthers> {
 };
 
 }  // namespace
+
+OpPtr read_product_of_others(OpText&) { return std::make_shared<ProductOfOthers>(); }
 
 Var product_of_others(const Var& x, std::uint32_t axes) {
   std::vector<int> order;

@@ -5,6 +5,7 @@
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/reduce_op.hpp>
 #include <damo/ops/shape.hpp>
@@ -89,6 +90,22 @@ std::string axes_text(std::uint32_t axes, bool keepdims) {
   return text + (keepdims ? ", keepdims" : "");
 }
 
+std::pair<std::uint32_t, bool> read_axes(TextReader& text) {
+  text.expect("axis=");
+  std::vector<std::int64_t> axes;
+  if (text.next_is('{')) {
+    axes = text.list("{", "}", {});
+  } else {
+    axes.push_back(text.integer());
+  }
+  std::uint32_t mask = 0;
+  for (const std::int64_t axis : axes) {
+    if (axis < 0 || axis >= static_cast<std::int64_t>(max_rank)) text.fail("axes before this");
+    mask |= 1U << static_cast<unsigned>(axis);
+  }
+  return {mask, text.accept(", keepdims")};
+}
+
 void check_axes(const TensorType& x, std::uint32_t axes) {
   if (axes >> x.rank() != 0) {
     throw ShapeError(fmt::format("{} of {}", axes_text(axes, false), to_string(x)));
@@ -110,6 +127,14 @@ std::string Reduce::name() const {
 }
 
 std::string Reduce::parameters() const { return axes_text(axes_, keepdims_); }
+
+OpPtr read_reduce(OpText& text) {
+  const auto [axes, keepdims] = read_axes(text.parameters);
+  auto kind = Reduction::sum;
+  while (Reduce(kind, axes, keepdims).name() != text.name)
+    kind = static_cast<Reduction>(static_cast<int>(kind) + 1);
+  return std::make_shared<Reduce>(kind, axes, keepdims);
+}
 
 std::vector<TensorType> Reduce::infer(std::span<const TensorType> in) const {
   check_arity(in, 1);
@@ -163,6 +188,11 @@ void Reduce::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) con
 }
 
 std::string ArgReduce::parameters() const { return axes_text(axes_, keepdims_); }
+
+OpPtr read_arg_reduce(OpText& text) {
+  const auto [axes, keepdims] = read_axes(text.parameters);
+  return std::make_shared<ArgReduce>(text.name == "argmax", axes, keepdims);
+}
 
 std::vector<TensorType> ArgReduce::infer(std::span<const TensorType> in) const {
   check_arity(in, 1);

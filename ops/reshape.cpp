@@ -6,6 +6,7 @@
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reshape_op.hpp>
 #include <damo/ops/shape.hpp>
 
@@ -29,6 +30,11 @@ std::string sizes_text(const Shape& dims) {
 }  // namespace
 
 std::string Reshape::parameters() const { return sizes_text(dims_); }
+
+OpPtr read_reshape(OpText& text) {
+  return std::make_shared<Reshape>(
+      text.parameters.sizes("{", "}", {{"-1", Reshape::rest}, {"?", unknown}}));
+}
 
 void Reshape::settle(Shape& dims, const Shape& from) {
   const std::int64_t total = from.elements();

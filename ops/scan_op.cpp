@@ -142,16 +142,6 @@ class ReferenceRun {
 
 }  // namespace
 
-std::string Scan::parameters() const {
-  std::string text = spec_.name.empty() ? "" : "'" + spec_.name + "', ";
-  text += fmt::format("{} sequences, {} states", spec_.n_sequences, spec_.n_states);
-  if (spec_.has_until) text += ", until";
-  constexpr const char* keeps[] = {"trace", "history", "last", "last!"};
-  for (const Output& o : spec_.outputs)
-    text += fmt::format(", {} {}", keeps[static_cast<std::size_t>(o.keep)], o.body_output);
-  return text;
-}
-
 std::vector<TensorType> Scan::infer(std::span<const TensorType> in) const {
   const auto expect = [&](const TensorType& given, const TensorType& wanted,
                           const std::string& role) {

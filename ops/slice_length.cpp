@@ -1,6 +1,7 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/index_spec.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/sizes.hpp>
 
 namespace damo {
@@ -13,10 +14,7 @@ class SliceLength final : public OpOf<SliceLength> {
   explicit SliceLength(IndexEntry entry) : entry_(entry) {}
 
   std::string name() const override { return "slice_length"; }
-  std::string parameters() const override {
-    const IndexSpec spec({entry_});
-    return spec.text(std::vector<Printed>(spec.n_bounds(), Printed{"_"}));
-  }
+  std::string parameters() const override { return IndexSpec({entry_}).parameters(); }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 1 + IndexSpec({entry_}).n_bounds());
     for (const TensorType& t : in) check_int_scalar(t);
@@ -45,6 +43,13 @@ class SliceLength final : public OpOf<SliceLength> {
 };
 
 }  // namespace
+
+OpPtr read_slice_length(OpText& text) {
+  const IndexSpec index = read_index(text.parameters, 1);
+  if (index.entries().size() != 1 || index.entries()[0].kind != Index::Kind::range)
+    text.parameters.fail("before this a range");
+  return std::make_shared<SliceLength>(index.entries()[0]);
+}
 
 Var slice_length(const IndexEntry& entry, const Var& n, std::span<const Var> bounds) {
   if (const Array* known = constant_value(n)) {

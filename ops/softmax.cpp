@@ -4,6 +4,7 @@
 #include <damo/ops/kernels/softmax.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/reduce_op.hpp>
 #include <damo/ops/softmax_op.hpp>
@@ -34,6 +35,17 @@ Var as_float(const Arg& x) {
 }  // namespace
 
 std::string Softmax::parameters() const { return axes_text(axes_, false); }
+
+OpPtr read_softmax(OpText& text) {
+  return std::make_shared<Softmax>(read_axes(text.parameters).first);
+}
+OpPtr read_log_softmax(OpText& text) {
+  return std::make_shared<LogSoftmax>(read_axes(text.parameters).first);
+}
+OpPtr read_logsumexp(OpText& text) {
+  const auto [axes, keepdims] = read_axes(text.parameters);
+  return std::make_shared<LogSumExp>(axes, keepdims);
+}
 
 std::vector<TensorType> Softmax::infer(std::span<const TensorType> in) const {
   check_float(in, axes_);

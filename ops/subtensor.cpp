@@ -5,16 +5,12 @@
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/kernels/strided.hpp>
 #include <damo/ops/op_helpers.hpp>
+#include <damo/ops/op_readers.hpp>
 #include <damo/ops/sizes.hpp>
 #include <damo/ops/subtensor_op.hpp>
 
 namespace damo {
 namespace {
-
-/// The bounds as blanks, for `parameters`.
-std::string blank_text(const IndexSpec& index) {
-  return index.text(std::vector<Printed>(index.n_bounds(), Printed{"_"}));
-}
 
 void check_bounds(std::span<const TensorType> in, std::size_t first, const IndexSpec& index) {
   check_arity(in, first + index.n_bounds());
@@ -45,7 +41,13 @@ void add_into(const Tensor& from, const Tensor& to) {
 
 }  // namespace
 
-std::string Subtensor::parameters() const { return blank_text(index_); }
+std::string Subtensor::parameters() const { return index_.parameters(); }
+
+OpPtr read_subtensor(OpText& text) {
+  IndexSpec index = read_index(text.parameters, text.operands[0].rank());
+  if (index.n_advanced() > 0) text.parameters.fail("before this an index without tensors");
+  return std::make_shared<Subtensor>(std::move(index));
+}
 
 std::vector<TensorType> Subtensor::infer(std::span<const TensorType> in) const {
   check_bounds(in, first_bound, index_);
@@ -82,7 +84,13 @@ Printed Subtensor::print(const Apply&, std::span<const Printed> inputs) const {
   return {closed(inputs[0]) + index_.text(inputs.subspan(first_bound))};
 }
 
-std::string IncSubtensor::parameters() const { return blank_text(index_); }
+std::string IncSubtensor::parameters() const { return index_.parameters(); }
+
+OpPtr read_inc_subtensor(OpText& text) {
+  IndexSpec index = read_index(text.parameters, text.operands[0].rank());
+  if (index.n_advanced() > 0) text.parameters.fail("before this an index without tensors");
+  return std::make_shared<IncSubtensor>(std::move(index), text.name == "set_subtensor");
+}
 
 std::vector<TensorType> IncSubtensor::infer(std::span<const TensorType> in) const {
   check_bounds(in, first_bound, index_);

@@ -150,6 +150,8 @@ Var elementwise(const std::shared_ptr<const Op>& op, std::initializer_list<Arg> 
 
 std::vector<TensorType> Elementwise::infer(std::span<const TensorType> in) const {
   const bool select = scalar_->types == ScalarOp::Types::select;
+  if (select && in[0].dtype != DType::boolean)
+    throw TypeError(fmt::format("a condition must be bool, not {}", damo::name(in[0].dtype)));
   for (std::size_t i = select ? 1 : 0; i + 1 < in.size(); ++i) {
     if (in[i].dtype != in.back().dtype) {
       throw TypeError(fmt::format("operands must have one dtype, got {} and {}",
