@@ -2,7 +2,9 @@
 // What users include.
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/models/annealed_importance.hpp>
 #include <damo/models/denoising_autoencoder.hpp>
+#include <damo/models/frame_scores.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
 #include <damo/models/rnn_rbm.hpp>

@@ -1,137 +1,133 @@
 // Trains an RNN-RBM on music and composes: a recurrent network sets the biases of an RBM for each
 // frame of a piano-roll. Training is a loop within the graph (with its gradient through time);
-// generation is a loop that holds another.
+// generation is a loop that holds another. The model is models/rnn_rbm.hpp.
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
-#include <random>
 
 #include <damo/damo.hpp>
 #include <damo/io/midi.hpp>
-#include <damo/io/pictures.hpp>
-#include <damo/io/sequences.hpp>
 
 #include "support/kernels.hpp"
 #include "support/model_state.hpp"
+#include "support/music.hpp"
 #include "support/program.hpp"
-#include "support/training.hpp"
 
 namespace damo::examples {
 namespace {
 
 constexpr std::int64_t quick_pieces = 10;
-constexpr double largest_gradient = 5;  // long sequences now and then give one that is far larger
+constexpr const char* cost_sum_name = "cost_sum_of_chains";
 
-struct Options : TrainingOptions {
-  std::int64_t hidden = 150;
-  std::int64_t recurrent = 100;
-  std::int64_t k = 15;
-  std::string rule = "adam";
-  double dt = 0.3;
+struct Options : MusicOptions {
   double seconds = 60;
+  double temperature = 1;
   std::int64_t songs = 2;
+  std::string prime;
+  bool wav = false;
 };
 
 void add_options(Cli& cli, Options& o) {
-  cli.choice("--data", o.data, "music", io::sequence_names(), true);
-  cli.option("--limit", o.limit, "train on this many pieces only; 0 is all", {0, 1e9});
-  add_training_options(cli, o);
-  cli.option("--hidden", o.hidden, "hidden units of the RBM", {1, 100000});
-  cli.option("--recurrent", o.recurrent, "units of the recurrent network", {1, 100000});
-  cli.option("--k", o.k, "Gibbs steps in an update", {1, 100000});
-  cli.choice("--rule", o.rule, "update rule; sgd is the classic program's", {"adam", "sgd"});
-  cli.option("--dt", o.dt, "length of a frame, where MIDI files are cut into frames",
-             {0.01, 10, "s"});
-  cli.option("--seconds", o.seconds, "length of a generated piece", {1, 3600, "s"});
+  add_music_options(cli, o);
+  cli.option("--seconds", o.seconds, "length of a generated piece", {0.1, 3600, "s"});
   cli.option("--songs", o.songs, "pieces to generate", {0, 1000});
+  cli.option("--temperature", o.temperature, "below 1: likelier music; above: wilder", {0.01, 100});
+  cli.option("--prime", o.prime, "a MIDI file that the generated pieces continue");
+  cli.flag("--wav", o.wav, "also write sound, by fluidsynth");
 }
 
-// Pieces in parts of at most `frames` frames, which is what one update sees.
-std::vector<Array> cut(const std::vector<Array>& pieces, std::int64_t frames) {
-  std::vector<Array> parts;
-  for (const Array& piece : pieces) {
-    const std::int64_t width = piece.shape()[1];
-    for (std::int64_t from = 0; from < piece.shape()[0]; from += frames) {
-      const std::int64_t n = std::min(frames, piece.shape()[0] - from);
-      const auto values = piece.values<float>().subspan(static_cast<std::size_t>(from * width),
-                                                        static_cast<std::size_t>(n * width));
-      parts.push_back(Array::from(values, {n, width}));
-    }
+// The first `frames` frames of a roll.
+Array beginning(const Array& roll, std::int64_t frames) {
+  return models::cut_sequences({roll}, frames, roll.shape()[1], float32).at(0);
+}
+
+void compose(const Training& training, models::RnnRbm& model, const io::SequenceSet& data,
+             const Options& o) {
+  const std::optional<Synthesizer> synthesizer =
+      o.wav ? std::optional(find_synthesizer()) : std::nullopt;
+  const RunFolder& folder = training.folder();
+  const auto write = [&](const std::string& name, const Array& roll) {
+    write_song(folder, name, roll, data.roll);
+    if (synthesizer) write_wav(*synthesizer, folder / (name + ".mid"), folder / (name + ".wav"));
+  };
+  models::GenerateOptions how{.temperature = o.temperature};
+  if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, data.roll);
+
+  const std::int64_t frames = std::max<std::int64_t>(model.steps_of(o.seconds), 1);
+  const std::vector<Array>& real = data.test.empty() ? data.train : data.test;
+  for (std::int64_t i = 0; i < o.songs; ++i) {
+    write(fmt::format("song_{}", i + 1), model.generate(frames, how));
+    const auto piece = static_cast<std::size_t>(i);
+    if (piece < real.size() && real[piece].shape()[0] > 0)
+      write(fmt::format("real_{}", i + 1), beginning(real[piece], frames));
   }
-  return parts;
 }
 
-// The order in which an epoch goes through the parts: a function of seed and epoch alone.
-std::vector<std::size_t> order_of(std::size_t n, std::int64_t seed, std::int64_t epoch) {
-  std::vector<std::size_t> order(n);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::mt19937_64 random(static_cast<std::uint64_t>(seed) * 1000003 +
-                         static_cast<std::uint64_t>(epoch));
-  for (std::size_t i = n; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
-  return order;
-}
-
-void write_song(const RunFolder& folder, const std::string& name, const Array& roll,
-                const io::RollOptions& options) {
-  io::write_midi(folder / (name + ".mid"), roll, options);
-  io::write_png(folder / (name + ".png"), io::draw_piano_roll(roll, options, name));
+void pretrain(models::RnnRbm& model, const io::SequenceSet& data, const Options& o) {
+  const auto report = [&](const char* what, const char* unit, std::int64_t epochs) {
+    return [=, quiet = o.quiet](std::int64_t epoch, double value) {
+      if (!quiet && (epoch + 1 == epochs || epoch % 10 == 9))
+        fmt::print(stderr, "{} epoch {}/{}  {} {:.3f}\n", what, epoch + 1, epochs, unit, value);
+      return true;
+    };
+  };
+  if (o.pretrain_rbm > 0) {
+    model.pretrain_rbm(data.train,
+                       {.epochs = o.pretrain_rbm,
+                        .on_epoch = report("RBM on frames:", "free-energy gap", o.pretrain_rbm)});
+  }
+  if (o.pretrain_rnn > 0) {
+    model.pretrain_rnn(data.train,
+                       {.epochs = o.pretrain_rnn,
+                        .batch_size = o.batch,
+                        .on_epoch = report("RNN alone:", "cross-entropy", o.pretrain_rnn)});
+  }
 }
 
 int train_rnn_rbm(Training& training, const Options& o) {
-  io::SequenceSet data = io::load_sequences(o.data, {.dt = o.dt});
-  const auto limit = static_cast<std::size_t>(o.limit);
-  if (limit > 0 && limit < data.train.size()) data.train.resize(limit);
-  const std::vector<Array> parts = cut(data.train, o.batch);
-  io::Record info;
-  info.set("pieces", data.train.size())
-      .set("parts", parts.size())
-      .set("data_source", data.source)
-      .set("data_fingerprint", data.fingerprint)
-      .add(kernel_info());
-
-  RandomStream rng(static_cast<std::uint64_t>(o.seed));
-  const auto frames = static_cast<std::int64_t>(std::lround(o.seconds / data.roll.dt));
-  const models::RnnRbmGraph net = models::build_rnnrbm(data.pitches(), o.hidden, o.recurrent, rng,
-                                                       {.k = o.k, .generation_steps = frames});
-  const Vars wrt(net.params.begin(), net.params.end());
-  const Vars gradients = grad(net.cost, wrt, {.consider_constant = {net.v_sample}});
-  Updates updates = net.updates_train;
-  if (o.rule == "adam") {
-    updates +=
-        models::adam(net.params, models::clip_by_norm(gradients, largest_gradient), {.lr = o.lr});
-  } else {
-    updates += models::sgd(net.params, gradients, {.lr = o.lr});
-  }
-  Function train = function({net.v}, {net.monitor}, {.updates = updates, .name = "train_rnn_rbm"});
-  Function generate = function({}, {net.v_t}, {.updates = net.updates_generate, .name = "compose"});
+  if (o.wav) find_synthesizer();  // now rather than after hours of training
+  if (!o.prime.empty()) io::read_midi(o.prime);
+  const io::SequenceSet data = load_music(o);
+  models::RnnRbm model = make_model(o, data.roll);
+  const std::vector<Array> chunks =
+      models::cut_sequences(data.train, o.batch, model.n_visible(), float32);
+  if (!training.resumed()) pretrain(model, data, o);
 
   std::int64_t ordered = -1;
   std::vector<std::size_t> order;
+  double cost_sum = 0;
   const auto step = [&](std::int64_t epoch, std::int64_t i) {
-    if (ordered != epoch) order = order_of(parts.size(), o.seed, epoch);
+    if (ordered != epoch)
+      order = models::epoch_order(chunks.size(), static_cast<std::uint64_t>(o.seed), epoch);
     ordered = epoch;
-    return train(parts[order[static_cast<std::size_t>(i)]]).scalar<double>(0);
+    const auto report = model.train_chunk(chunks[order[static_cast<std::size_t>(i)]]);
+    cost_sum += report.cost;
+    return report.monitor;
   };
-  const auto compose = [&] {
-    const Array streams = rng.state();  // composing leaves training as it is
-    for (std::int64_t i = 0; i < o.songs; ++i) {
-      write_song(training.folder(), fmt::format("song_{}", i + 1), generate()[0], data.roll);
-    }
-    rng.set_state(streams);
-    if (!data.test.empty()) {
-      write_song(training.folder(), "real_1", cut({data.test[0]}, frames)[0], data.roll);
-    }
+  const auto epoch_end = [&](std::int64_t) {
+    return Metrics{{"cost", std::exchange(cost_sum, 0) / static_cast<double>(chunks.size())}};
   };
-  const ModelState state(updates, rng);
+  const ModelState state(model.updates, model.rng);
+  const auto save = [&](io::Checkpoint& c) {
+    state.save(c);
+    c.metadata.set(cost_sum_name, cost_sum);
+  };
+  const auto load = [&](const io::Checkpoint& c) {
+    state.load(c);
+    cost_sum = c.metadata.number(cost_sum_name);
+  };
+  const auto finish = [&] {
+    if (o.average > 0) model.use_averages();
+    compose(training, model, data, o);
+  };
   return training.run({.cost_name = "monitor",
-                       .batches = static_cast<std::int64_t>(parts.size()),
+                       .batches = static_cast<std::int64_t>(chunks.size()),
                        .step = step,
-                       .finish = compose,
-                       .save = [&](io::Checkpoint& c) { state.save(c); },
-                       .load = [&](const io::Checkpoint& c) { state.load(c); }},
-                      info);
+                       .epoch_end = epoch_end,
+                       .finish = finish,
+                       .save = save,
+                       .load = load},
+                      music_info(data).set("parts", chunks.size()).add(kernel_info()));
 }
 
 }  // namespace

@@ -9,16 +9,18 @@
 
 namespace damo::models {
 
-SharedVar uniform_parameter(const Sizes& size, double bound, std::uint64_t seed, std::string name) {
-  return shared(evaluate(RandomStream(seed).uniform(size, -bound, bound)), std::move(name));
+SharedVar uniform_parameter(const Sizes& size, double bound, std::uint64_t seed, std::string name,
+                            DType dtype) {
+  return shared(evaluate(RandomStream(seed).uniform(size, -bound, bound, dtype)), std::move(name));
 }
 
-SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed, std::string name) {
-  return shared(evaluate(RandomStream(seed).normal(size, 0.0, stddev)), std::move(name));
+SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed, std::string name,
+                           DType dtype) {
+  return shared(evaluate(RandomStream(seed).normal(size, 0.0, stddev, dtype)), std::move(name));
 }
 
-SharedVar zero_parameter(const Sizes& size, std::string name) {
-  return shared(evaluate(zeros(size)), std::move(name));
+SharedVar zero_parameter(const Sizes& size, std::string name, DType dtype) {
+  return shared(evaluate(zeros(size, dtype)), std::move(name));
 }
 
 Var all_binary_states(std::int64_t n) {

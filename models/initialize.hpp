@@ -4,11 +4,13 @@
 
 namespace damo::models {
 
-/// A shared variable of floatX filled with uniform numbers in [-bound, bound).
-SharedVar uniform_parameter(const Sizes& size, double bound, std::uint64_t seed, std::string name);
+/// A shared variable filled with uniform numbers in [-bound, bound).
+SharedVar uniform_parameter(const Sizes& size, double bound, std::uint64_t seed, std::string name,
+                            DType dtype = floatX());
 /// The same with normal numbers of mean 0.
-SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed, std::string name);
-SharedVar zero_parameter(const Sizes& size, std::string name);
+SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed, std::string name,
+                           DType dtype = floatX());
+SharedVar zero_parameter(const Sizes& size, std::string name, DType dtype = floatX());
 
 /// All 2^n binary vectors of n units, one a row, counting up with unit 0 as the lowest bit: floatX
 /// (2^n, n). Throws ShapeError beyond 20 units.

@@ -1,85 +1,193 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/evaluate.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rnn_rbm.hpp>
 #include <damo/ops/create.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/indexing.hpp>
+#include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
 
 namespace damo::models {
+namespace {
 
-RbmGraph build_rbm(const Var& v, const Var& W, const Var& bv, const Var& bh, const Arg& k,
-                   RandomStream rng) {
-  struct Gibbs {
-    Var mean_v;
-    Var v;
-  };
-  const auto gibbs_step = [&](const Var& visible) -> Gibbs {
-    const Var mean_h = sigmoid(dot(visible, W) + bh);
-    const Var h = rng.binomial({.n = 1, .p = mean_h});
-    const Var mean_v = sigmoid(dot(h, W.T()) + bv);
-    return {mean_v, rng.binomial({.n = 1, .p = mean_v})};
-  };
-  const auto [chain, updates] = scan([&](Var visible) { return gibbs_step(visible).v; },
-                                     {.outputs_info = {v}, .n_steps = k, .name = "gibbs_step"});
-  const Var v_sample = chain[0][-1];
-
-  const Var mean_v = gibbs_step(v_sample).mean_v;
-  const Var n_frames = v.shape(0);
-  const Var monitor = sum(xlogy0(v, mean_v) + xlogy0(1 - v, 1 - mean_v)) / n_frames;
-
-  const auto free_energy = [&](const Var& visible) {
-    return -sum(visible * bv) - sum(log(1 + exp(dot(visible, W) + bh)));
-  };
-  const Var cost = (free_energy(v) - free_energy(v_sample)) / n_frames;
-  return {v_sample, cost, monitor, updates};
+const RnnRbmOptions& checked(const RnnRbmOptions& o) {
+  const auto [low, high] = o.pitch_range;
+  if (low < 0 || low >= high) {
+    throw ShapeError(fmt::format("RnnRbm: pitches from {} to {}; the range is empty", low, high));
+  }
+  if (o.n_hidden < 1 || o.n_hidden_recurrent < 1 || !(o.dt > 0)) {
+    throw ShapeError(fmt::format(
+        "RnnRbm: {} hidden units, {} recurrent ones, frames of {} s; all must be positive",
+        o.n_hidden, o.n_hidden_recurrent, o.dt));
+  }
+  if (!(o.dropout >= 0 && o.dropout < 1)) {
+    throw ShapeError(fmt::format("RnnRbm: dropout {}; it is in [0, 1)", o.dropout));
+  }
+  return o;
 }
 
-RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,
-                         std::int64_t n_hidden_recurrent, RandomStream rng,
-                         const RnnRbmGraphOptions& o) {
-  const SharedVar W = normal_parameter({n_visible, n_hidden}, 0.01, 1, "W");
-  const SharedVar bv = zero_parameter(n_visible, "bv");
-  const SharedVar bh = zero_parameter(n_hidden, "bh");
-  const SharedVar Wuh = normal_parameter({n_hidden_recurrent, n_hidden}, 0.0001, 2, "Wuh");
-  const SharedVar Wuv = normal_parameter({n_hidden_recurrent, n_visible}, 0.0001, 3, "Wuv");
-  const SharedVar Wvu = normal_parameter({n_visible, n_hidden_recurrent}, 0.0001, 4, "Wvu");
-  const SharedVar Wuu =
-      normal_parameter({n_hidden_recurrent, n_hidden_recurrent}, 0.0001, 5, "Wuu");
-  const SharedVar bu = zero_parameter(n_hidden_recurrent, "bu");
+}  // namespace
 
-  const Var v = matrix("v");
-  const Var u0 = zeros({n_hidden_recurrent});
-  const auto bv_at = [&](const Var& u_tm1) { return bv + dot(u_tm1, Wuv); };
-  const auto bh_at = [&](const Var& u_tm1) { return bh + dot(u_tm1, Wuh); };
-  const auto next_u = [&](const Var& v_t, const Var& u_tm1) {
-    return tanh(bu + dot(v_t, Wvu) + dot(u_tm1, Wuu));
-  };
+RnnRbm::RnnRbm(const RnnRbmOptions& o)
+    : options(checked(o)),
+      parameters(
+          RnnRbmParameters::create(n_visible(), o.n_hidden, o.n_hidden_recurrent, o.seed, o.dtype)),
+      rng(o.seed),
+      params(parameters.list()) {
+  u0_ = zeros({o.n_hidden_recurrent}, o.dtype);
+  if (o.learn_initial_state) {
+    params.push_back(zero_parameter(o.n_hidden_recurrent, "u0", o.dtype));
+    u0_ = params.back();
+  }
+  const Var v = matrix("v", o.dtype);
+  const RecurrenceGraph recurrence = build_recurrence(parameters, v, u0_);
+  RecurrenceGraph trained = recurrence;
+  if (o.dropout > 0) {
+    const Var u = state_before(v, recurrence.u_t);
+    const Var kept = u * rng.bernoulli(1 - o.dropout, Sizes(u.shape()), o.dtype) / (1 - o.dropout);
+    trained.bv_t = parameters.bv_at(kept);
+    trained.bh_t = parameters.bh_at(kept);
+  }
+  const RbmGraph rbm = build_rbm(v, parameters.W, trained.bv_t, trained.bh_t, o.k, rng);
+  add_updates(rbm);
+  train_ = function({v}, {rbm.monitor, rbm.cost}, {.updates = updates, .name = "train_rnn_rbm"});
+  listen_ = function({v}, {recurrence.u_t, recurrence.bv_t, recurrence.bh_t}, {.name = "listen"});
 
-  auto [u_t, updates_train] = scan(
-      [&](Var v_t, Var u_tm1) {
-        return Vars{next_u(v_t, u_tm1), bv_at(u_tm1), bh_at(u_tm1)};
-      },
-      {.sequences = {v}, .outputs_info = {u0, none, none}, .name = "recurrence"});
-  const auto [v_sample, cost, monitor, updates_rbm] = build_rbm(v, W, u_t[1], u_t[2], o.k, rng);
-  updates_train += updates_rbm;
+  const Var u = vector("u", o.dtype);
+  const Var n_steps = lscalar("n_steps");
+  const Var temperature = scalar("temperature", o.dtype);
+  const GenerationGraph generation = build_generation(
+      parameters, u, rng, {.k = o.k_generate, .n_steps = n_steps, .temperature = temperature});
+  generate_ = function({u, n_steps, temperature}, {generation.v_t},
+                       {.updates = generation.updates, .name = "generate"});
+}
 
-  const auto generate = [&](Var u_tm1) {
-    const auto frame =
-        build_rbm(zeros({n_visible}), W, bv_at(u_tm1), bh_at(u_tm1), o.k_generate, rng);
-    return std::pair<Vars, Updates>({frame.v_sample, next_u(frame.v_sample, u_tm1)}, frame.updates);
-  };
-  const auto [generated, updates_generate] = scan(
-      generate, {.outputs_info = {none, u0}, .n_steps = o.generation_steps, .name = "generate"});
+// The state before each frame, (time, n_hidden_recurrent).
+Var RnnRbm::state_before(const Var& v, const Var& u_t) const {
+  const Var all = concatenate({dimshuffle(u0_, {newaxis, 0}), u_t});
+  return all[range(0, v.shape(0))];
+}
 
-  return {v,
-          v_sample,
-          cost,
-          monitor,
-          {W, bv, bh, Wuh, Wuv, Wvu, Wuu, bu},
-          updates_train,
-          generated[0],
-          updates_generate};
+// The gradient takes the end of the chain as given; the matrices come first in each part.
+void RnnRbm::add_updates(const RbmGraph& rbm) {
+  const RnnRbmOptions& o = options;
+  const Vars wrt(params.begin(), params.end());
+  Vars gradients = grad(rbm.cost, wrt, {.consider_constant = {rbm.v_sample}});
+  if (o.weight_decay > 0) {
+    for (std::size_t i = 0; i < params.size(); ++i) {
+      if (params[i].ndim() == 2) gradients[i] = gradients[i] + o.weight_decay * params[i];
+    }
+  }
+  if (o.clip > 0) gradients = clip_by_norm(gradients, o.clip);
+  constexpr std::ptrdiff_t rbm_part = 3;  // W, bv, bh
+  updates = rbm.updates;
+  updates += update(o.rule, {params.begin(), params.begin() + rbm_part},
+                    Vars(gradients.begin(), gradients.begin() + rbm_part), o.lr);
+  updates +=
+      update(o.rule, {params.begin() + rbm_part, params.end()},
+             Vars(gradients.begin() + rbm_part, gradients.end()), o.rnn_lr > 0 ? o.rnn_lr : o.lr);
+  if (o.average > 0) averages = average_parameters(params, updates, o.average);
+}
+
+EpochReport RnnRbm::train_chunk(const Array& frames) {
+  const Outputs out = train_(frames);
+  return {.monitor = out.scalar<double>(0), .cost = out.scalar<double>(1)};
+}
+
+EpochReport RnnRbm::train(const std::vector<Array>& sequences, const RnnRbmTraining& how) {
+  const std::vector<Array> chunks =
+      cut_sequences(sequences, how.batch_size, n_visible(), options.dtype);
+  if (chunks.empty()) throw ShapeError("RnnRbm::train: there is not a single frame");
+  const auto n = static_cast<double>(chunks.size());
+  EpochReport last;
+  for (std::int64_t epoch = how.first_epoch; epoch < how.num_epochs; ++epoch) {
+    EpochReport report{.epoch = epoch};
+    for (const std::size_t i : epoch_order(chunks.size(), options.seed, epoch)) {
+      if (how.stop_requested && how.stop_requested()) return last;
+      const EpochReport chunk = train_chunk(chunks[i]);
+      report.monitor += chunk.monitor / n;
+      report.cost += chunk.cost / n;
+    }
+    last = report;
+    if (how.on_epoch && !how.on_epoch(report)) break;
+  }
+  return last;
+}
+
+Array RnnRbm::generate(std::int64_t n_steps, const GenerateOptions& how) {
+  if (!(how.temperature > 0)) {
+    throw ShapeError(
+        fmt::format("RnnRbm::generate: temperature {}; it is above 0", how.temperature));
+  }
+  const std::int64_t width = options.n_hidden_recurrent;
+  Array u = evaluate(u0_);
+  if (how.prime && how.prime->elements() > 0) {
+    const auto heard =
+        cut_sequences({*how.prime}, how.prime->shape()[0], n_visible(), options.dtype);
+    const Array states = listen_(heard[0])[0];
+    u = evaluate(constant(states)[-1]);
+  }
+  return generate_(u.reshaped({width}), n_steps, how.temperature)[0];
+}
+
+std::int64_t RnnRbm::steps_of(double seconds) const { return std::lround(seconds / options.dt); }
+
+void RnnRbm::use_averages() {
+  if (averages.empty()) throw GraphError("RnnRbm::use_averages: made without options.average");
+  for (std::size_t i = 0; i < params.size(); ++i) params[i].set_array(averages[i].value());
+}
+
+RnnRbm::Biases RnnRbm::biases(const Array& frames) {
+  const Outputs out = listen_(frames.cast(options.dtype));
+  return {.bv = out[1], .bh = out[2]};
+}
+
+std::vector<Array> cut_sequences(const std::vector<Array>& sequences, std::int64_t frames,
+                                 std::int64_t width, DType dtype) {
+  if (frames < 1) throw ShapeError(fmt::format("chunks of {} frames; at least 1", frames));
+  std::vector<Array> chunks;
+  for (const Array& sequence : sequences) {
+    if (sequence.rank() != 2 || sequence.shape()[1] != width) {
+      throw ShapeError(fmt::format("a sequence of shape {}; (time, {}) expected",
+                                   to_string(sequence.shape()), width));
+    }
+    const Array whole = sequence.cast(dtype);
+    for (std::int64_t from = 0; from < whole.shape()[0]; from += frames) {
+      const std::int64_t n = std::min(frames, whole.shape()[0] - from);
+      Array chunk(dtype, {n, width});
+      std::copy_n(whole.raw() + from * width * static_cast<std::int64_t>(item_size(dtype)),
+                  chunk.bytes(), chunk.raw());
+      chunks.push_back(std::move(chunk));
+    }
+  }
+  return chunks;
+}
+
+Array join_sequences(const std::vector<Array>& sequences, std::int64_t width, DType dtype) {
+  std::int64_t frames = 0;
+  for (const Array& s : sequences) frames += s.rank() == 2 ? s.shape()[0] : 0;
+  Array all(dtype, {frames, width});
+  std::byte* at = all.raw();
+  for (const Array& s : cut_sequences(sequences, std::max<std::int64_t>(frames, 1), width, dtype))
+    at = std::copy_n(s.raw(), s.bytes(), at);
+  return all;
+}
+
+std::vector<std::size_t> epoch_order(std::size_t n, std::uint64_t seed, std::int64_t epoch) {
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::mt19937_64 random(seed * 1000003 + static_cast<std::uint64_t>(epoch));
+  for (std::size_t i = n; i > 1; --i) std::swap(order[i - 1], order[random() % i]);
+  return order;
 }
 
 }  // namespace damo::models

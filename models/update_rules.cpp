@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <damo/graph/error.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/models/update_rules.hpp>
@@ -93,6 +95,37 @@ Updates adam(const std::vector<SharedVar>& params, const Vars& gradients, const 
     updates[p] = p - rate * next_m / (sqrt(next_v) + o.epsilon);
   }
   return updates;
+}
+
+Updates update(UpdateRule rule, const std::vector<SharedVar>& params, const Vars& gradients,
+               const Arg& lr) {
+  switch (rule) {
+    case UpdateRule::sgd:
+      return sgd(params, gradients, {.lr = lr});
+    case UpdateRule::momentum:
+      return momentum(params, gradients, {.lr = lr});
+    case UpdateRule::nesterov:
+      return momentum(params, gradients, {.lr = lr, .nesterov = true});
+    case UpdateRule::adagrad:
+      return adagrad(params, gradients, {.lr = lr});
+    case UpdateRule::rmsprop:
+      return rmsprop(params, gradients, {.lr = lr});
+    case UpdateRule::adam:
+      return adam(params, gradients, {.lr = lr});
+  }
+  throw GraphError("update: no such rule");
+}
+
+std::vector<std::string> update_rule_names() {
+  return {"sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"};
+}
+
+UpdateRule parse_update_rule(std::string_view name) {
+  const std::vector<std::string> names = update_rule_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found != names.end()) return static_cast<UpdateRule>(found - names.begin());
+  throw GraphError(
+      fmt::format("'{}' is no update rule; there are {}", name, fmt::join(names, ", ")));
 }
 
 Vars clip_by_norm(const Vars& gradients, const Arg& max_norm) {

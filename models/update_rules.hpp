@@ -1,5 +1,6 @@
 #pragma once
-#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <damo/ops/updates.hpp>
@@ -50,6 +51,15 @@ struct AdamOptions {
 /// Kingma and Ba 2015, with bias correction.
 Updates adam(const std::vector<SharedVar>& params, const Vars& gradients,
              const AdamOptions& o = {});
+
+/// The rules by name, each with its usual settings but for the learning rate.
+enum class UpdateRule { sgd, momentum, nesterov, adagrad, rmsprop, adam };
+Updates update(UpdateRule rule, const std::vector<SharedVar>& params, const Vars& gradients,
+               const Arg& lr);
+/// "sgd", "momentum" and so on.
+std::vector<std::string> update_rule_names();
+/// The rule of that name; throws GraphError that lists them.
+UpdateRule parse_update_rule(std::string_view name);
 
 /// Gradients scaled down together so that their joint norm is at most `max_norm` (Pascanu et al.
 /// 2013).

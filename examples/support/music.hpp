@@ -1,0 +1,56 @@
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <damo/io/sequences.hpp>
+#include <damo/models/rnn_rbm.hpp>
+
+#include "support/training.hpp"
+
+namespace damo::examples {
+
+/// Settings of an RNN-RBM and of its training.
+struct MusicOptions : TrainingOptions {
+  std::int64_t hidden = 150;
+  std::int64_t recurrent = 100;
+  std::int64_t k = 15;
+  std::string rule = "adam";
+  double rnn_lr = 0;
+  double clip = 5;  // long sequences now and then give a gradient that is far larger
+  double weight_decay = 0;
+  double dropout = 0;
+  double average = 0;
+  bool learn_u0 = false;
+  std::int64_t pretrain_rbm = 0;
+  std::int64_t pretrain_rnn = 0;
+  double dt = 0.3;
+};
+
+/// --data and --limit, the training options, and those of the model.
+void add_music_options(Cli& cli, MusicOptions& options);
+/// The settings of the run whose run.json this is.
+MusicOptions music_options(const io::Record& run);
+
+/// The music that the options ask for.
+io::SequenceSet load_music(const MusicOptions& options);
+/// What run.json says of it.
+io::Record music_info(const io::SequenceSet& data);
+/// The model for that music.
+models::RnnRbm make_model(const MusicOptions& options, const io::RollOptions& roll);
+
+/// Writes NAME.mid and NAME.png into the folder.
+void write_song(const RunFolder& folder, const std::string& name, const Array& roll,
+                const io::RollOptions& options);
+
+/// What turns MIDI into sound.
+struct Synthesizer {
+  std::string soundfont;
+};
+/// fluidsynth with $DAMO_SOUNDFONT or one of the usual places' sound fonts; throws IoError that
+/// says what is missing.
+Synthesizer find_synthesizer();
+void write_wav(const Synthesizer& synthesizer, const std::filesystem::path& midi,
+               const std::filesystem::path& wav);
+
+}  // namespace damo::examples

@@ -1,0 +1,69 @@
+#include <cmath>
+
+#include <damo/models/annealed_importance.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/indexing.hpp>
+#include <damo/ops/join.hpp>
+#include <damo/ops/linalg.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/ops/scan.hpp>
+
+namespace damo::models {
+namespace {
+
+const double log_2 = std::log(2.0);
+
+}  // namespace
+
+AisGraph build_ais(const Var& W, const Var& bv, const Var& bh, const Var& base_bias,
+                   const Var& betas, const Arg& n_runs, RandomStream rng) {
+  const DType dtype = W.dtype();
+  const Var runs = n_runs.var(int64);
+  const Var n = bv.shape(0);
+  // One row a run and RBM, the RBMs of a run together.
+  const Var visible_bias = tile(bv, {runs, 1});
+  const Var hidden_bias = tile(bh, {runs, 1});
+  const auto draw = [&](const Var& p) { return rng.binomial({.n = 1, .p = p, .dtype = dtype}); };
+
+  // f_b(v) = exp((1 - b) v.base + b v.bv + sum_j softplus(b a_j)) at b = beta, over that at
+  // `before`.
+  const auto log_ratio = [&](const Var& v, const Var& a, const Var& beta, const Var& before) {
+    const Var visible = (beta - before) * sum(v * (visible_bias - base_bias), 1);
+    const Var hidden = sum(log(1 + exp(beta * a)) - log(1 + exp(before * a)), 1);
+    return cast(visible, float64) + cast(hidden, float64);
+  };
+  const auto step = [&](const Var& before, const Var& beta, const Var& v, const Var& log_w) {
+    const Var a = dot(v, W) + hidden_bias;
+    const Var h = draw(sigmoid(beta * a));
+    const Var to_v = beta * (dot(h, W.T()) + visible_bias) + (1 - beta) * base_bias;
+    return Vars{draw(sigmoid(to_v)), log_w + log_ratio(v, a, beta, before)};
+  };
+  const Var v0 = draw(sigmoid(zeros_like(visible_bias) + base_bias));
+  const Var log_w0 = zeros({runs * n}, float64);
+  const auto [path, updates] = scan(
+      step, {.sequences = {seq(betas, {0, 1})}, .outputs_info = {v0, log_w0}, .name = "annealing"});
+
+  AisGraph ais;
+  ais.updates = updates;
+  ais.v_sample = reshape(path[0][-1], {runs, n, W.shape(0)});
+  ais.log_weights = reshape(path[1][-1], {runs, n});
+  const Var log_sum = logsumexp(ais.log_weights, 0);
+  const Var log_sum_of_squares = logsumexp(2 * ais.log_weights, 0);
+  const Var runs64 = cast(runs, float64);
+  const Var log_z0 =
+      sum(log(1 + exp(cast(base_bias, float64)))) + cast(W.shape(1), float64) * log_2;
+  ais.log_z = log_z0 + log_sum - log(runs64);
+  ais.effective_runs = exp(2 * log_sum - log_sum_of_squares);
+  // Of a mean of weights, relative to it: the error of its logarithm.
+  ais.standard_error = sqrt(maximum(1 / ais.effective_runs - 1 / runs64, 0));
+  return ais;
+}
+
+Var log_odds(const Var& frames) {
+  const Var on = sum(cast(frames, float64), 0) + 1;
+  const Var off = cast(frames.shape(0), float64) + 2 - on;
+  return cast(log(on / off), frames.dtype());
+}
+
+}  // namespace damo::models

@@ -1,0 +1,104 @@
+#include <damo/models/initialize.hpp>
+#include <damo/models/rnn_rbm_graph.hpp>
+#include <damo/ops/create.hpp>
+#include <damo/ops/linalg.hpp>
+#include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
+#include <damo/ops/scan.hpp>
+
+namespace damo::models {
+
+RbmGraph build_rbm(const Var& v, const Var& W, const Var& bv, const Var& bh, const Arg& k,
+                   RandomStream rng) {
+  struct Gibbs {
+    Var mean_v;
+    Var v;
+  };
+  const auto gibbs_step = [&](const Var& visible) -> Gibbs {
+    const Var mean_h = sigmoid(dot(visible, W) + bh);
+    const Var h = rng.binomial({.n = 1, .p = mean_h, .dtype = v.dtype()});
+    const Var mean_v = sigmoid(dot(h, W.T()) + bv);
+    return {mean_v, rng.binomial({.n = 1, .p = mean_v, .dtype = v.dtype()})};
+  };
+  const auto [chain, updates] = scan([&](Var visible) { return gibbs_step(visible).v; },
+                                     {.outputs_info = {v}, .n_steps = k, .name = "gibbs_step"});
+  const Var v_sample = chain[0][-1];
+
+  const Var mean_v = gibbs_step(v_sample).mean_v;
+  const Var n_frames = v.shape(0);
+  const Var monitor = sum(xlogy0(v, mean_v) + xlogy0(1 - v, 1 - mean_v)) / n_frames;
+
+  const auto free_energy = [&](const Var& visible) {
+    return -sum(visible * bv) - sum(log(1 + exp(dot(visible, W) + bh)));
+  };
+  const Var cost = (free_energy(v) - free_energy(v_sample)) / n_frames;
+  return {v_sample, cost, monitor, updates};
+}
+
+RnnRbmParameters RnnRbmParameters::create(std::int64_t n_visible, std::int64_t n_hidden,
+                                          std::int64_t n_hidden_recurrent, std::uint64_t seed,
+                                          DType dtype) {
+  const std::int64_t nv = n_visible;
+  const std::int64_t nh = n_hidden;
+  const std::int64_t nu = n_hidden_recurrent;
+  return {.W = normal_parameter({nv, nh}, 0.01, seed, "W", dtype),
+          .bv = zero_parameter(nv, "bv", dtype),
+          .bh = zero_parameter(nh, "bh", dtype),
+          .Wuh = normal_parameter({nu, nh}, 0.0001, seed + 1, "Wuh", dtype),
+          .Wuv = normal_parameter({nu, nv}, 0.0001, seed + 2, "Wuv", dtype),
+          .Wvu = normal_parameter({nv, nu}, 0.0001, seed + 3, "Wvu", dtype),
+          .Wuu = normal_parameter({nu, nu}, 0.0001, seed + 4, "Wuu", dtype),
+          .bu = zero_parameter(nu, "bu", dtype)};
+}
+
+std::vector<SharedVar> RnnRbmParameters::list() const {
+  return {W, bv, bh, Wuh, Wuv, Wvu, Wuu, bu};
+}
+
+Var RnnRbmParameters::bv_at(const Var& u_tm1) const { return bv + dot(u_tm1, Wuv); }
+
+Var RnnRbmParameters::bh_at(const Var& u_tm1) const { return bh + dot(u_tm1, Wuh); }
+
+Var RnnRbmParameters::next_u(const Var& v_t, const Var& u_tm1) const {
+  return tanh(bu + dot(v_t, Wvu) + dot(u_tm1, Wuu));
+}
+
+RecurrenceGraph build_recurrence(const RnnRbmParameters& p, const Var& v, const Var& u0) {
+  const auto step = [&](const Var& v_t, const Var& u_tm1) {
+    return Vars{p.next_u(v_t, u_tm1), p.bv_at(u_tm1), p.bh_at(u_tm1)};
+  };
+  const ScanResult result =
+      scan(step, {.sequences = {v}, .outputs_info = {u0, none, none}, .name = "recurrence"});
+  return {result.outputs[0], result.outputs[1], result.outputs[2]};
+}
+
+GenerationGraph build_generation(const RnnRbmParameters& p, const Var& u0, RandomStream rng,
+                                 const GenerationOptions& o) {
+  const auto step = [&](const Var& u_tm1) {
+    const auto frame =
+        build_rbm(zeros({p.n_visible()}, p.W.dtype()), p.W / o.temperature,
+                  p.bv_at(u_tm1) / o.temperature, p.bh_at(u_tm1) / o.temperature, o.k, rng);
+    const Var v_t = frame.v_sample;
+    return std::pair<Vars, Updates>({v_t, p.next_u(v_t, u_tm1)}, frame.updates);
+  };
+  const auto [outputs, updates] =
+      scan(step, {.outputs_info = {none, u0}, .n_steps = o.n_steps, .name = "generate"});
+  return {outputs[0], updates};
+}
+
+RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,
+                         std::int64_t n_hidden_recurrent, RandomStream rng,
+                         const RnnRbmGraphOptions& o) {
+  const auto params =
+      RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, o.seed, o.dtype);
+  const Var v = matrix("v", o.dtype);
+  const Var u0 = zeros({n_hidden_recurrent}, o.dtype);
+  const RecurrenceGraph biases = build_recurrence(params, v, u0);
+  const RbmGraph rbm = build_rbm(v, params.W, biases.bv_t, biases.bh_t, o.k, rng);
+  const GenerationGraph generation =
+      build_generation(params, u0, rng, {.k = o.k_generate, .n_steps = o.generation_steps});
+  return {v,           rbm.v_sample,   rbm.cost,          rbm.monitor, params.list(),
+          rbm.updates, generation.v_t, generation.updates};
+}
+
+}  // namespace damo::models
