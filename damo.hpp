@@ -24,3 +24,4 @@
 #include <damo/ops/verify_grad.hpp>
 #include <damo/runtime/convert.hpp>
 #include <damo/runtime/function.hpp>
+#include <damo/runtime/state.hpp>
