@@ -69,14 +69,7 @@ bool is_midi(const fs::path& path) {
          (path.extension() == ".mid" || path.extension() == ".midi");
 }
 
-void read_folder(SequenceSet& set, const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (is_midi(entry.path())) files.push_back(entry.path());
-  }
-  if (error) throw_io(folder, "cannot list the folder: " + error.message());
-  if (files.empty()) throw_io(folder, "there are no MIDI files (*.mid) in it");
+void read_tunes(SequenceSet& set, std::vector<fs::path> files) {
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) {
     const std::uint32_t draw = checksum(0, as_bytes(tune_name(file))) % 10;
@@ -85,14 +78,42 @@ void read_folder(SequenceSet& set, const fs::path& folder) {
   }
 }
 
+void read_folder(SequenceSet& set, const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (is_midi(entry.path())) files.push_back(entry.path());
+  }
+  if (error) throw_io(folder, "cannot list the folder: " + error.message());
+  if (files.empty()) throw_io(folder, "there are no MIDI files (*.mid) in it");
+  read_tunes(set, std::move(files));
+}
+
+void read_list(SequenceSet& set, const fs::path& list) {
+  const Bytes bytes = read_file(list);
+  std::string_view text = as_text(bytes);
+  std::vector<fs::path> files;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    const fs::path file = list.parent_path() / fs::path(line);
+    if (!is_midi(file)) throw_io(list, fmt::format("'{}' is no MIDI file (*.mid)", file.string()));
+    files.push_back(file);
+  }
+  read_tunes(set, std::move(files));
+}
+
 void read_path(SequenceSet& set, const fs::path& path) {
   set.source = path.string();
   std::error_code unreadable;
   if (fs::is_directory(path, unreadable)) return read_folder(set, path);
   if (path.extension() == ".json") return read_json(set, path);
   if (path.extension() == ".npz") return read_rolls(set, path);
+  if (path.extension() == ".txt") return read_list(set, path);
   if (is_midi(path)) return set.train.push_back(read_piano_roll(path, set.roll));
-  throw_io(path, "is neither a folder of MIDI files nor a .mid, .json or .npz file");
+  throw_io(path, "is neither a folder of MIDI files nor a .mid, .json, .npz or .txt file");
 }
 
 bool holds_midi(const fs::path& folder) {

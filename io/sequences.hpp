@@ -25,12 +25,14 @@ struct SequenceSet {
 ///   data/jsb; frames are as in the file, whatever `roll.dt` is.
 /// - "nottingham": the MIDI files in $DAMO_DATA/nottingham or data/nottingham (or MIDI in these).
 /// - "chorales": 60 short four-voice pieces, generated, built in.
-/// - a .json file as JSB's; a folder of MIDI files, or one file; an .npz file of rolls named
-///   train..., valid... and test....
+/// - a .json file as JSB's; a folder of MIDI files, or one file; a .txt file with the name of a
+/// MIDI
+///   file in each line, as seen from its folder; an .npz file of rolls named train..., valid... and
+///   test....
 ///
-/// Folders are split by file name: about a tenth each for valid and test, always the same ones,
-/// with variants of a tune ("ashover1a", "ashover1b") on one side. Throws IoError that says where
-/// it looked and what to do.
+/// Folders and lists are split by file name: about a tenth each for valid and test, always the same
+/// ones, with variants of a tune ("ashover1a", "ashover1b") on one side. Throws IoError that says
+/// where it looked and what to do.
 SequenceSet load_sequences(const std::string& name_or_path, const RollOptions& roll = {});
 
 /// Chorales with a simple harmony: cadenced progressions of triads in a major key, moved by the

@@ -89,10 +89,11 @@ Updates adam(const std::vector<SharedVar>& params, const Vars& gradients, const 
     const SharedVar v = zeros_beside(p, "second moment");
     const Var next_m = o.beta1 * m + (1 - o.beta1) * gradients[i];
     const Var next_v = o.beta2 * v + (1 - o.beta2) * sqr(gradients[i]);
-    const Var rate = o.lr * sqrt(1 - pow(o.beta2, t)) / (1 - pow(o.beta1, t));
+    const Var mean = next_m / (1 - pow(o.beta1, t));
+    const Var square = next_v / (1 - pow(o.beta2, t));
     updates[m] = next_m;
     updates[v] = next_v;
-    updates[p] = p - rate * next_m / (sqrt(next_v) + o.epsilon);
+    updates[p] = p - o.lr * mean / (sqrt(square) + o.epsilon);
   }
   return updates;
 }

@@ -90,6 +90,13 @@ TEST_CASE("music is loaded from JSON and from rolls and from folders of MIDI fil
   CHECK(tunes.valid.size() % 2 == 0);
   CHECK(tunes.test.size() % 2 == 0);
   CHECK(load_sequences((folder / "tunes").string()).fingerprint == tunes.fingerprint);
+
+  std::string lines;
+  for (int i = 0; i < 40; ++i) lines += "tunes/tune" + std::to_string(i) + "a.mid\r\n\n";
+  write_file(folder / "list.txt", lines);
+  const SequenceSet list = load_sequences((folder / "list.txt").string());
+  CHECK(list.train.size() == tunes.train.size() / 2);
+  CHECK(list.test.size() == tunes.test.size() / 2);
 }
 
 TEST_CASE("music that is not there or of a wrong kind is an error that helps") {
@@ -99,7 +106,10 @@ TEST_CASE("music that is not there or of a wrong kind is an error that helps") {
   CHECK(testing::io_error([&] { load_sequences(folder.path().string()); }).find("no MIDI files") !=
         std::string::npos);
   write_file(folder / "a.txt", "x");
-  CHECK(testing::throws_io_error([&] { load_sequences((folder / "a.txt").string()); }));
+  CHECK(testing::io_error([&] { load_sequences((folder / "a.txt").string()); }).find("no MIDI") !=
+        std::string::npos);
+  write_file(folder / "a.xyz", "x");
+  CHECK(testing::throws_io_error([&] { load_sequences((folder / "a.xyz").string()); }));
   write_npz(folder / "a.npz", {{"train0", Array(float32, Shape{3, 80})}});
   CHECK(testing::io_error([&] {
           load_sequences((folder / "a.npz").string());

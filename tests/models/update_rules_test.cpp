@@ -84,13 +84,17 @@ TEST_CASE("update rules: Adagrad and RMSProp") {
 TEST_CASE("update rules: Adam") {
   std::vector<double> m(3);
   std::vector<double> v(3);
-  check_rule([](const auto& p, const Vars& g) { return models::adam(p, g, {.lr = 0.1}); },
-             simulate([&](double& p, double g, std::size_t i, int t) {
-               m[i] = 0.9 * m[i] + 0.1 * g;
-               v[i] = 0.999 * v[i] + 0.001 * g * g;
-               const double rate = 0.1 * std::sqrt(1 - std::pow(0.999, t)) / (1 - std::pow(0.9, t));
-               p -= rate * m[i] / (std::sqrt(v[i]) + 1e-8);
-             }));
+  check_rule(
+      [](const auto& p, const Vars& g) {
+        return models::adam(p, g, {.lr = 0.1, .epsilon = 1e-3});  // large enough to be seen
+      },
+      simulate([&](double& p, double g, std::size_t i, int t) {
+        m[i] = 0.9 * m[i] + 0.1 * g;
+        v[i] = 0.999 * v[i] + 0.001 * g * g;
+        const double mean = m[i] / (1 - std::pow(0.9, t));
+        const double square = v[i] / (1 - std::pow(0.999, t));
+        p -= 0.1 * mean / (std::sqrt(square) + 1e-3);
+      }));
 }
 
 TEST_CASE("update rules: clipping by norm and weight decay") {
@@ -125,4 +129,52 @@ TEST_CASE("update rules: schedules count calls") {
   Function f = function({}, {lr}, {.updates = updates});
   for (const float expected : {1.0F, 0.75F, 0.5F, 0.25F, 0.0F, 0.0F})
     CHECK(f().scalar<float>(0) == expected);
+}
+
+TEST_CASE("update rules: schedules are those of their formulas") {
+  Updates updates;
+  const Var inverse = models::inverse_time_schedule(0.5, 10, updates);
+  const Var exponential = models::exponential_schedule(0.5, 0.9, updates);
+  Function f = function({}, {inverse, exponential}, {.updates = updates});
+  for (int t = 0; t < 30; ++t) {
+    const Outputs out = f();
+    CHECK(out.scalar<double>(0) == doctest::Approx(0.5 / (1 + t / 10.0)).epsilon(1e-6));
+    CHECK(out.scalar<double>(1) == doctest::Approx(0.5 * std::pow(0.9, t)).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("update rules: a rule asked for by name is the rule with its usual settings") {
+  using models::UpdateRule;
+  const auto result = [](auto&& rule) {
+    const SharedVar p = shared(test::vector(start), "p");
+    Function step = function({}, {}, {.updates = rule(std::vector<SharedVar>{p}, Vars{p * p})});
+    for (int i = 0; i < 3; ++i) step();
+    return Array(p.value());
+  };
+  const auto named = [&](const char* name) {
+    return result([&](const auto& p, const Vars& g) {
+      return models::update(models::parse_update_rule(name), p, g, 0.1);
+    });
+  };
+  test::check_same_bits(named("sgd"), result([](const auto& p, const Vars& g) {
+                          return models::sgd(p, g, {.lr = 0.1});
+                        }));
+  test::check_same_bits(named("momentum"), result([](const auto& p, const Vars& g) {
+                          return models::momentum(p, g, {.lr = 0.1});
+                        }));
+  test::check_same_bits(named("nesterov"), result([](const auto& p, const Vars& g) {
+                          return models::momentum(p, g, {.lr = 0.1, .nesterov = true});
+                        }));
+  test::check_same_bits(named("adagrad"), result([](const auto& p, const Vars& g) {
+                          return models::adagrad(p, g, {.lr = 0.1});
+                        }));
+  test::check_same_bits(named("rmsprop"), result([](const auto& p, const Vars& g) {
+                          return models::rmsprop(p, g, {.lr = 0.1});
+                        }));
+  test::check_same_bits(named("adam"), result([](const auto& p, const Vars& g) {
+                          return models::adam(p, g, {.lr = 0.1});
+                        }));
+  CHECK(models::update_rule_names().size() == 6);
+  CHECK(test::contains(test::error_of<GraphError>([] { models::parse_update_rule("adamw"); }),
+                       "rmsprop, adam"));
 }
