@@ -12,6 +12,7 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/graph_text.hpp>
+#include <damo/ops/ifelse.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>

@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/evaluate.hpp>
+#include <damo/graph/guards.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/graph/walk.hpp>
@@ -23,11 +25,15 @@ class Values {
   }
   const Tensor& at(const Var& v) const { return tensors_.at(v); }
   bool has(const Var& v) const { return tensors_.contains(v); }
+  bool hold(const std::vector<Guard>& guards) const {
+    return std::all_of(guards.begin(), guards.end(),
+                       [this](const Guard& g) { return *at(g.condition).as<bool>() == g.holds; });
+  }
 
   void compute(const Apply& node) {
     if (node.inputs().empty() && leaf(node)) return;
     std::vector<const Tensor*> in;
-    for (const Var& v : node.inputs()) in.push_back(&tensors_.at(v));
+    for (const Var& v : node.inputs()) in.push_back(has(v) ? &tensors_.at(v) : nullptr);
     try {
       run(node, in);
     } catch (const Error&) {
@@ -97,6 +103,7 @@ void rethrow_at(const Apply& node, TensorsIn in, const std::string& context) {
   const auto explain = [&](const Error& e) {
     std::string text = fmt::format("{}: {}", node.op().name(), e.what());
     for (std::size_t i = 0; i < in.size(); ++i) {
+      if (in[i] == nullptr) continue;  // of a branch not taken
       text += fmt::format("\n  operand  {} {}: {}", name(in[i]->dtype), to_string(in[i]->shape),
                           describe(node.input(i)));
     }
@@ -125,8 +132,10 @@ std::vector<Array> evaluate(std::span<const Var> outputs,
     values.bind(v, value);
     given.insert(v);
   }
+  const Guards guards(outputs, given);
   for (const Apply* node : toposort(outputs, given)) {
-    if (!(node->n_outputs() == 1 && values.has(node->output()))) values.compute(*node);
+    if (node->n_outputs() == 1 && values.has(node->output())) continue;
+    if (values.hold(guards.of(*node))) values.compute(*node);
   }
   std::vector<Array> result;
   for (const Var& v : outputs) result.push_back(copy_out(values.at(v)));

@@ -9,10 +9,10 @@
 namespace damo {
 
 /// Computes `outputs` node by node with the ops' own kernels: no rewriting, no fusion, no memory
-/// reuse. The reference that compiled functions are held to, and the engine of constant folding.
-/// Shared variables give their present value; `bindings` gives other leaves (or any variable)
-/// theirs. Throws GraphError for an input without a value; a kernel's error gains the node and its
-/// line.
+/// reuse; of a choice only the branch that is taken. The reference that compiled functions are held
+/// to, and the engine of constant folding. Shared variables give their present value; `bindings`
+/// gives other leaves (or any variable) theirs. Throws GraphError for an input without a value; a
+/// kernel's error gains the node and its line.
 std::vector<Array> evaluate(std::span<const Var> outputs,
                             std::span<const std::pair<Var, Array>> bindings = {});
 Array evaluate(const Var& output, std::span<const std::pair<Var, Array>> bindings = {});

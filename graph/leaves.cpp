@@ -5,6 +5,7 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/graph/walk.hpp>
 
 namespace damo {
 namespace {
@@ -68,6 +69,28 @@ void SharedVar::set_array(Array value) const {
   ++cell().version;
 }
 
+void SharedVar::set_default_update(const Arg& next) const {
+  const Var value = next.is_literal() ? next.var(dtype()) : next.var();
+  const auto fail = [&](std::string_view what) {
+    return fmt::format(
+        "default_update: another {} than its shared variable\n  shared   {}\n"
+        "  update   {}",
+        what, describe(*this), describe(value));
+  };
+  if (value.dtype() != dtype()) throw TypeError(fail("dtype"));
+  if (value.ndim() != ndim()) throw ShapeError(fail("number of dimensions"));
+  SharedCell& c = cell();
+  if (!c.self) c.self = input(type(), name(), site());
+  c.next = replace(value, {{*this, c.self}});
+}
+
+void SharedVar::clear_default_update() const { cell().next = {}; }
+
+Var SharedVar::default_update() const {
+  const SharedCell& c = cell();
+  return c.next ? replace(c.next, {{c.self, *this}}) : Var{};
+}
+
 Var input(TensorType type, std::string name, Site site) {
   const Var v = make_var(std::make_shared<Input>(std::move(type)), {}, site);
   return name.empty() ? v : v.named(std::move(name));
@@ -113,7 +136,7 @@ Var constant(Array value, std::string name, Site site) {
 
 SharedVar shared(Array value, std::string name, Site site) {
   TensorType type = of_rank(value.dtype(), value.rank());
-  auto cell = std::make_shared<SharedCell>(SharedCell{std::move(value), name, 0});
+  auto cell = std::make_shared<SharedCell>(SharedCell{std::move(value), name});
   const Var v = make_var(std::make_shared<Shared>(std::move(cell), std::move(type)), {}, site);
   return SharedVar(name.empty() ? v : v.named(std::move(name)));
 }

@@ -43,6 +43,10 @@ struct SharedCell {
   Array value;
   std::string name;
   std::uint64_t version = 0;
+  /// The expression of the default update, with `self` standing for the variable: the cell must not
+  /// keep itself alive.
+  Var next{};
+  Var self{};
 };
 
 /// The leaf of a shared variable.
@@ -81,6 +85,14 @@ class SharedVar : public Var {
   template <class V>
   void set_value(const V& value) const;
   SharedCell& cell() const;
+
+  /// The value that functions and loops reading this variable give it after each call or step,
+  /// unless they have an update of their own for it. Throws TypeError or ShapeError for another
+  /// dtype or rank.
+  void set_default_update(const Arg& next) const;
+  void clear_default_update() const;
+  /// That value, or an empty Var.
+  Var default_update() const;
 };
 
 Var input(TensorType type, std::string name = "", Site site = Site::here());

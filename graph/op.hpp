@@ -99,6 +99,10 @@ class Op : public std::enable_shared_from_this<Op> {
   /// The parameters as text, for `debugprint`: "axis=1"; "" for none.
   virtual std::string parameters() const { return {}; }
 
+  /// Whether this is a choice that needs one of its operands only: input 1 where input 0, a bool
+  /// scalar, is true, input 2 where it is false. What only the other one needs is not computed.
+  virtual bool chooses() const { return false; }
+
   /// The inner graph of an op that has one (scan), for printing and for passes that go inside.
   virtual const FunctionGraph* body() const { return nullptr; }
 

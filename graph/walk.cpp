@@ -98,6 +98,20 @@ Var replace(const Var& output, const VarMap& with) {
   return replace(std::span(&output, 1), with).front();
 }
 
+Vars clone(const Vars& outputs, const std::vector<std::pair<Var, Var>>& with) {
+  VarMap map;
+  for (const auto& [from, to] : with) {
+    if (!from || !to) throw GraphError("clone: an empty Var among the replacements");
+    if (!map.emplace(from, to).second) {
+      throw GraphError(fmt::format("clone: two replacements for {}", describe(from)));
+    }
+  }
+  return replace(outputs, map);
+}
+Var clone(const Var& output, const std::vector<std::pair<Var, Var>>& with) {
+  return clone(Vars{output}, with).front();
+}
+
 bool same_graph(std::span<const Var> a, std::span<const Var> b, const VarMap& paired) {
   if (a.size() != b.size()) return false;
   std::unordered_map<const Apply*, const Apply*> matched;

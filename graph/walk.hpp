@@ -27,6 +27,11 @@ Vars leaves(std::span<const Var> outputs);
 Vars replace(std::span<const Var> outputs, const VarMap& with);
 Var replace(const Var& output, const VarMap& with);
 
+/// `outputs` built anew with other variables in the place of some: of inputs, shared variables or
+/// expressions, all at once. Throws TypeError when the types do not fit.
+Vars clone(const Vars& outputs, const std::vector<std::pair<Var, Var>>& with);
+Var clone(const Var& output, const std::vector<std::pair<Var, Var>>& with);
+
 /// The node with its inputs exchanged; keeps op, creation line and names. Returns the outputs.
 Vars with_inputs(const Apply& node, Vars inputs);
 

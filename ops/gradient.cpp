@@ -10,6 +10,7 @@
 #include <damo/graph/walk.hpp>
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/gradient_flow.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/shape.hpp>
 
@@ -69,11 +70,11 @@ class Backward {
     }
   }
 
-  void seed(const Var& v, const Var& g) { flows_[v].push_back(g); }
+  void seed(const Var& v, const Var& g) { flows_[v].push_back({{}, g}); }
   /// `g` takes the place of whatever would flow to `v`.
   void fix(const Var& v, const Var& g) {
     fixed_.insert(v);
-    flows_[v] = {g};
+    flows_[v] = {{{}, g}};
   }
 
   void run() {
@@ -85,16 +86,7 @@ class Backward {
   }
 
   /// The sum of what flowed to `v`, or an empty Var.
-  Var total(const Var& v) {
-    const auto it = flows_.find(v);
-    if (it == flows_.end() || it->second.empty()) return {};
-    Vars& parts = it->second;
-    const SiteScope scope(v.site());
-    Var sum = parts.front();
-    for (std::size_t i = 1; i < parts.size(); ++i) sum = sum + parts[i];
-    parts = {sum};
-    return sum;
-  }
+  Var total(const Var& v) { return total(v, 0); }
 
  private:
   bool leads_to_wrt(const Var& v) const {
@@ -109,25 +101,59 @@ class Backward {
     return false;
   }
 
+  /// The same where the first `depth` guards of every flow hold.
+  Var total(const Var& v, std::size_t depth) {
+    const auto it = flows_.find(v);
+    if (it == flows_.end() || it->second.empty()) return {};
+    const SiteScope scope(v.site());
+    return sum_of(it->second, depth, v);
+  }
+
   void visit(const Apply& node) {
-    Vars g;
-    bool any = false;
-    for (std::size_t k = 0; k < node.n_outputs(); ++k) {
-      const Var out = node.output(k);
-      g.push_back(stops_.contains(out) ? Var{} : total(out));
-      any = any || g.back();
+    Flows all;
+    for (const Var& out : node.outputs()) {
+      const auto it = flows_.find(out);
+      if (it != flows_.end() && !stops_.contains(out))
+        all.insert(all.end(), it->second.begin(), it->second.end());
     }
-    if (!any) return;
+    if (all.empty()) return;
+    std::vector<Guard> guards = all.front().guards;
+    guards.resize(common_guards(all));
+    Vars g;
+    for (const Var& out : node.outputs()) {
+      g.push_back(stops_.contains(out) ? Var{} : total(out, guards.size()));
+      if (g.back()) flows_[out] = {{guards, g.back()}};
+    }
     const SiteScope scope(node.site());
+    if (node.op().chooses()) {
+      into_branch(node, guards, true, g[0]);
+      into_branch(node, guards, false, g[0]);
+      return;
+    }
     const Gradients flowing = node.op().gradient(node, g);
     if (flowing.size() != node.inputs().size()) {
       throw InternalError(fmt::format("{}: its gradient has {} parts for {} inputs",
                                       node.op().name(), flowing.size(), node.inputs().size()));
     }
-    for (std::size_t i = 0; i < flowing.size(); ++i) pass_on(node, i, flowing[i]);
+    for (std::size_t i = 0; i < flowing.size(); ++i) pass_on(node, i, flowing[i], guards);
   }
 
-  void pass_on(const Apply& node, std::size_t i, const Gradient& flowing) {
+  /// A branch gets the whole gradient, wherever the choice takes it.
+  void into_branch(const Apply& choice, std::vector<Guard> guards, bool holds, const Var& g) {
+    const Var& condition = choice.input(0);
+    const auto known = std::find_if(guards.begin(), guards.end(), [&](const Guard& guard) {
+      return same(guard.condition, condition);
+    });
+    if (known == guards.end()) {
+      guards.push_back({condition, holds});
+    } else if (known->holds != holds) {
+      return;
+    }
+    pass_on(choice, holds ? 1 : 2, Gradient(g), guards);
+  }
+
+  void pass_on(const Apply& node, std::size_t i, const Gradient& flowing,
+               const std::vector<Guard>& guards) {
     const Var& in = node.input(i);
     if (fixed_.contains(in) || !leads_to_wrt(in)) return;
     if (!flowing.reason.empty()) {
@@ -143,7 +169,7 @@ class Backward {
                                       node.op().name(), i, to_string(flowing.value.type()),
                                       to_string(in.type())));
     }
-    flows_[in].push_back(knowing_ones(flowing.value, in));
+    flows_[in].push_back({guards, knowing_ones(flowing.value, in)});
   }
 
   VarSet stops_;
@@ -151,7 +177,7 @@ class Backward {
   VarSet fixed_;
   std::vector<const Apply*> order_;
   std::unordered_set<const Apply*> influenced_;
-  std::unordered_map<Var, Vars, VarHash, VarSame> flows_;
+  std::unordered_map<Var, Flows, VarHash, VarSame> flows_;
 };
 
 DType gradient_dtype(const Var& v) { return is_float(v.dtype()) ? v.dtype() : floatX(); }

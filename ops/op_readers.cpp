@@ -4,6 +4,7 @@
 #include <damo/ops/dot_op.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/gemm_op.hpp>
+#include <damo/ops/ifelse_op.hpp>
 #include <damo/ops/join_op.hpp>
 #include <damo/ops/op_readers.hpp>
 #include <damo/ops/shape_op.hpp>
@@ -57,6 +58,7 @@ constexpr OpReader table[] = {
     {"grad_clip", read_gradient_view, 1, 1},
     {"grad_scale", read_gradient_view, 1, 1},
     {"grad_undefined", read_gradient_view, 1, 1},
+    {"ifelse", plain<IfElse>, 3, 3},
     {"inc_subtensor", read_inc_subtensor, 2, many},
     {"log_softmax", read_log_softmax, 1, 1},
     {"logsumexp", read_logsumexp, 1, 1},

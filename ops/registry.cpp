@@ -2,6 +2,7 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/gemm_op.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/ifelse.hpp>
 #include <damo/ops/index_spec.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/join.hpp>
@@ -168,6 +169,8 @@ std::vector<OpEntry> other_entries() {
                                              {.sequences = {in[0]}, .outputs_info = {in[1]}})
                                .outputs[0];
                          })));
+  list.push_back(entry("ifelse", {{"", 0, 1, boolean}, {"mn"}, {"mn"}},
+                       [](const Vars& in) { return ifelse(in[0], in[1], in[2]); }));
   list.push_back(discrete("draw", {{"m"}, {"n"}}, [](const Vars& in) {
     return RandomStream(7).uniform({in[0].shape(0), in[1].shape(0)}, 0.0, 1.0, float64);
   }));

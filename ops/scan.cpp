@@ -8,6 +8,7 @@
 #include <damo/ops/math.hpp>
 #include <damo/ops/scan.hpp>
 #include <damo/ops/shape.hpp>
+#include <damo/ops/state_updates.hpp>
 
 namespace damo::detail {
 namespace {
@@ -242,8 +243,10 @@ class ScanBuilder {
   void collect_shared_updates(const StepResult& result) {
     std::vector<std::pair<Var, Var>> next = result.updates.pairs();
     std::vector<std::pair<Var, Vars>> drawn;
-    for (const Apply* node : inner_nodes(roots(result))) {
-      for (const auto& [state, value] : node->op().state_updates(*node)) {
+    const Vars all = roots(result);
+    const Guards guards(all);
+    for (const Apply* node : inner_nodes(all)) {
+      for (const auto& [state, value] : state_updates(*node, guards)) {
         if (!is_shared(state) || result.updates.find(state)) continue;
         const auto it = std::find_if(drawn.begin(), drawn.end(), [&state = state](const auto& d) {
           return same(d.first, state);

@@ -44,7 +44,7 @@ Var applied(const Apply& node, std::size_t variable, const Var& x) {
 /// The inputs of which every element of the output is an element of one.
 std::vector<std::size_t> joined_parts(const Apply& node) {
   const std::string name = node.op().name();
-  if (scalar_op(node.output()) == words().where) return {1, 2};
+  if (scalar_op(node.output()) == words().where || node.op().chooses()) return {1, 2};
   if (name == "set_subtensor" || name == "advanced_set_subtensor") return {0, 1};
   std::vector<std::size_t> all;
   if (name != "concatenate" && name != "stack" && name != "make_vector") return all;

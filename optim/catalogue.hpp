@@ -14,6 +14,7 @@ const Rules& see_through_rules();   ///< Stable forms across the border of a loo
 const Rules& cancel_rules();        ///< Factors that cancel, as in derivatives of logarithms.
 const Rules& log1p_rules();         ///< The least special logarithm.
 const Rules& branch_rules();        ///< What conditions say of their branches.
+const Rules& choice_rules();        ///< Whole values chosen by a condition.
 const Rules& indexing_rules();      ///< Indexing.
 const Rules& reduction_rules();     ///< Reductions of repeated, scaled and reduced tensors.
 const Rules& specialize_rules();    ///< Cheaper ways to compute the same.

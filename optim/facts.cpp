@@ -121,6 +121,7 @@ Fact fact_of_other(const Apply& node, const std::vector<Fact>& in) {
   }
   if (name == "shape") return {.nonnegative = true, .integer = true};
   if (name == "set_subtensor") return common(in[0], in[1]);
+  if (node.op().chooses()) return common(in[1], in[2]);
   if (name == "concatenate" || name == "stack" || name == "make_vector") {
     Fact all = in.empty() ? Fact{} : in[0];
     for (const Fact& f : in) all = common(all, f);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <damo/graph/guards.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/scan_passes.hpp>
 
@@ -21,10 +22,12 @@ bool twins(const Apply& a, const Apply& b) {
 class MergeTwins {
  public:
   explicit MergeTwins(const FunctionGraph& graph) {
+    const Guards guards(graph.roots());
     for (const Apply* node : graph.order()) {
       if (dynamic_cast<const Scan*>(&node->op()) == nullptr) continue;
       const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
-        return twins(g.members[0].owner(), *node);
+        const Apply& other = g.members[0].owner();
+        return twins(other, *node) && guards.of(other) == guards.of(*node);
       });
       if (group == groups_.end()) {
         groups_.push_back({{node->output()}, {}});

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <damo/graph/guards.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/dot_op.hpp>
@@ -60,8 +61,11 @@ class PushOut {
   bool hoist_products() {
     VarMap replaced;
     std::vector<ScanEdit::Carried> added;
-    for (const Apply* n : toposort(body_roots())) {
+    const Vars roots = body_roots();
+    const Guards guards(roots);
+    for (const Apply* n : toposort(roots)) {
       const Var v = n->output();
+      if (!guards.of(*n).empty()) continue;  // not every step needs it
       if (as<Dot>(v) == nullptr || v.ndim() != 1 || n->input(0).ndim() != 1) continue;
       const auto* x = standing_for(edit_.sequences, n->input(0));
       const auto* w = standing_for(edit_.non_sequences, n->input(1));

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include <damo/graph/guards.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/shape_op.hpp>
@@ -180,12 +181,26 @@ class Hoist {
     for (const Apply* node : order) {
       if (!node->inputs().empty()) lift(*node);
     }
+    keep_branches(order, Guards(roots));
     // Only what varying nodes and outputs read needs a way into the loop.
     for (const Apply* node : order) {
       if (outer_.contains(node->output())) continue;
       for (const Var& in : node->inputs()) bring_in(in);
     }
     for (const Var& root : roots) bring_in(root);
+  }
+
+  /// What only one branch of a choice needs stays in the loop with the choice: a step may not take
+  /// that branch.
+  void keep_branches(const std::vector<const Apply*>& order, const Guards& guards) {
+    if (guards.empty()) return;
+    for (std::size_t i = order.size(); i-- > 0;) {
+      if (outer_.contains(order[i]->output())) continue;
+      for (const Var& in : order[i]->inputs()) {
+        if (in.inputs().empty() || guards.of(in.owner()).empty()) continue;
+        for (const Var& v : in.owner().outputs()) outer_.erase(v);
+      }
+    }
   }
 
   /// The node outside, when all it reads is there.

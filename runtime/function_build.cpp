@@ -7,6 +7,7 @@
 #include <damo/graph/print.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/state_updates.hpp>
 #include <damo/runtime/function_build.hpp>
 
 namespace damo {
@@ -89,8 +90,9 @@ Var shared_behind(const Var& v) {
 /// draws of one stream each propose the state after their own draw; the farthest holds.
 std::vector<std::pair<Var, Var>> default_updates(const Vars& roots, const Updates& given) {
   std::vector<std::pair<Var, Vars>> proposals;
+  const Guards guards(roots);
   for (const Apply* node : toposort(roots)) {
-    for (const auto& update : node->op().state_updates(*node)) {
+    for (const auto& update : state_updates(*node, guards)) {
       const Var target = shared_behind(update.first), next = update.second;
       if (!target || given.find(target)) continue;
       auto it = std::find_if(proposals.begin(), proposals.end(),

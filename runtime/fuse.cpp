@@ -37,7 +37,8 @@ bool same_pattern(const TensorType& a, const TensorType& b) {
 
 class Grouping {
  public:
-  explicit Grouping(const Vars& roots) : roots_(roots), order_(toposort(roots)) {
+  Grouping(const Vars& roots, const Guards& guards)
+      : roots_(roots), guards_(guards), order_(toposort(roots)) {
     for (std::uint32_t i = 0; i < order_.size(); ++i) index_.emplace(order_[i], i);
     clients_.resize(order_.size());
     group_.resize(order_.size(), alone);
@@ -89,6 +90,7 @@ class Grouping {
       candidates.pop();
       if (group_[p] != alone || !(is_loop(*order_[p]) || is_draw(*order_[p]))) continue;
       if (!same_pattern(order_[p]->types()[0], order_[root]->types()[0])) continue;
+      if (!guards_.empty() && guards_.of(*order_[p]) != guards_.of(*order_[root])) continue;
       if (!may_join(p, id)) continue;
       group_[p] = id;
       members_[id].push_back(p);
@@ -158,6 +160,7 @@ class Grouping {
   }
 
   const Vars& roots_;
+  const Guards& guards_;
   std::vector<const Apply*> order_;
   std::unordered_map<const Apply*, std::uint32_t> index_;
   std::vector<std::vector<std::uint32_t>> clients_;
@@ -172,8 +175,8 @@ class Grouping {
 
 }  // namespace
 
-std::vector<Unit> group_nodes(const Vars& roots, bool fuse) {
-  Grouping grouping(roots);
+std::vector<Unit> group_nodes(const Vars& roots, const Guards& guards, bool fuse) {
+  Grouping grouping(roots, guards);
   if (fuse) grouping.form_groups();
   return grouping.units();
 }

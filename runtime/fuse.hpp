@@ -1,7 +1,7 @@
 #pragma once
 #include <vector>
 
-#include <damo/graph/op.hpp>
+#include <damo/graph/guards.hpp>
 
 namespace damo {
 
@@ -11,7 +11,8 @@ using Unit = std::vector<const Apply*>;
 /// Sorts the nodes that `roots` need into units, each after the units it needs. With `fuse`,
 /// elementwise nodes and parameterless random draws over the same index space join the unit of the
 /// nodes that use them; otherwise each node stands alone. A value that is also needed outside its
-/// unit may join where that makes no cycle. Leaves are units of their own.
-std::vector<Unit> group_nodes(const Vars& roots, bool fuse);
+/// unit may join where that makes no cycle. Nodes of a unit are all needed under the same guards.
+/// Leaves are units of their own.
+std::vector<Unit> group_nodes(const Vars& roots, const Guards& guards, bool fuse);
 
 }  // namespace damo

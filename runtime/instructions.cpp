@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <damo/ops/draw_op.hpp>
+#include <damo/ops/kernels/copy.hpp>
 #include <damo/runtime/instructions.hpp>
 
 namespace damo {
@@ -54,6 +55,27 @@ void ViewInstruction::run(Program& program) {
   seen_data_ = in()[0]->data;
   program.bind(out_slots()[0], looked);
   settle();
+}
+
+ChoiceInstruction::ChoiceInstruction(const Apply& node, std::vector<std::uint32_t> in,
+                                     std::vector<std::uint32_t> out, bool in_loop)
+    : Instruction(node, std::move(in), std::move(out)), in_loop_(in_loop) {}
+
+// The result of a loop's step has a place of a fixed size: a branch may be computed right there
+// only when it can have no other.
+std::vector<std::pair<std::size_t, std::size_t>> ChoiceInstruction::inplace_candidates() const {
+  const auto& dims = node().types()[0].dims;
+  const bool fixed = std::none_of(dims.begin(), dims.end(), [](auto d) { return d == unknown; });
+  if (in_loop_ && !fixed) return {};
+  return {{1, 0}, {2, 0}};
+}
+
+void ChoiceInstruction::run(Program& program) {
+  const Tensor& value = *in()[*in()[0]->as<bool>() ? 1 : 2];
+  Slot& slot = program.slots[out_slots()[0]];
+  program.set_shape(slot, value.shape);
+  slot.tensor.data = program.memory(slot);
+  if (value.data != slot.tensor.data) copy(value, slot.tensor);
 }
 
 std::unique_ptr<Instruction> make_instruction(const Apply& node, std::vector<std::uint32_t> in,

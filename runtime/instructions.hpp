@@ -28,6 +28,18 @@ class ViewInstruction final : public Instruction {
   const std::byte* seen_data_ = nullptr;
 };
 
+/// Hands on the one of two values that a condition chooses: the other one is stale.
+class ChoiceInstruction final : public Instruction {
+ public:
+  ChoiceInstruction(const Apply& node, std::vector<std::uint32_t> in,
+                    std::vector<std::uint32_t> out, bool in_loop);
+  void run(Program& program) override;
+  std::vector<std::pair<std::size_t, std::size_t>> inplace_candidates() const override;
+
+ private:
+  bool in_loop_;
+};
+
 /// Whether an op's output shapes depend on elements of inputs that are not constants.
 bool shapes_vary_with_values(const Apply& node);
 

@@ -26,7 +26,8 @@ class Lowering {
       invariant_.insert(first, graph_.inputs.end());
     }
     const Vars roots = graph_.roots();
-    const std::vector<Unit> units = group_nodes(roots, options_.fuse);
+    const Guards guards(roots);
+    const std::vector<Unit> units = group_nodes(roots, guards, options_.fuse);
     find_outside_uses(units, roots);
     for (const Unit& unit : units) {
       if (unit.size() == 1) {
@@ -34,6 +35,7 @@ class Lowering {
       } else {
         add_loop(unit);
       }
+      if (!guards.empty()) add_guards(guards.of(*unit.front()));
     }
     for (const Var& v : roots) program_->roots.push_back(slot_of(v));
     program_->keep_alive = roots;
@@ -51,6 +53,13 @@ class Lowering {
       program_->slot_vars.push_back(v);
     }
     return it->second;
+  }
+
+  /// Those of the instruction just added, if one was: a leaf becomes none.
+  void add_guards(const std::vector<Guard>& guards) {
+    if (program_->guards.size() == program_->instructions.size()) return;
+    std::vector<Program::Guard>& added = program_->guards.emplace_back();
+    for (const Guard& g : guards) added.push_back({slot_of(g.condition), g.holds});
   }
 
   void add_node(const Apply& node) {
@@ -88,6 +97,10 @@ class Lowering {
                                            std::vector<std::uint32_t> out) const {
     if (dynamic_cast<const Scan*>(&node.op()) != nullptr) {
       return std::make_unique<ScanInstruction>(node, std::move(in), std::move(out), options_);
+    }
+    if (node.op().chooses()) {
+      return std::make_unique<ChoiceInstruction>(node, std::move(in), std::move(out),
+                                                 options_.first_invariant.has_value());
     }
     if (options_.first_invariant && ProductInstruction::fits(node) && is_invariant(node.input(1))) {
       return std::make_unique<ProductInstruction>(node, std::move(in), std::move(out));

@@ -68,11 +68,30 @@ void Program::run_plain() {
   }
 }
 
+bool Program::wanted(std::size_t index) const {
+  for (const Guard& g : guards[index]) {
+    if (*slots[g.slot].tensor.as<bool>() != g.holds) return false;
+  }
+  return true;
+}
+
+void Program::run_guarded() {
+  std::size_t i = 0;
+  try {
+    for (const std::size_t n = instructions.size(); i < n; ++i) {
+      if (wanted(i)) instructions[i]->run(*this);
+    }
+  } catch (...) {
+    explain(i);
+  }
+}
+
 void Program::run_profiled() {
   std::size_t i = 0;
   try {
     auto start = Profile::Clock::now();
     for (; i < instructions.size(); ++i) {
+      if (!guards.empty() && !wanted(i)) continue;
       instructions[i]->run(*this);
       const auto end = Profile::Clock::now();
       Profile::Line& line = profile->line(profile_section, i);

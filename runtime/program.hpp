@@ -88,6 +88,8 @@ class Program {
   void run() {
     if (profile != nullptr) {
       run_profiled();
+    } else if (!guards.empty()) {
+      run_guarded();
     } else {
       run_plain();
     }
@@ -108,6 +110,14 @@ class Program {
   std::vector<Var> slot_vars;
   std::vector<Storage> storages;
   std::vector<std::unique_ptr<Instruction>> instructions;
+  /// The slot of a bool scalar, and the value it must have.
+  struct Guard {
+    std::uint32_t slot;
+    bool holds;
+  };
+  /// By instruction: it is run only where all hold, checked in this order. Empty where no
+  /// instruction has any.
+  std::vector<std::vector<Guard>> guards;
   std::vector<std::pair<std::uint32_t, SharedCell*>> shared;
   std::vector<std::uint32_t> inputs;
   std::vector<std::uint32_t> roots;
@@ -128,6 +138,8 @@ class Program {
 
  private:
   void run_plain();
+  void run_guarded();
+  bool wanted(std::size_t index) const;
   void run_profiled();
   [[noreturn]] void explain(std::size_t index);
 };

@@ -6,7 +6,9 @@
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/ifelse.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/join.hpp>
 #include <damo/ops/math.hpp>
@@ -112,6 +114,10 @@ std::vector<Case> cases() {
               return log(tile(sigmoid(x), {2}))[range(static_cast<long>(points().size()))];
             }),
       plain("chosen", [](const Var& x) { return log(where(x < 2000, sigmoid(x), 0.5)); }),
+      plain("taken",
+            [](const Var& x) { return log(ifelse(x[0] < 2000, sigmoid(x), full_like(x, 0.5))); }),
+      plain("taken otherwise",
+            [](const Var& x) { return log(ifelse(x[0] > 2000, full_like(x, 0.5), sigmoid(x))); }),
       plain("clipped", [](const Var& x) { return log(clip(sigmoid(x), 0.0, 1.0)); }),
       plain("s + 0", [](const Var& x) { return log(sigmoid(x) + 0); }),
       plain("-s + 1", [](const Var& x) { return log(-sigmoid(-x) + 1); }),
@@ -130,6 +136,9 @@ std::vector<Case> cases() {
             [](const Var& x) {
               return log(1 - stack({sigmoid(x), sigmoid(3 * x)}, 0))[0];
             }),
+      minus(
+          "log(1 - taken)",
+          [](const Var& x) { return log(1 - ifelse(x[0] < 2000, sigmoid(x), full_like(x, 0.5))); }),
       minus("log1p(-stacked)",
             [](const Var& x) {
               return log1p(-stack({sigmoid(x), sigmoid(3 * x)}, 0))[0];
