@@ -109,7 +109,7 @@ class RnnRbm {
   EpochReport train(const Sequences& sequences, std::int64_t batch_size, std::int64_t num_epochs) {
     return train(arrays(sequences), {.batch_size = batch_size, .num_epochs = num_epochs});
   }
-  /// One update; `epoch` of the report is 0.
+  /// One update, from frames (time, n_visible) of options.dtype; `epoch` of the report is 0.
   EpochReport train_chunk(const Array& frames);
 
   /// Frame RBM first: sets W, bv, bh.

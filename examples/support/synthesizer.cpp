@@ -18,6 +18,8 @@ constexpr std::array usual_fonts = {
     "/usr/share/sounds/sf2/default-GM.sf2", "/usr/share/sounds/sf2/FluidR3_GM.sf2",
     "/usr/share/sounds/sf2/TimGM6mb.sf2", "/usr/share/soundfonts/default.sf2"};
 
+constexpr const char* loudness = "0.8";
+
 // The exit code of a program found on PATH, its output thrown away; 127 when it cannot be run.
 int run_quietly(std::vector<std::string> words) {
   std::vector<char*> argv;
@@ -47,7 +49,10 @@ Synthesizer find_synthesizer() {
         "  hint       apt install fluidsynth, or leave --wav out: MIDI is always written");
   }
   const char* given = std::getenv("DAMO_SOUNDFONT");
-  if (given != nullptr && std::filesystem::is_regular_file(given)) return {given};
+  if (given != nullptr && *given != '\0') {
+    if (std::filesystem::is_regular_file(given)) return {given};
+    throw IoError(fmt::format("--wav: DAMO_SOUNDFONT names no file: {}", given));
+  }
   for (const char* font : usual_fonts) {
     if (std::filesystem::is_regular_file(font)) return {font};
   }
@@ -58,8 +63,8 @@ Synthesizer find_synthesizer() {
 
 void write_wav(const Synthesizer& synthesizer, const std::filesystem::path& midi,
                const std::filesystem::path& wav) {
-  const int code = run_quietly(
-      {"fluidsynth", "-n", "-i", "-F", wav.string(), synthesizer.soundfont, midi.string()});
+  const int code = run_quietly({"fluidsynth", "-n", "-i", "-g", loudness, "-F", wav.string(),
+                                synthesizer.soundfont, midi.string()});
   if (code != 0 || !std::filesystem::is_regular_file(wav)) {
     throw IoError(
         fmt::format("{}: fluidsynth could not write it (exit code {})", wav.string(), code));

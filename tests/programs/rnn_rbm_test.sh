@@ -26,8 +26,13 @@ cmp -s first/song_1.mid second/song_1.mid && fail "--prime changes nothing"
 "$rnn_rbm" $short --out none --prime nowhere.mid > output 2>&1 && fail "--prime nowhere.mid passes"
 grep -q nowhere.mid output || fail "the missing file is not named: $(cat output)"
 [ ! -e none ] || fail "a run without its --prime left a folder"
-if ! command -v fluidsynth > /dev/null; then
-  "$rnn_rbm" $short --out wav --wav > output 2>&1 && fail "--wav passes without fluidsynth"
-  grep -q "apt install fluidsynth" output || fail "no remedy for a missing fluidsynth: $(cat output)"
+# --wav makes sound, or says before training what is missing.
+if "$rnn_rbm" $short --out wav --wav > output 2>&1; then
+  [ "$(head -c 4 wav/song_1.wav)" = RIFF ] || fail "song_1.wav is no WAV file"
+else
+  grep -q "apt install" output || fail "no remedy for what --wav lacks: $(cat output)"
+  [ ! -e wav ] || fail "a run without its --wav left a folder"
 fi
+DAMO_SOUNDFONT=nowhere.sf2 "$rnn_rbm" $short --out wav --wav > output 2>&1 && fail "no sound font"
+grep -q "nowhere.sf2\|apt install" output || fail "the sound font is not named: $(cat output)"
 exit 0
