@@ -24,5 +24,6 @@
 #include <damo/ops/updates.hpp>
 #include <damo/ops/verify_grad.hpp>
 #include <damo/runtime/convert.hpp>
+#include <damo/runtime/explain.hpp>
 #include <damo/runtime/function.hpp>
 #include <damo/runtime/state.hpp>

@@ -6,6 +6,7 @@
 
 #include <damo/graph/op.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/optim/json_text.hpp>
 #include <damo/optim/trace.hpp>
 
 namespace damo {
@@ -26,24 +27,9 @@ std::size_t count_nodes(const Var& v) {
   return seen.size();
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 /// "digraph damo {...}" as "subgraph cluster_N {...}" with its node names made unique.
 std::string cluster(const Var& v, std::size_t number, std::string_view label) {
-  std::string text = fmt::format("subgraph cluster_{} {{ label={};\n", number, quoted(label));
+  std::string text = fmt::format("subgraph cluster_{} {{ label={};\n", number, json_quoted(label));
   std::vector<const Apply*> stack{v.owner_ptr()};
   std::unordered_set<const Apply*> seen;
   while (!stack.empty() && seen.size() < 24) {
@@ -51,7 +37,7 @@ std::string cluster(const Var& v, std::size_t number, std::string_view label) {
     stack.pop_back();
     if (!seen.insert(node).second) continue;
     const auto id = [&](const Apply* n) { return fmt::format("c{}_{}", number, n->id()); };
-    text += fmt::format("  {} [label={}];\n", id(node), quoted(pprint(node->output(), 1)));
+    text += fmt::format("  {} [label={}];\n", id(node), json_quoted(pprint(node->output(), 1)));
     for (const Var& in : node->inputs()) {
       text += fmt::format("  {} -> {};\n", id(in.owner_ptr()), id(node));
       stack.push_back(in.owner_ptr());
@@ -95,20 +81,20 @@ std::string Trace::json() const {
   for (std::size_t i = 0; i < passes_.size(); ++i) {
     const Pass& p = passes_[i];
     text += fmt::format("{}{{\"name\": {}, \"applied\": {}, \"nodes\": {}, \"visits\": {}}}",
-                        i > 0 ? ", " : "", quoted(p.name), p.applied, p.nodes, p.visits);
+                        i > 0 ? ", " : "", json_quoted(p.name), p.applied, p.nodes, p.visits);
   }
   text += "],\n";
   text += R"("applied": [)";
   for (std::size_t i = 0; i < applied_.size(); ++i) {
     const Applied& a = applied_[i];
     std::vector<std::string> tags;
-    for (const std::string& t : a.tags) tags.push_back(quoted(t));
+    for (const std::string& t : a.tags) tags.push_back(json_quoted(t));
     text += fmt::format(
         "{}\n{{\"rule\": {}, \"pass\": {}, \"tags\": [{}], \"loop\": {}, \"equation\": {}, "
         "\"site\": {}, \"before\": {}, \"after\": {}, \"nodes_before\": {}, \"nodes_after\": {}}}",
-        i > 0 ? "," : "", quoted(a.rule), quoted(a.pass), fmt::join(tags, ", "), quoted(a.loop),
-        quoted(a.equation), quoted(to_string(a.before.site())),
-        quoted(pprint(a.before, shown_depth)), quoted(pprint(a.after, shown_depth)),
+        i > 0 ? "," : "", json_quoted(a.rule), json_quoted(a.pass), fmt::join(tags, ", "),
+        json_quoted(a.loop), json_quoted(a.equation), json_quoted(to_string(a.before.site())),
+        json_quoted(pprint(a.before, shown_depth)), json_quoted(pprint(a.after, shown_depth)),
         a.nodes_before(), a.nodes_after());
   }
   return text + "]}\n";
