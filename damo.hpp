@@ -17,6 +17,7 @@
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/numpy_random_state.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/scan.hpp>

@@ -16,8 +16,10 @@ dA::dA(const DAOptions& o)
       W(o.W),
       b(o.bhid),
       b_prime(o.bvis),
-      rng(o.rng ? *o.rng : RandomStream(o.seed)) {
+      rng(stream_or(o.rng, o.numpy_rng, o.seed)) {
   const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
+  if (!W && o.numpy_rng != nullptr)
+    W = uniform_parameter(Shape{n_visible, n_hidden}, bound, *o.numpy_rng, "W");
   if (!W) W = uniform_parameter({n_visible, n_hidden}, bound, o.seed, "W");
   if (!b) b = zero_parameter(n_hidden, "b");
   if (!b_prime) b_prime = zero_parameter(n_visible, "b_prime");
@@ -25,7 +27,7 @@ dA::dA(const DAOptions& o)
 }
 
 Var dA::get_corrupted_input(const Var& input, const Arg& level) {
-  const Var keep = 1 - level.var(level.is_literal() ? input.dtype() : level.dtype());
+  const Arg keep = level.is_literal() ? Arg(1 - level.real()) : Arg(1 - level.var());
   return rng.binomial({.n = 1, .p = keep, .size = Sizes(input.shape()), .dtype = input.dtype()}) *
          input;
 }

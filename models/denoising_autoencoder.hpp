@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 
+#include <damo/ops/numpy_random_state.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/updates.hpp>
 
@@ -16,6 +17,10 @@ struct DAOptions {
   SharedVar bvis{};  ///< (n_visible,)
   std::uint64_t seed = 123;
   std::optional<RandomStream> rng{};  ///< made from `seed` when left out
+  /// Where given, the stream (if `rng` is left out) and then W (if left out) come from it, in the
+  /// order and with the numbers of the classic program over NumPy: bit for bit its model and
+  /// chains. It moves on as in Python.
+  NumpyRandomState* numpy_rng = nullptr;
 };
 
 /// A denoising autoencoder with tied weights (Vincent et al. 2008), as in the Deep Learning

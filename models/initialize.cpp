@@ -14,6 +14,11 @@ SharedVar uniform_parameter(const Sizes& size, double bound, std::uint64_t seed,
   return shared(evaluate(RandomStream(seed).uniform(size, -bound, bound, dtype)), std::move(name));
 }
 
+SharedVar uniform_parameter(const Shape& size, double bound, NumpyRandomState& numpy_rng,
+                            std::string name) {
+  return shared(numpy_rng.uniform(-bound, bound, size).cast(floatX()), std::move(name));
+}
+
 SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed, std::string name,
                            DType dtype) {
   return shared(evaluate(RandomStream(seed).normal(size, 0.0, stddev, dtype)), std::move(name));
@@ -21,6 +26,13 @@ SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed,
 
 SharedVar zero_parameter(const Sizes& size, std::string name, DType dtype) {
   return shared(evaluate(zeros(size, dtype)), std::move(name));
+}
+
+RandomStream stream_or(const std::optional<RandomStream>& given, NumpyRandomState* numpy_rng,
+                       std::uint64_t seed) {
+  if (given) return *given;
+  if (numpy_rng == nullptr) return RandomStream(seed);
+  return RandomStream::numpy_compatible(static_cast<std::uint64_t>(numpy_rng->randint(1L << 30)));
 }
 
 Var all_binary_states(std::int64_t n) {

@@ -19,8 +19,10 @@ RBM::RBM(const RBMOptions& o)
       W(o.W),
       hbias(o.hbias),
       vbias(o.vbias),
-      rng(o.rng ? *o.rng : RandomStream(o.seed)) {
+      rng(stream_or(o.rng, o.numpy_rng, o.seed)) {
   const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
+  if (!W && o.numpy_rng != nullptr)
+    W = uniform_parameter(Shape{n_visible, n_hidden}, bound, *o.numpy_rng, "W");
   if (!W) W = uniform_parameter({n_visible, n_hidden}, bound, o.seed, "W");
   if (!hbias) hbias = zero_parameter(n_hidden, "hbias");
   if (!vbias) vbias = zero_parameter(n_visible, "vbias");

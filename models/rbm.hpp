@@ -2,6 +2,7 @@
 #include <array>
 #include <optional>
 
+#include <damo/ops/numpy_random_state.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/updates.hpp>
 
@@ -18,6 +19,10 @@ struct RBMOptions {
   SharedVar vbias{};  ///< (n_visible,)
   std::uint64_t seed = 1234;
   std::optional<RandomStream> rng{};  ///< made from `seed` when left out
+  /// Where given, the stream (if `rng` is left out) and then W (if left out) come from it, in the
+  /// order and with the numbers of the classic program over NumPy: bit for bit its model and
+  /// chains. It moves on as in Python.
+  NumpyRandomState* numpy_rng = nullptr;
 };
 
 /// How `get_cost_updates` trains.

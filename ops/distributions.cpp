@@ -1,51 +1,116 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/print.hpp>
 #include <damo/ops/create.hpp>
 #include <damo/ops/draw.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/ops/shape.hpp>
 
 // Draws made of other draws, and those whose sampler sees its parameters.
 namespace damo {
 
+using detail::check_scale;
+using detail::float_dtype;
 using Distribution = Draw::Distribution;
+
+namespace {
+
+void check_classes(const Var& p, const char* what) {
+  if (is_float(p.dtype()) && p.ndim() > 0) return;
+  throw TypeError(
+      fmt::format("{}: probabilities are a float tensor with the classes on its last "
+                  "axis, got {}",
+                  what, describe(p)));
+}
+
+Var with_class_axis(const Var& x) {
+  std::vector<AxisEntry> pattern;
+  for (std::size_t axis = 0; axis < x.ndim(); ++axis) pattern.emplace_back(static_cast<int>(axis));
+  pattern.emplace_back(newaxis);
+  return dimshuffle(x, pattern);
+}
+
+Var chosen_rows(const SharedVar& state, const Var& rows, const Var& count, bool replace,
+                const Var& p, Site site) {
+  if (p && (!is_float(p.dtype()) || p.ndim() != 1))
+    throw TypeError(fmt::format("choice: probabilities are a float vector, got {}", describe(p)));
+  if (replace && !p) {
+    const Var first = constant(Array::scalar(std::int64_t{0}), {}, site);
+    return draw(Distribution::randint, DType::int64, state, {count}, {first, rows}, site);
+  }
+  const Distribution distribution =
+      replace ? Distribution::choice : Distribution::choice_without_replacement;
+  return draw(distribution, DType::int64, state, {count}, {p ? p : rows}, site);
+}
+
+}  // namespace
+
+Var RandomStream::open_uniform(const Sizes& size, std::optional<DType> dtype, const char* what) {
+  refuse_numpy(what);
+  const Var u = uniform(size, 0.0, 1.0, dtype);
+  return maximum(u, u.dtype() == float32 ? 0x1p-25 : 0x1p-54);  // half of what u is a multiple of
+}
 
 Var RandomStream::gumbel(const Sizes& size, const Arg& location, const Arg& scale,
                          std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(location.site()));
-  // 1 - U is in (0, 1], so the inner logarithm is finite.
-  return location - scale * log(-log1p(-uniform(size, 0.0, 1.0, dtype)));
+  check_scale(scale, "gumbel");
+  return location - scale * log(-log1p(-open_uniform(size, dtype, "gumbel")));
 }
 
 Var RandomStream::exponential(const Sizes& size, const Arg& scale, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(scale.site()));
+  refuse_numpy("exponential");
+  check_scale(scale, "exponential");
   return -log1p(-uniform(size, 0.0, 1.0, dtype)) * scale;
 }
 
 Var RandomStream::laplace(const Sizes& size, const Arg& location, const Arg& scale,
                           std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(location.site()));
-  const Var u = uniform(size, 0.0, 1.0, dtype);
+  check_scale(scale, "laplace");
+  const Var u = open_uniform(size, dtype, "laplace");
   // The lower half of U gives the left side, the upper half the right one.
   return location + scale * where(u < 0.5, log1p(-(1 - 2 * u)), -log1p(-(2 * u - 1)));
+}
+
+Var RandomStream::logistic(const Sizes& size, const Arg& location, const Arg& scale,
+                           std::optional<DType> dtype) {
+  const SiteScope scope(SiteScope::or_else(location.site()));
+  check_scale(scale, "logistic");
+  const Var u = open_uniform(size, dtype, "logistic");
+  return location + scale * (log(u) - log1p(-u));
 }
 
 Var RandomStream::truncated_normal(const Sizes& size, const Arg& low, const Arg& high,
                                    const Arg& mean, const Arg& stddev, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(low.site()));
-  const DType chosen = dtype.value_or(floatX());
+  refuse_numpy("truncated_normal");
+  check_scale(stddev, "truncated_normal");
+  const DType chosen = float_dtype(dtype, "truncated_normal");
   const Var center = cast(mean, chosen);
   const Var width = cast(stddev, chosen);
+  // Of the sample's shape, which its derivative has; but infinity stays where it is.
+  const auto bound = [&](const Arg& b) {
+    if (b.is_literal() && std::isinf(b.real())) return b.var(chosen);
+    return broadcast_to((cast(b, chosen) - center) / width, size);
+  };
   const Var z = draw(Distribution::truncated_normal, chosen, new_stream(), size.vars(),
-                     {(cast(low, chosen) - center) / width, (cast(high, chosen) - center) / width},
-                     low.site());
+                     {bound(low), bound(high)}, low.site());
   return center + z * width;
 }
 
 Var RandomStream::gamma(const Sizes& size, const Arg& shape, const Arg& scale,
                         std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(shape.site()));
-  const DType chosen = dtype.value_or(floatX());
+  refuse_numpy("gamma");
+  check_scale(scale, "gamma");
+  const DType chosen = float_dtype(dtype, "gamma");
   return draw(Distribution::gamma, chosen, new_stream(), size.vars(), {cast(shape, chosen)},
               shape.site()) *
          cast(scale, chosen);
@@ -53,8 +118,10 @@ Var RandomStream::gamma(const Sizes& size, const Arg& shape, const Arg& scale,
 
 Var RandomStream::beta(const Sizes& size, const Arg& a, const Arg& b, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(a.site()));
-  const Var x = gamma(size, a, 1.0, dtype);
-  return x / (x + gamma(size, b, 1.0, dtype));
+  refuse_numpy("beta");
+  const DType chosen = float_dtype(dtype, "beta");
+  return draw(Distribution::beta, chosen, new_stream(), size.vars(),
+              {cast(a, chosen), cast(b, chosen)}, a.site());
 }
 
 Var RandomStream::poisson(const Arg& rate) { return poisson(Sizes(sizes(rate.var())), rate); }
@@ -66,31 +133,30 @@ Var RandomStream::poisson(const Sizes& size, const Arg& rate) {
 }
 
 Var RandomStream::categorical(const Var& p) {
-  const int last = static_cast<int>(p.ndim()) - 1;
-  const Var edges = cumsum(p, last);
+  check_classes(p, "categorical");
   Vars rows = sizes(p);
-  rows.back() = Arg(1).var(DType::int64);
-  const Var total = sum(p, last, {.keepdims = true});
-  const Var u = draw(Distribution::uniform, p.dtype(), new_stream(), rows, {}, p.site());
-  // Rounding may leave the last edge just below the total.
-  return minimum(sum(cast(edges <= u * total, DType::int64), last), p.shape(last) - 1);
+  rows.pop_back();
+  return draw(Distribution::categorical, DType::int64, new_stream(), rows, {p}, p.site());
 }
 
 Var RandomStream::multinomial(const Var& p) {
+  check_classes(p, "multinomial");
   const int last = static_cast<int>(p.ndim()) - 1;
-  std::vector<AxisEntry> with_class;
-  for (int axis = 0; axis < last; ++axis) with_class.emplace_back(axis);
-  with_class.emplace_back(newaxis);
-  return cast(eq(dimshuffle(categorical(p), with_class), arange(p.shape(last))), p.dtype());
+  return cast(eq(with_class_axis(categorical(p)), arange(p.shape(last))), p.dtype());
+}
+
+Var RandomStream::multinomial(const Arg& n, const Var& p) {
+  const SiteScope scope(SiteScope::or_else(n.site()));
+  check_classes(p, "multinomial");
+  const Var trials = n.var(DType::int64);
+  return draw(Distribution::multinomial, p.dtype(), new_stream(), sizes(p),
+              {trials.ndim() == 0 ? trials : with_class_axis(trials), p}, n.site());
 }
 
 Var RandomStream::randint(const Sizes& size, const Arg& low, const Arg& high) {
   const SiteScope scope(SiteScope::or_else(low.site()));
-  const Var first = low.var(DType::int64);
-  const Var span = high.var(DType::int64) - first;
-  const Var u =
-      draw(Distribution::uniform, DType::float64, new_stream(), size.vars(), {}, low.site());
-  return first + cast(floor(u * cast(span, DType::float64)), DType::int64);
+  return draw(Distribution::randint, DType::int64, new_stream(), size.vars(),
+              {low.var(DType::int64), high.var(DType::int64)}, low.site());
 }
 
 Var RandomStream::permutation(const Arg& n) {
@@ -101,11 +167,12 @@ Var RandomStream::permutation(const Arg& n) {
 
 Var RandomStream::shuffle(const Var& x) { return take(x, permutation(x.shape(0)), 0); }
 
-Var RandomStream::choice(const Var& x, const Arg& count, bool replace) {
+Var RandomStream::choice(const Arg& x, const Arg& count, bool replace, const Var& p) {
   const SiteScope scope(SiteScope::or_else(count.site()));
-  const Var n = count.var(DType::int64);
-  if (replace) return take(x, randint(Sizes(Vars{n}), 0, x.shape(0)), 0);
-  return take(x, permutation(x.shape(0))[damo::range(n)], 0);
+  const Var from = x.is_literal() ? x.var(DType::int64) : x.var();
+  const Var n = from.ndim() == 0 ? from : from.shape(0);
+  const Var rows = chosen_rows(new_stream(), n, count.var(DType::int64), replace, p, count.site());
+  return from.ndim() == 0 ? rows : take(from, rows, 0);
 }
 
 }  // namespace damo

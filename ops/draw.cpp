@@ -1,163 +1,192 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
-
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/ops/draw_op.hpp>
-#include <damo/ops/kernels/copy.hpp>
-#include <damo/ops/kernels/parallel.hpp>
-#include <damo/ops/kernels/samplers.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/op_helpers.hpp>
 #include <damo/ops/op_readers.hpp>
 
 namespace damo {
 namespace {
 
-constexpr std::int64_t tile = 4096;
+using Distribution = Draw::Distribution;
+using Generator = Draw::Generator;
 
-PhiloxKey key_of(const Tensor& state) {
-  const auto* s = state.as<std::int64_t>();
-  const std::int64_t step = state.strides[0];
-  return {static_cast<std::uint64_t>(s[0]), static_cast<std::uint64_t>(s[step]),
-          static_cast<std::uint64_t>(s[2 * step])};
+enum class Dtypes : std::uint8_t { floats, any, int64 };
+
+struct Signature {
+  const char* name;
+  std::size_t n_parameters;
+  Dtypes sample;
+  Dtypes first_parameter;  ///< a second one is of floats, but that of randint
+  bool numpy;              ///< whether NumPy-compatible streams have it
+};
+
+constexpr Signature signatures[] = {
+    {"uniform", 0, Dtypes::floats, Dtypes::any, true},
+    {"normal", 0, Dtypes::floats, Dtypes::any, true},
+    {"bernoulli", 1, Dtypes::any, Dtypes::floats, true},
+    {"binomial", 2, Dtypes::any, Dtypes::int64, true},
+    {"poisson", 1, Dtypes::any, Dtypes::floats, true},
+    {"gamma", 1, Dtypes::floats, Dtypes::floats, false},
+    {"truncated_normal", 2, Dtypes::floats, Dtypes::floats, false},
+    {"permutation", 0, Dtypes::int64, Dtypes::any, true},
+    {"beta", 2, Dtypes::floats, Dtypes::floats, false},
+    {"randint", 2, Dtypes::int64, Dtypes::int64, true},
+    {"multinomial", 2, Dtypes::any, Dtypes::int64, true},
+    {"categorical", 1, Dtypes::int64, Dtypes::floats, true},
+    {"choice", 1, Dtypes::int64, Dtypes::floats, true},
+    {"choice_without_replacement", 1, Dtypes::int64, Dtypes::any, true},
+};
+
+const Signature& signature(Distribution d) { return signatures[static_cast<std::size_t>(d)]; }
+
+bool fits(Dtypes allowed, DType dtype) {
+  if (allowed == Dtypes::any) return true;
+  return allowed == Dtypes::floats ? is_float(dtype) : dtype == DType::int64;
 }
 
-/// `in` stretched to `shape`.
-Tensor stretched(const Tensor& in, const Shape& shape) {
-  Tensor wide{in.data, in.dtype, shape, {}};
-  wide.strides.resize(shape.rank(), 0);
-  for (std::size_t i = 0; i < in.rank(); ++i) {
-    if (in.shape[i] == shape[i] && in.shape[i] != 1) wide.strides[i] = in.strides[i];
-    if (in.shape[i] != shape[i] && in.shape[i] != 1) {
-      throw ShapeError(fmt::format("a parameter of shape {} does not fit the size {}",
-                                   to_string(in.shape), to_string(shape)));
+/// Whether a parameter fits a sample of rank `sample`.
+bool parameter_fits(Distribution distribution, std::size_t i, const TensorType& type,
+                    std::size_t sample) {
+  switch (distribution) {
+    case Distribution::categorical:
+      return is_float(type.dtype) && type.rank() == sample + 1;
+    case Distribution::choice:
+      return is_float(type.dtype) && type.rank() == 1;
+    case Distribution::choice_without_replacement:
+      return type.rank() == 0 ? type.dtype == DType::int64
+                              : type.rank() == 1 && is_float(type.dtype);
+    default: {
+      const bool later_is_float = i > 0 && distribution != Distribution::randint;
+      const Dtypes allowed =
+          later_is_float ? Dtypes::floats : signature(distribution).first_parameter;
+      return fits(allowed, type.dtype) && (type.rank() == 0 || type.rank() == sample);
     }
   }
-  return wide;
 }
 
-template <class T, class Out>
-void sample_bernoulli(const PhiloxKey& key, const T* p, std::int64_t first, std::int64_t n,
-                      Out* out) {
-  T u[tile];
-  for (std::int64_t done = 0; done < n; done += tile) {
-    const std::int64_t count = std::min(tile, n - done);
-    uniform(key, first + done, count, u);
-    for (std::int64_t i = 0; i < count; ++i) out[done + i] = static_cast<Out>(u[i] < p[done + i]);
-  }
+/// Throws TypeError where the op makes no sense, whatever it is applied to.
+void check_op(const Draw& draw) {
+  const Signature& s = signature(draw.distribution());
+  if (draw.generator() == Generator::mt19937 && !s.numpy)
+    throw TypeError(fmt::format("a NumPy-compatible stream has no {} draw", s.name));
+  if (!fits(s.sample, draw.dtype()))
+    throw TypeError(fmt::format("there is no {} draw of {}", s.name, name(draw.dtype())));
+  const bool vector = draw.distribution() == Distribution::permutation ||
+                      draw.distribution() == Distribution::choice ||
+                      draw.distribution() == Distribution::choice_without_replacement;
+  const bool rows = draw.distribution() == Distribution::multinomial;
+  if ((vector && draw.rank() != 1) || (rows && draw.rank() == 0))
+    throw ShapeError(fmt::format("there is no {} draw of {} dimensions", s.name, draw.rank()));
 }
 
-/// The parameter's elements without gaps, in scratch memory when it has gaps.
-Tensor dense(const Tensor& in, const Shape& shape, std::byte*& space) {
-  const Tensor wide = stretched(in, shape);
-  if (wide.contiguous()) return wide;
-  const Tensor packed{space, in.dtype, shape, contiguous_strides(shape)};
-  space += (static_cast<std::size_t>(packed.elements()) * item_size(in.dtype) + 63) / 64 * 64;
-  copy(wide, packed);
-  return packed;
+/// The density of a standard normal at `bound` over that at `z`.
+Var density_ratio(const Var& bound, const Var& z) { return exp((sqr(z) - sqr(bound)) / 2); }
+
+/// The part of the probability between `low` and `high` that lies between `from` and `to`, measured
+/// in the tail in which the bounds lie.
+Var part_of_normal(const Var& from, const Var& to, const Var& low, const Var& high) {
+  const auto mass = [&](const Var& a, const Var& b) {
+    const double scale = 0.7071067811865476;
+    const Var upper = erfc(a * scale) - erfc(b * scale);
+    const Var lower = erfc(-b * scale) - erfc(-a * scale);
+    return where(low > 0, upper, lower);
+  };
+  return mass(from, to) / mass(low, high);
 }
 
-std::size_t n_parameters(Draw::Distribution distribution) {
-  switch (distribution) {
-    case Draw::Distribution::bernoulli:
-    case Draw::Distribution::poisson:
-    case Draw::Distribution::gamma:
-      return 1;
-    case Draw::Distribution::binomial:
-    case Draw::Distribution::truncated_normal:
-      return 2;
-    default:
-      return 0;
-  }
-}
-
-double element(const Tensor& t, std::int64_t i) {
-  return dispatch(t.dtype,
-                  [&](auto zero) { return static_cast<double>(t.as<decltype(zero)>()[i]); });
-}
-
-double sample(Draw::Distribution distribution, ElementUniforms& u, double a, double b) {
-  switch (distribution) {
-    case Draw::Distribution::binomial:
-      return sample_binomial(u, a, b);
-    case Draw::Distribution::poisson:
-      return sample_poisson(u, a);
-    case Draw::Distribution::gamma:
-      return sample_gamma(u, a);
-    default:
-      return sample_truncated_normal(u, a, b);
-  }
+/// A truncated normal z at uniform number u solves F(z) = F(a) + u (F(b) - F(a)): its derivatives
+/// in the bounds a and b.
+Vars truncated_normal_derivatives(const Apply& node) {
+  const std::size_t first = node.inputs().size() - 2;
+  const DType dtype = node.types()[0].dtype;
+  const Var a = cast(node.input(first), float64), b = cast(node.input(first + 1), float64);
+  const Var z = cast(node.output(), float64);
+  return {cast(part_of_normal(z, b, a, b) * density_ratio(a, z), dtype),
+          cast(part_of_normal(a, z, a, b) * density_ratio(b, z), dtype)};
 }
 
 }  // namespace
 
-void Draw::fill(const Tensor& state, std::int64_t first, std::int64_t n, void* out) const {
-  const PhiloxKey key = key_of(state);
-  const bool gaussian = distribution_ == Distribution::normal;
-  if (dtype_ == DType::float32) {
-    gaussian ? normal(key, first, n, static_cast<float*>(out))
-             : uniform(key, first, n, static_cast<float*>(out));
-  } else {
-    gaussian ? normal(key, first, n, static_cast<double*>(out))
-             : uniform(key, first, n, static_cast<double*>(out));
-  }
-}
-
 std::string Draw::name() const {
-  constexpr const char* names[] = {"uniform", "normal", "bernoulli",        "binomial",
-                                   "poisson", "gamma",  "truncated_normal", "permutation"};
-  return names[static_cast<std::size_t>(distribution_)];
+  const char* name = signature(distribution_).name;
+  return generator_ == Generator::philox ? name : fmt::format("numpy_{}", name);
 }
 
 std::string Draw::parameters() const {
   return fmt::format("{} {}", damo::name(dtype_), dims_to_string(dims_));
 }
 
+const std::vector<std::string>& draw_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const Signature& s : signatures) {
+      list.emplace_back(s.name);
+      if (s.numpy) list.push_back(fmt::format("numpy_{}", s.name));
+    }
+    return list;
+  }();
+  return names;
+}
+
 OpPtr read_draw(OpText& text) {
-  auto distribution = Draw::Distribution::uniform;
-  while (Draw(distribution, DType::float32, {}).name() != text.name)
-    distribution = static_cast<Draw::Distribution>(static_cast<int>(distribution) + 1);
+  std::string_view name = text.name;
+  const bool numpy = name.starts_with("numpy_");
+  if (numpy) name.remove_prefix(std::string_view("numpy_").size());
+  std::size_t i = 0;
+  while (signatures[i].name != name) ++i;
   const DType dtype = text.parameters.dtype();
   const Shape dims = text.parameters.dims();
-  if (text.operands.size() != 1 + dims.rank() + n_parameters(distribution))
-    text.parameters.fail("operands for a state, each size and each parameter, after this");
-  const bool whole = distribution == Draw::Distribution::permutation;
-  if (whole ? dtype != DType::int64 || dims.rank() != 1
-            : distribution <= Draw::Distribution::normal && !is_float(dtype))
-    text.parameters.fail("before this a type that the distribution has");
-  return std::make_shared<Draw>(distribution, dtype, dims);
+  return std::make_shared<Draw>(static_cast<Distribution>(i), dtype, dims,
+                                numpy ? Generator::mt19937 : Generator::philox);
 }
 
 std::vector<TensorType> Draw::infer(std::span<const TensorType> in) const {
+  check_op(*this);
   if (in.size() < 1 + rank() || in[0].dtype != DType::int64 || in[0].rank() != 1) {
     throw TypeError("needs a stream's state (an int64 vector) and one size an axis");
   }
+  const std::size_t n_parameters = signature(distribution_).n_parameters;
+  if (in.size() != 1 + rank() + n_parameters)
+    throw TypeError(fmt::format("needs {} parameters after state and sizes", n_parameters));
   for (std::size_t i = 1; i <= rank(); ++i) {
     if (in[i].dtype != DType::int64 || in[i].rank() != 0) {
       throw TypeError(fmt::format("a size must be an int64 scalar, got {}", to_string(in[i])));
     }
   }
-  for (std::size_t i = 1 + rank(); i < in.size(); ++i) {
-    if (in[i].rank() != 0 && in[i].rank() != rank()) {
-      throw ShapeError(fmt::format("a parameter of type {} does not fit the size {}",
-                                   to_string(in[i]), dims_to_string(dims_)));
+  for (std::size_t i = 0; i < n_parameters; ++i) {
+    const TensorType& type = in[1 + rank() + i];
+    if (!parameter_fits(distribution_, i, type, rank())) {
+      throw ShapeError(fmt::format("a parameter of type {} does not fit a sample {} {}",
+                                   to_string(type), damo::name(dtype_), dims_to_string(dims_)));
     }
   }
-  return {{dtype_, dims_}};
+  if (generator_ == Generator::philox) return {{dtype_, dims_}};
+  return {{dtype_, dims_}, in[0]};
 }
 
 std::vector<std::optional<Vars>> Draw::shape_rule(const Apply& node,
-                                                  const std::vector<Vars>&) const {
-  return {Vars(node.inputs().begin() + 1,
-               node.inputs().begin() + 1 + static_cast<std::ptrdiff_t>(rank()))};
+                                                  const std::vector<Vars>& shapes) const {
+  const auto first = node.inputs().begin() + 1;
+  std::vector<std::optional<Vars>> rules{Vars(first, first + static_cast<std::ptrdiff_t>(rank()))};
+  if (generator_ == Generator::mt19937) rules.emplace_back(shapes[0]);
+  return rules;
 }
 
-Gradients Draw::gradient(const Apply& node, const Vars&) const {
+bool Draw::has_derivative(const Var& parameter) const {
+  return distribution_ == Distribution::truncated_normal && parameter.ndim() == rank();
+}
+
+Gradients Draw::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   for (std::size_t i = 1 + rank(); i < result.size(); ++i) {
+    if (has_derivative(node.input(i))) {
+      if (g[0]) result[i] = g[0] * truncated_normal_derivatives(node)[i - 1 - rank()];
+      continue;
+    }
     result[i] = Gradient::undefined(
         fmt::format("{} is a random draw, and a draw has no derivative in its parameters",
                     describe(node.output())));
@@ -166,14 +195,18 @@ Gradients Draw::gradient(const Apply& node, const Vars&) const {
 }
 
 Vars Draw::push_forward(const Apply& node, const Vars& tangents) const {
+  Vars moved(node.n_outputs());
   for (std::size_t i = 1 + rank(); i < tangents.size(); ++i) {
-    if (tangents[i]) {
+    if (!tangents[i]) continue;
+    if (!has_derivative(node.input(i))) {
       throw GradError(
           fmt::format("Rop: {} is a random draw, and a draw has no derivative in its parameters",
                       describe(node.output())));
     }
+    const Var term = tangents[i] * truncated_normal_derivatives(node)[i - 1 - rank()];
+    moved[0] = add_or_either(moved[0], term);
   }
-  return {Var{}};
+  return moved;
 }
 
 void Draw::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
@@ -187,52 +220,25 @@ void Draw::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
     }
     shape.push_back(size);
   }
+  const std::int64_t numbers = generator_ == Generator::philox ? 3 : numpy_state_size;
+  if (in[0]->elements() != numbers) {
+    throw ShapeError(
+        fmt::format("the state of this stream has {} numbers, got {}", numbers, in[0]->elements()));
+  }
   out[0] = shape;
+  if (generator_ == Generator::mt19937) out[1] = in[0]->shape;
 }
 
 void Draw::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace& scratch) const {
-  const Tensor& result = *out[0];
-  const std::int64_t n = result.elements();
-  if (distribution_ <= Distribution::normal) {
-    parallel_for(n, tile * 4, [&](std::int64_t begin, std::int64_t end) {
-      fill(*in[0], begin, end - begin,
-           result.data + begin * static_cast<std::int64_t>(item_size(dtype_)));
-    });
-    return;
+  if (generator_ == Generator::philox) {
+    perform_philox(in, *out[0], scratch);
+  } else {
+    perform_mt19937(in, out, scratch);
   }
-  const PhiloxKey key = key_of(*in[0]);
-  std::byte* space =
-      scratch.bytes(static_cast<std::size_t>(n) * 8 * (in.size() - 1 - rank()) + 128);
-  if (distribution_ == Distribution::bernoulli) {
-    const Tensor p = dense(*in[1 + rank()], result.shape, space);
-    dispatch(p.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      if constexpr (std::is_floating_point_v<T>) {
-        dispatch(dtype_,
-                 [&](auto o) { sample_bernoulli(key, p.as<T>(), 0, n, result.as<decltype(o)>()); });
-      }
-    });
-    return;
-  }
-  if (distribution_ == Distribution::permutation) {
-    sample_permutation(key, n, result.as<std::int64_t>());
-    return;
-  }
-  const bool two = in.size() > 2 + rank();
-  const Tensor first = dense(*in[1 + rank()], result.shape, space);
-  const Tensor second = two ? dense(*in[2 + rank()], result.shape, space) : first;
-  dispatch(dtype_, [&](auto o) {
-    parallel_for(n, tile, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        ElementUniforms u(key, i);
-        const double value = sample(distribution_, u, element(first, i), element(second, i));
-        result.as<decltype(o)>()[i] = static_cast<decltype(o)>(value);
-      }
-    });
-  });
 }
 
 std::vector<std::pair<Var, Var>> Draw::state_updates(const Apply& node) const {
+  if (generator_ == Generator::mt19937) return {{node.input(0), node.output(1)}};
   const Var step = constant(Array::from<std::int64_t>({0, 0, 1}), {}, node.site());
   return {{node.input(0), node.input(0) + step}};
 }

@@ -1,12 +1,27 @@
 #pragma once
+#include <optional>
+#include <string_view>
+
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/draw_op.hpp>
 
 namespace damo {
 
-/// A draw from the stream with this state: `sizes` are int64 scalars, one an axis; parameters of
-/// lower rank get leading axes.
+/// A draw from the stream with this state, whose length tells the generator: `sizes` are int64
+/// scalars, one an axis; parameters of lower rank get leading axes.
 Var draw(Draw::Distribution distribution, DType dtype, const SharedVar& state, const Vars& sizes,
          Vars parameters, Site site);
+
+/// The state from which most draws were made, of those that several draws of one stream propose.
+Var farthest_state(const Vars& states);
+
+namespace detail {
+
+/// The dtype of a continuous draw: floatX when left out; throws TypeError for one that is no float.
+DType float_dtype(std::optional<DType> dtype, std::string_view what);
+/// Throws NumericError for a negative number; an expression is not looked at.
+void check_scale(const Arg& scale, std::string_view what);
+
+}  // namespace detail
 
 }  // namespace damo

@@ -44,16 +44,13 @@ constexpr OpReader table[] = {
     {"argmax", read_arg_reduce, 1, 1},
     {"argmin", read_arg_reduce, 1, 1},
     {"batched_dot", read_batched_dot, 2, 2},
-    {"bernoulli", read_draw, 2, many},
     {"binary_dot", read_binary_dot, 2, 2},
-    {"binomial", read_draw, 3, many},
     {"broadcast_to", read_broadcast_to, 1, many},
     {"concatenate", read_concatenate, 1, many},
     {"cumsum", read_cumsum, 1, 1},
     {"dimshuffle", read_dimshuffle, 1, 1},
     {"disconnected_grad", read_gradient_view, 1, 1},
     {"dot", plain<Dot>, 2, 2},
-    {"gamma", read_draw, 2, many},
     {"gemm", plain<Gemm>, 5, 5},
     {"grad_clip", read_gradient_view, 1, 1},
     {"grad_scale", read_gradient_view, 1, 1},
@@ -66,10 +63,7 @@ constexpr OpReader table[] = {
     {"max", read_reduce, 1, 1},
     {"min", read_reduce, 1, 1},
     {"nonzero", read_nonzero, 1, many},
-    {"normal", read_draw, 1, many},
-    {"permutation", read_draw, 1, many},
     {"placeholder", nullptr, 0, 0, "it stands for any expression in a rule"},
-    {"poisson", read_draw, 2, many},
     {"prod", read_reduce, 1, 1},
     {"product_of_others", read_product_of_others, 1, 1},
     {"reshape", read_reshape, 1, many},
@@ -81,8 +75,6 @@ constexpr OpReader table[] = {
     {"specify_shape", read_specify_shape, 1, many},
     {"subtensor", read_subtensor, 1, many},
     {"sum", read_reduce, 1, 1},
-    {"truncated_normal", read_draw, 3, many},
-    {"uniform", read_draw, 1, many},
     {"zero_grad", read_gradient_view, 1, 1},
 };
 
@@ -100,6 +92,8 @@ OpPtr read_elementwise(OpText& text) { return std::make_shared<Elementwise>(*sca
 std::unordered_map<std::string_view, OpReader> all_readers() {
   std::unordered_map<std::string_view, OpReader> readers;
   for (const OpReader& reader : table) readers.emplace(reader.name, reader);
+  for (const std::string& name : draw_names())
+    readers.try_emplace(name, OpReader{name, read_draw, 1, many});
   for (const ScalarOp* s : scalar_ops())
     readers.try_emplace(s->name, OpReader{s->name, read_elementwise, s->arity, s->arity});
   return readers;

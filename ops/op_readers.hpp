@@ -51,6 +51,8 @@ OpPtr read_broadcast_to(OpText& text);
 OpPtr read_cumsum(OpText& text);
 OpPtr read_dimshuffle(OpText& text);
 OpPtr read_draw(OpText& text);
+/// The names of all kinds of draws.
+const std::vector<std::string>& draw_names();
 OpPtr read_gradient_view(OpText& text);
 OpPtr read_inc_subtensor(OpText& text);
 OpPtr read_log_softmax(OpText& text);

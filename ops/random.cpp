@@ -4,6 +4,7 @@
 #include <damo/graph/print.hpp>
 #include <damo/ops/draw.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/numpy_random_state.hpp>
 #include <damo/ops/random.hpp>
 
 namespace damo {
@@ -12,19 +13,46 @@ struct RandomStream::Streams {
   std::uint64_t seed;
   std::vector<SharedVar> states;
   Site site;
+  std::optional<Mt19937> seeds{};  ///< of the streams, where they are NumPy-compatible
+
+  /// The state of stream `id` at its start.
+  Array start(std::size_t id, std::optional<Mt19937>& generator) const {
+    if (!generator)
+      return Array::from<std::int64_t>(
+          {static_cast<std::int64_t>(seed), static_cast<std::int64_t>(id), 0});
+    Array state(DType::int64, Shape{numpy_state_size});
+    const auto own = static_cast<std::uint32_t>(generator->integer((std::uint64_t{1} << 30U) - 1));
+    Mt19937(own).pack(state.data<std::int64_t>());
+    return state;
+  }
 };
 
 RandomStream::RandomStream(std::uint64_t seed, Site site)
     : streams_(std::make_shared<Streams>(Streams{seed, {}, site})) {}
 
+RandomStream RandomStream::numpy_compatible(std::uint64_t seed, Site site) {
+  RandomStream rng(seed, site);
+  rng.streams_->seeds = detail::numpy_generator(seed);
+  return rng;
+}
+
+bool RandomStream::numpy() const { return streams_->seeds.has_value(); }
+
+void RandomStream::refuse_numpy(const char* what) const {
+  if (!numpy()) return;
+  throw GraphError(fmt::format(
+      "RandomStream: a NumPy-compatible stream does not draw {}, nor do Theano's RandomStreams\n"
+      "  hint: RandomStream(seed) does",
+      what));
+}
+
 const std::vector<SharedVar>& RandomStream::streams() const { return streams_->states; }
 
 SharedVar RandomStream::new_stream() {
   auto& states = streams_->states;
-  const auto id = static_cast<std::int64_t>(states.size());
-  const auto seed = static_cast<std::int64_t>(streams_->seed);
-  states.push_back(shared(Array::from<std::int64_t>({seed, id, 0}),
-                          fmt::format("stream {} of seed {}", id, seed), streams_->site));
+  const std::size_t id = states.size();
+  states.push_back(shared(streams_->start(id, streams_->seeds),
+                          fmt::format("stream {} of seed {}", id, streams_->seed), streams_->site));
   return states.back();
 }
 
@@ -47,10 +75,22 @@ Var draw(Distribution distribution, DType dtype, const SharedVar& state, const V
     }
     inputs.push_back(std::move(p));
   }
-  return make_var(std::make_shared<Draw>(distribution, dtype, dims), std::move(inputs), site);
+  using Generator = Draw::Generator;
+  const bool numpy = state.value().elements() == numpy_state_size;
+  return make_var(std::make_shared<Draw>(distribution, dtype, dims,
+                                         numpy ? Generator::mt19937 : Generator::philox),
+                  std::move(inputs), site);
 }
 
-namespace {
+// The draw number stands last in every state.
+Var farthest_state(const Vars& states) {
+  Var farthest = states.front();
+  for (std::size_t i = 1; i < states.size(); ++i)
+    farthest = where(states[i][-1] > farthest[-1], states[i], farthest);
+  return farthest;
+}
+
+namespace detail {
 
 DType float_dtype(std::optional<DType> dtype, std::string_view what) {
   const DType chosen = dtype.value_or(floatX());
@@ -59,12 +99,28 @@ DType float_dtype(std::optional<DType> dtype, std::string_view what) {
   return chosen;
 }
 
+void check_scale(const Arg& scale, std::string_view what) {
+  if (!scale.is_literal() || scale.real() >= 0) return;
+  throw NumericError(fmt::format("{}: the scale {} is negative, at {}", what, scale.real(),
+                                 to_string(SiteScope::or_else(scale.site()))));
+}
+
+}  // namespace detail
+
+using detail::check_scale;
+using detail::float_dtype;
+
+namespace {
+
 /// One int64 scalar an axis; a size known statically is a constant.
 Vars sizes_of(const Var& v) {
   Vars sizes;
   for (std::size_t i = 0; i < v.ndim(); ++i) sizes.push_back(v.shape(static_cast<int>(i)));
   return sizes;
 }
+
+/// What is drawn in float64 by NumPy: the parameter as Theano hands it over.
+Var exact(const Arg& parameter) { return cast(parameter.var(), float64); }
 
 Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
 
@@ -74,20 +130,27 @@ Var RandomStream::uniform(const Sizes& size, const Arg& low, const Arg& high,
                           std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(low.site()));
   const DType chosen = float_dtype(dtype, "uniform");
-  const Var u = draw(Distribution::uniform, chosen, new_stream(), size.vars(), {}, low.site());
   const bool standard =
       low.is_literal() && high.is_literal() && low.real() == 0 && high.real() == 1;
-  return standard ? u : cast(low, chosen) + u * (cast(high, chosen) - cast(low, chosen));
+  const DType drawn = numpy() && !standard ? float64 : chosen;
+  const Var u = draw(Distribution::uniform, drawn, new_stream(), size.vars(), {}, low.site());
+  if (standard) return u;
+  if (numpy()) return cast(exact(low) + (exact(high) - exact(low)) * u, chosen);
+  return cast(low, chosen) + u * (cast(high, chosen) - cast(low, chosen));
 }
 
 Var RandomStream::normal(const Sizes& size, const Arg& mean, const Arg& stddev,
                          std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(mean.site()));
+  check_scale(stddev, "normal");
   const DType chosen = float_dtype(dtype, "normal");
-  const Var z = draw(Distribution::normal, chosen, new_stream(), size.vars(), {}, mean.site());
   const bool standard =
       mean.is_literal() && stddev.is_literal() && mean.real() == 0 && stddev.real() == 1;
-  return standard ? z : cast(mean, chosen) + z * cast(stddev, chosen);
+  const DType drawn = numpy() && !standard ? float64 : chosen;
+  const Var z = draw(Distribution::normal, drawn, new_stream(), size.vars(), {}, mean.site());
+  if (standard) return z;
+  if (numpy()) return cast(exact(mean) + exact(stddev) * z, chosen);
+  return cast(mean, chosen) + z * cast(stddev, chosen);
 }
 
 Var RandomStream::bernoulli(const Arg& p, std::optional<DType> dtype) {
@@ -109,40 +172,69 @@ Var RandomStream::binomial(const BinomialOptions& options) {
   if (one_trial && options.size) return bernoulli(options.p, *options.size, options.dtype);
   if (one_trial) return bernoulli(options.p, options.dtype);
   const Var p = probability(options.p);
-  const Var n = options.n.var();
-  const Vars sizes = options.size ? options.size->vars() : sizes_of(p.ndim() >= n.ndim() ? p : n);
+  const Var n = options.n.is_literal() ? options.n.var(DType::int64) : options.n.var();
+  if (n.dtype() != DType::int64)
+    throw TypeError(fmt::format("binomial: n must be int64, got {}", describe(n)));
+  const Vars sizes = options.size ? options.size->vars() : sizes_of(n * p);
   return draw(Distribution::binomial, options.dtype.value_or(floatX()), new_stream(), sizes, {n, p},
               options.p.site());
 }
 
 void RandomStream::seed(std::uint64_t seed) {
   streams_->seed = seed;
-  for (std::size_t i = 0; i < streams_->states.size(); ++i) {
-    streams_->states[i].set_array(Array::from<std::int64_t>(
-        {static_cast<std::int64_t>(seed), static_cast<std::int64_t>(i), 0}));
-  }
+  std::optional<Mt19937> seeds;
+  if (numpy()) seeds = detail::numpy_generator(seed);
+  for (std::size_t i = 0; i < streams_->states.size(); ++i)
+    streams_->states[i].set_array(streams_->start(i, seeds));
 }
 
 Array RandomStream::state() const {
   const auto& states = streams_->states;
-  Array all(DType::int64, Shape{static_cast<std::int64_t>(states.size()), 3});
-  for (std::size_t i = 0; i < states.size(); ++i) {
-    std::copy_n(states[i].value().data<std::int64_t>(), 3, all.data<std::int64_t>() + 3 * i);
-  }
+  const std::int64_t width = numpy() ? numpy_state_size : 3;
+  Array all(DType::int64, Shape{static_cast<std::int64_t>(states.size()), width});
+  std::int64_t* row = all.data<std::int64_t>();
+  for (const SharedVar& s : states) row = std::copy_n(s.value().data<std::int64_t>(), width, row);
   return all;
 }
 
 void RandomStream::set_state(const Array& state) {
-  const auto& states = streams_->states;
-  const Shape expected{static_cast<std::int64_t>(states.size()), 3};
-  if (state.dtype() != DType::int64 || !(state.shape() == expected)) {
+  const Array now = this->state();
+  if (state.dtype() != DType::int64 || !(state.shape() == now.shape())) {
     throw ShapeError(fmt::format("RandomStream: a state of {} streams is int64 {}, got {} {}",
-                                 states.size(), to_string(expected), name(state.dtype()),
-                                 to_string(state.shape())));
+                                 streams_->states.size(), to_string(now.shape()),
+                                 name(state.dtype()), to_string(state.shape())));
+  }
+  const auto width = static_cast<std::size_t>(now.shape()[1]);
+  std::span<const std::int64_t> rest = state.values<std::int64_t>();
+  for (const SharedVar& s : streams_->states) {
+    s.set_array(Array::from(rest.first(width), Shape{now.shape()[1]}));
+    rest = rest.subspan(width);
+  }
+}
+
+std::vector<std::int64_t> RandomStream::draws() const {
+  std::vector<std::int64_t> made;
+  for (const SharedVar& s : streams_->states)
+    made.push_back(s.value().values<std::int64_t>().back());
+  return made;
+}
+
+void RandomStream::replay(std::int64_t call, const std::vector<std::int64_t>& per_call) {
+  const auto& states = streams_->states;
+  if (numpy()) {
+    throw GraphError(
+        "RandomStream: a NumPy-compatible stream cannot be put at a call\n"
+        "  hint: keep its state() and put it back with set_state()");
+  }
+  if (call < 0) throw NumericError(fmt::format("RandomStream: calls count from 0, got {}", call));
+  if (!per_call.empty() && per_call.size() != states.size()) {
+    throw ShapeError(fmt::format("RandomStream: {} numbers of draws for {} streams",
+                                 per_call.size(), states.size()));
   }
   for (std::size_t i = 0; i < states.size(); ++i) {
-    const std::int64_t* row = state.data<std::int64_t>() + 3 * i;
-    states[i].set_array(Array::from<std::int64_t>({row[0], row[1], row[2]}));
+    Array state = states[i].value();
+    state.data<std::int64_t>()[2] = call * (per_call.empty() ? 1 : per_call[i]);
+    states[i].set_array(std::move(state));
   }
 }
 

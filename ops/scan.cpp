@@ -4,6 +4,7 @@
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/draw.hpp>
 #include <damo/ops/loop_builder.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/scan.hpp>
@@ -258,11 +259,7 @@ class ScanBuilder {
         }
       }
     }
-    for (const auto& [state, values] : drawn) {
-      Var furthest = values.front();
-      for (std::size_t i = 1; i < values.size(); ++i) furthest = maximum(furthest, values[i]);
-      next.emplace_back(state, furthest);
-    }
+    for (const auto& [state, values] : drawn) next.emplace_back(state, farthest_state(values));
     for (const auto& [target, value] : next) {
       LoopBuilder::State state{target, input(target.type(), target.name(), site_), value};
       state.next = checked_carry(value, state,

@@ -53,7 +53,9 @@ std::optional<Vars> divide_by_power_of_two(const Apply& node, Context&) {
 /// A Bernoulli draw is a uniform one below p, which then is fused with what computes p.
 std::optional<Vars> bernoulli_draw(const Apply& node, Context&) {
   const auto& draw = static_cast<const Draw&>(node.op());
-  if (draw.distribution() != Draw::Distribution::bernoulli) return std::nullopt;
+  if (draw.distribution() != Draw::Distribution::bernoulli ||
+      draw.generator() != Draw::Generator::philox)
+    return std::nullopt;
   const DType dtype = node.types()[0].dtype;
   const Var& p = node.input(node.inputs().size() - 1);
   if (!is_float(dtype) || p.dtype() != dtype) return std::nullopt;

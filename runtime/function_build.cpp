@@ -6,7 +6,7 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/graph/walk.hpp>
-#include <damo/ops/math.hpp>
+#include <damo/ops/draw.hpp>
 #include <damo/ops/state_updates.hpp>
 #include <damo/runtime/function_build.hpp>
 
@@ -105,9 +105,7 @@ std::vector<std::pair<Var, Var>> default_updates(const Vars& roots, const Update
   }
   std::vector<std::pair<Var, Var>> result;
   for (auto& [target, nexts] : proposals) {
-    Var next = nexts.front();
-    for (std::size_t i = 1; i < nexts.size(); ++i) next = maximum(next, nexts[i]);
-    result.emplace_back(target, next);
+    result.emplace_back(target, farthest_state(nexts));
   }
   return result;
 }

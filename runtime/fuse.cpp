@@ -17,7 +17,7 @@ constexpr std::size_t max_search = 64;
 
 bool is_draw(const Apply& node) {
   const auto* draw = dynamic_cast<const Draw*>(&node.op());
-  return draw != nullptr && draw->distribution() <= Draw::Distribution::normal;
+  return draw != nullptr && draw->fillable();
 }
 
 bool is_loop(const Apply& node) {

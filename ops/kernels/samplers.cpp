@@ -1,14 +1,18 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
+#include <damo/ops/kernels/rejection.hpp>
 #include <damo/ops/kernels/samplers.hpp>
 
 namespace damo {
 namespace {
 
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
+/// Means above it are left to rejection: inversion takes time in proportion to the deviation.
+constexpr double large_mean = 1000;
 
 /// The count at which the running sum of probabilities, taken outwards from `mode`, passes u.
 /// `down(k)` and `up(k)` are the ratios p(k-1)/p(k) and p(k+1)/p(k).
@@ -44,6 +48,25 @@ double standard_normal(ElementUniforms& u) {
   return std::sqrt(-2 * std::log(a)) * std::cos(6.283185307179586 * u.next());
 }
 
+/// Gamma of a shape of at least 1 (Marsaglia and Tsang 2000).
+double large_gamma(ElementUniforms& u, double shape) {
+  const double d = shape - 1.0 / 3;
+  const double c = 1 / std::sqrt(9 * d);
+  for (;;) {
+    const double x = standard_normal(u);
+    const double v = std::pow(1 + c * x, 3);
+    if (v <= 0) continue;
+    if (std::log(1 - u.next()) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
+  }
+}
+
+/// The logarithm of a gamma draw: gamma(a) = gamma(a + 1) U^(1/a), which may be too small itself.
+double log_gamma_draw(ElementUniforms& u, double shape) {
+  if (shape >= 1) return std::log(large_gamma(u, shape));
+  const double larger = std::log(large_gamma(u, shape + 1));
+  return larger + std::log(1 - u.next()) / shape;
+}
+
 double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.7071067811865476); }
 
 }  // namespace
@@ -56,9 +79,13 @@ double ElementUniforms::next() {
 }
 
 double sample_binomial(ElementUniforms& u, double n, double p) {
-  if (!(n >= 0) || !(p >= 0) || !(p <= 1)) return nan_value;
+  if (!(n >= 0) || std::isinf(n) || !(p >= 0) || !(p <= 1)) return nan_value;
   if (p == 0) return 0;
   if (p == 1) return n;
+  if (n * std::min(p, 1 - p) > large_mean) {
+    const double rare = BinomialByRejection(n, std::min(p, 1 - p))([&u] { return u.next(); });
+    return p <= 0.5 ? rare : n - rare;
+  }
   const double odds = p / (1 - p);
   const double mode = std::min(std::floor((n + 1) * p), n);
   const double p_mode =
@@ -70,7 +97,8 @@ double sample_binomial(ElementUniforms& u, double n, double p) {
 }
 
 double sample_poisson(ElementUniforms& u, double rate) {
-  if (!(rate >= 0) || std::isinf(rate)) return nan_value;
+  if (!(rate >= 0) || rate > 9.2e18) return nan_value;  // int64 holds the counts
+  if (rate > large_mean) return poisson_by_rejection([&u] { return u.next(); }, rate);
   const double mode = std::floor(rate);
   const double p_mode =
       rate == 0 ? 1 : std::exp(mode * std::log(rate) - rate - std::lgamma(mode + 1));
@@ -80,19 +108,15 @@ double sample_poisson(ElementUniforms& u, double rate) {
 }
 
 double sample_gamma(ElementUniforms& u, double shape) {
-  if (!(shape > 0)) return nan_value;
-  if (shape < 1) {  // gamma(a) = gamma(a + 1) U^(1/a)
-    const double larger = sample_gamma(u, shape + 1);
-    return larger * std::pow(1 - u.next(), 1 / shape);
-  }
-  const double d = shape - 1.0 / 3;
-  const double c = 1 / std::sqrt(9 * d);
-  for (;;) {
-    const double x = standard_normal(u);
-    const double v = std::pow(1 + c * x, 3);
-    if (v <= 0) continue;
-    if (std::log(1 - u.next()) < 0.5 * x * x + d - d * v + d * std::log(v)) return d * v;
-  }
+  if (!(shape > 0) || std::isinf(shape)) return nan_value;
+  return shape < 1 ? std::exp(log_gamma_draw(u, shape)) : large_gamma(u, shape);
+}
+
+double sample_beta(ElementUniforms& u, double a, double b) {
+  if (!(a > 0) || !(b > 0)) return nan_value;
+  const double x = log_gamma_draw(u, a);
+  const double y = log_gamma_draw(u, b);
+  return 1 / (1 + std::exp(y - x));
 }
 
 double sample_truncated_normal(ElementUniforms& u, double low, double high) {
@@ -132,6 +156,17 @@ double normal_quantile(double p) {
   return std::isfinite(step) ? x - step / (1 + x * step / 2) : x;
 }
 
+std::int64_t class_at(std::span<const double> weights, double target) {
+  double sum = 0;
+  std::size_t last = 0;  // rounding may leave the whole sum just below the target
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    sum += weights[i];
+    if (weights[i] > 0) last = i;
+    if (target < sum) return static_cast<std::int64_t>(i);
+  }
+  return static_cast<std::int64_t>(last);
+}
+
 void sample_permutation(const PhiloxKey& key, std::int64_t n, std::int64_t* out) {
   for (std::int64_t i = 0; i < n; ++i) out[i] = i;
   for (std::int64_t i = n - 1; i > 0; --i) {
@@ -139,6 +174,43 @@ void sample_permutation(const PhiloxKey& key, std::int64_t n, std::int64_t* out)
     uniform(key, i, 1, &u);
     std::swap(out[i], out[static_cast<std::int64_t>(u * static_cast<double>(i + 1))]);
   }
+}
+
+bool sample_multinomial(const PhiloxKey& key, std::int64_t first, double n,
+                        std::span<const double> weights, double* counts) {
+  double rest = 0;
+  for (const double w : weights) {
+    if (!(w >= 0)) return false;
+    rest += w;
+  }
+  if (!(n >= 0) || std::isinf(n) || std::isinf(rest) || (n > 0 && rest == 0)) return false;
+  std::fill_n(counts, weights.size(), 0);
+  std::size_t last = weights.size();
+  while (last > 0 && weights[last - 1] == 0) --last;
+  for (std::size_t i = 0; i < last && n > 0; ++i) {
+    ElementUniforms u(key, first + static_cast<std::int64_t>(i));
+    const double p = i + 1 == last ? 1 : std::min(weights[i] / rest, 1.0);
+    counts[i] = sample_binomial(u, n, p);
+    n -= counts[i];
+    rest = std::max(rest - weights[i], 0.0);
+    if (rest == 0 && i + 1 < last) rest = weights[i + 1];
+  }
+  return true;
+}
+
+void sample_weighted_order(const PhiloxKey& key, std::span<const double> weights,
+                           std::span<double> times, std::span<std::int64_t> order) {
+  uniform(key, 0, static_cast<std::int64_t>(times.size()), times.data());
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    times[i] = weights[i] > 0 ? -std::log1p(-times[i]) / weights[i]
+                              : std::numeric_limits<double>::infinity();
+  }
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+    const double x = times[static_cast<std::size_t>(a)];
+    const double y = times[static_cast<std::size_t>(b)];
+    return x < y || (x == y && a < b);
+  });
 }
 
 }  // namespace damo

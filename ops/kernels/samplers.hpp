@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <span>
 
 #include <damo/ops/kernels/philox.hpp>
 
@@ -20,12 +21,15 @@ class ElementUniforms {
 
 // Samplers of one number in float64. Parameters out of range give NaN.
 
-/// Successes in n trials, by inversion outwards from the most likely count.
+/// Successes in n trials: by inversion outwards from the most likely count, by rejection where many
+/// are likely.
 double sample_binomial(ElementUniforms& u, double n, double p);
-/// Events at a mean rate, by inversion outwards from the most likely count.
+/// Events at a mean rate, likewise.
 double sample_poisson(ElementUniforms& u, double rate);
 /// Gamma of the given shape and scale 1 (Marsaglia and Tsang 2000).
 double sample_gamma(ElementUniforms& u, double shape);
+/// Beta from two gammas, by their logarithms: small shapes do not end in 0 / 0.
+double sample_beta(ElementUniforms& u, double a, double b);
 /// Standard normal between two bounds, by inversion in the tail where the bounds lie.
 double sample_truncated_normal(ElementUniforms& u, double low, double high);
 
@@ -33,7 +37,19 @@ double sample_truncated_normal(ElementUniforms& u, double low, double high);
 /// step.
 double normal_quantile(double p);
 
+/// The class at which the running sum of the weights passes `target`.
+std::int64_t class_at(std::span<const double> weights, double target);
 /// A random order of 0 .. n - 1 (Fisher and Yates), element i moved by uniform number i.
 void sample_permutation(const PhiloxKey& key, std::int64_t n, std::int64_t* out);
+/// How many of n trials fall into each class, with probabilities in proportion to `weights`: one
+/// binomial a class, that of class i from the uniforms of element first + i. False when n or a
+/// weight is out of range, or when all weights are zero and n is not.
+bool sample_multinomial(const PhiloxKey& key, std::int64_t first, double n,
+                        std::span<const double> weights, double* counts);
+/// Numbers of rows in the order in which they would be drawn without replacement, with
+/// probabilities in proportion to `weights` (Efraimidis and Spirakis 2006): those with the smallest
+/// exponential waiting times. `times` is memory for one number a row; weight 0 comes last.
+void sample_weighted_order(const PhiloxKey& key, std::span<const double> weights,
+                           std::span<double> times, std::span<std::int64_t> order);
 
 }  // namespace damo

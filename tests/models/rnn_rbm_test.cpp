@@ -65,7 +65,7 @@ TEST_CASE("RNN-RBM: monitor and cost and gradients are finite whatever the param
     for (const double scale : {1e3, -1e3, 1e5}) {
       const auto net = models::build_rnnrbm(8, 12, 10, RandomStream(1), {.k = 2, .dtype = dtype});
       for (const SharedVar& p : net.params) {
-        p.set_array(evaluate(RandomStream(3).normal(p.value().shape(), 0.0, scale, dtype)));
+        p.set_array(evaluate(scale * RandomStream(3).normal(p.value().shape(), 0.0, 1.0, dtype)));
       }
       Vars results{net.monitor, net.cost};
       for (const Var& g : grad(net.cost, Vars(net.params.begin(), net.params.end()),
