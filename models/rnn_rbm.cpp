@@ -35,13 +35,20 @@ const RnnRbmOptions& checked(const RnnRbmOptions& o) {
   return o;
 }
 
+RnnRbmParameters create_parameters(const RnnRbmOptions& o, std::int64_t n_visible) {
+  if (o.numpy_rng != nullptr) {
+    return RnnRbmParameters::create(n_visible, o.n_hidden, o.n_hidden_recurrent, *o.numpy_rng,
+                                    o.dtype);
+  }
+  return RnnRbmParameters::create(n_visible, o.n_hidden, o.n_hidden_recurrent, o.seed, o.dtype);
+}
+
 }  // namespace
 
 RnnRbm::RnnRbm(const RnnRbmOptions& o)
     : options(checked(o)),
-      parameters(
-          RnnRbmParameters::create(n_visible(), o.n_hidden, o.n_hidden_recurrent, o.seed, o.dtype)),
-      rng(o.seed),
+      rng(stream_or({}, o.numpy_rng, o.seed)),
+      parameters(create_parameters(o, n_visible())),
       params(parameters.list()) {
   u0_ = zeros({o.n_hidden_recurrent}, o.dtype);
   if (o.learn_initial_state) {

@@ -27,6 +27,9 @@ struct RnnRbmOptions {
   std::int64_t k_generate = 25;
   std::uint64_t seed = 1234;  ///< of initial parameters, draws and the order of training
   DType dtype = floatX();
+  /// Where given, the streams and the initial parameters come from it, in the order and with the
+  /// numbers of the classic program over NumPy.
+  NumpyRandomState* numpy_rng = nullptr;
 
   UpdateRule rule = UpdateRule::sgd;
   double rnn_lr = 0;                 ///< of Wuh, Wuv, Wvu, Wuu, bu and u0; 0: the same as `lr`
@@ -135,8 +138,8 @@ class RnnRbm {
   std::int64_t n_visible() const { return options.pitch_range.high - options.pitch_range.low; }
 
   const RnnRbmOptions options;
-  const RnnRbmParameters parameters;
   RandomStream rng;
+  const RnnRbmParameters parameters;
   std::vector<SharedVar> params;    ///< W, bv, bh, Wuh, Wuv, Wvu, Wuu, bu, and u0 where learned
   std::vector<SharedVar> averages;  ///< of `params`, where asked for
   Updates updates;                  ///< of one training step: all that a checkpoint must hold

@@ -35,20 +35,42 @@ RbmGraph build_rbm(const Var& v, const Var& W, const Var& bv, const Var& bh, con
   return {v_sample, cost, monitor, updates};
 }
 
+namespace {
+
+// `normal(size, stddev, name)` makes a matrix.
+template <class Normal>
+RnnRbmParameters make_parameters(std::int64_t nv, std::int64_t nh, std::int64_t nu, DType dtype,
+                                 Normal&& normal) {
+  RnnRbmParameters p;
+  p.W = normal(Shape{nv, nh}, 0.01, "W");
+  p.bv = zero_parameter(nv, "bv", dtype);
+  p.bh = zero_parameter(nh, "bh", dtype);
+  p.Wuh = normal(Shape{nu, nh}, 0.0001, "Wuh");
+  p.Wuv = normal(Shape{nu, nv}, 0.0001, "Wuv");
+  p.Wvu = normal(Shape{nv, nu}, 0.0001, "Wvu");
+  p.Wuu = normal(Shape{nu, nu}, 0.0001, "Wuu");
+  p.bu = zero_parameter(nu, "bu", dtype);
+  return p;
+}
+
+}  // namespace
+
 RnnRbmParameters RnnRbmParameters::create(std::int64_t n_visible, std::int64_t n_hidden,
                                           std::int64_t n_hidden_recurrent, std::uint64_t seed,
                                           DType dtype) {
-  const std::int64_t nv = n_visible;
-  const std::int64_t nh = n_hidden;
-  const std::int64_t nu = n_hidden_recurrent;
-  return {.W = normal_parameter({nv, nh}, 0.01, seed, "W", dtype),
-          .bv = zero_parameter(nv, "bv", dtype),
-          .bh = zero_parameter(nh, "bh", dtype),
-          .Wuh = normal_parameter({nu, nh}, 0.0001, seed + 1, "Wuh", dtype),
-          .Wuv = normal_parameter({nu, nv}, 0.0001, seed + 2, "Wuv", dtype),
-          .Wvu = normal_parameter({nv, nu}, 0.0001, seed + 3, "Wvu", dtype),
-          .Wuu = normal_parameter({nu, nu}, 0.0001, seed + 4, "Wuu", dtype),
-          .bu = zero_parameter(nu, "bu", dtype)};
+  return make_parameters(n_visible, n_hidden, n_hidden_recurrent, dtype,
+                         [&](const Shape& size, double stddev, const char* name) {
+                           return normal_parameter(size, stddev, seed++, name, dtype);
+                         });
+}
+
+RnnRbmParameters RnnRbmParameters::create(std::int64_t n_visible, std::int64_t n_hidden,
+                                          std::int64_t n_hidden_recurrent,
+                                          NumpyRandomState& numpy_rng, DType dtype) {
+  return make_parameters(n_visible, n_hidden, n_hidden_recurrent, dtype,
+                         [&](const Shape& size, double stddev, const char* name) {
+                           return shared(numpy_rng.normal(0, stddev, size).cast(dtype), name);
+                         });
 }
 
 std::vector<SharedVar> RnnRbmParameters::list() const {
@@ -90,7 +112,9 @@ RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,
                          std::int64_t n_hidden_recurrent, RandomStream rng,
                          const RnnRbmGraphOptions& o) {
   const auto params =
-      RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, o.seed, o.dtype);
+      o.numpy_rng != nullptr
+          ? RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, *o.numpy_rng, o.dtype)
+          : RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, o.seed, o.dtype);
   const Var v = matrix("v", o.dtype);
   const Var u0 = zeros({n_hidden_recurrent}, o.dtype);
   const RecurrenceGraph biases = build_recurrence(params, v, u0);

@@ -1,6 +1,7 @@
 #pragma once
 #include <vector>
 
+#include <damo/ops/numpy_random_state.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/updates.hpp>
 
@@ -34,6 +35,10 @@ struct RnnRbmParameters {
   /// W normal with standard deviation 0.01, the other matrices with 0.0001, the biases zero.
   static RnnRbmParameters create(std::int64_t n_visible, std::int64_t n_hidden,
                                  std::int64_t n_hidden_recurrent, std::uint64_t seed, DType dtype);
+  /// The same from NumPy's generator, with the numbers of the classic program.
+  static RnnRbmParameters create(std::int64_t n_visible, std::int64_t n_hidden,
+                                 std::int64_t n_hidden_recurrent, NumpyRandomState& numpy_rng,
+                                 DType dtype);
   /// W, bv, bh, Wuh, Wuv, Wvu, Wuu, bu.
   std::vector<SharedVar> list() const;
   std::int64_t n_visible() const { return W.value().shape()[0]; }
@@ -77,11 +82,12 @@ struct RnnRbmGraph {
   Updates updates_generate;
 };
 struct RnnRbmGraphOptions {
-  Arg k = 15;                  ///< Gibbs steps in training
-  Arg k_generate = 25;         ///< and for each generated frame
-  Arg generation_steps = 200;  ///< frames to generate
-  std::uint64_t seed = 1;      ///< of the initial parameters
-  DType dtype = floatX();      ///< of parameters and frames
+  Arg k = 15;                             ///< Gibbs steps in training
+  Arg k_generate = 25;                    ///< and for each generated frame
+  Arg generation_steps = 200;             ///< frames to generate
+  std::uint64_t seed = 1;                 ///< of the initial parameters
+  DType dtype = floatX();                 ///< of parameters and frames
+  NumpyRandomState* numpy_rng = nullptr;  ///< where given, the initial parameters come from it
 };
 /// The recurrent temporal RBM of Boulanger-Lewandowski, Bengio and Vincent (ICML 2012): an RNN
 /// whose state, zero at first, sets the biases of an RBM for each frame.
