@@ -68,7 +68,8 @@ int train_da(Training& training, const Options& o) {
        .first_look = [&] { draw_filters(0); },
        .epoch_end = epoch_end,
        .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .function = &train},
       info);
 }
 

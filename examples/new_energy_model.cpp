@@ -122,7 +122,8 @@ int train_model(Training& training, const Options& o) {
            },
        .finish = draw_samples,
        .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .function = &train},
       info);
 }
 

@@ -113,7 +113,8 @@ int train_rbm(Training& training, const Options& o) {
              io::write_png(training.folder() / "samples.png", samples(rbm, data, o));
            },
        .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); }},
+       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .function = &train},
       info);
 }
 

@@ -126,7 +126,8 @@ int train_rnn_rbm(Training& training, const Options& o) {
                        .epoch_end = epoch_end,
                        .finish = finish,
                        .save = save,
-                       .load = load},
+                       .load = load,
+                       .function = &model.train_function()},
                       music_info(data).set("parts", chunks.size()).add(kernel_info()));
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include <damo/io/axis.hpp>
 #include <damo/io/canvas.hpp>
 #include <damo/io/pictures.hpp>
 
@@ -18,56 +18,6 @@ constexpr Color curves[] = {
     {0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {86, 180, 233}};
 constexpr int letters = 2;  // size of the font
 constexpr int left = 110, right = 30, top = 70, bottom = 70;
-
-struct Axis {
-  double low, high, step;
-};
-
-// The smallest of 1, 2, 5 times a power of ten that is at least `raw`.
-double nice_step(double raw) {
-  const double power = std::pow(10, std::floor(std::log10(raw)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (factor * power >= raw * (1 - 1e-9)) return factor * power;
-  }
-  return 10 * power;
-}
-
-Axis make_axis(double low, double high, int ticks, bool integers, bool whole_steps) {
-  if (!(low <= high)) return {0, 1, integers ? 1 : 0.2};
-  if (low == high) {
-    const double margin = integers ? 1 : std::max(std::abs(low) * 0.1, 1e-3);
-    low -= integers ? 0 : margin;
-    high += margin;
-  }
-  double step = nice_step((high - low) / ticks);
-  if (integers) step = std::max(step, 1.0);
-  if (whole_steps) {
-    low = std::floor(low / step + 1e-9) * step;
-    high = std::ceil(high / step - 1e-9) * step;
-  }
-  return {low, high, step};
-}
-
-std::string number(double value, double step) {
-  if (std::abs(value) < step * 1e-6) value = 0;
-  const int digits = std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9)));
-  if (digits > 6 || std::abs(value) >= 1e7) return fmt::format("{:.3g}", value);
-  return fmt::format("{:.{}f}", value, digits);
-}
-
-Axis axis_of(const std::vector<Series>& series, std::vector<double> Series::*values, int ticks,
-             bool integers, bool whole_steps) {
-  double low = std::numeric_limits<double>::infinity();
-  double high = -low;
-  for (const Series& s : series) {
-    for (const double v : s.*values) {
-      if (!std::isfinite(v)) continue;
-      low = std::min(low, v);
-      high = std::max(high, v);
-    }
-  }
-  return make_axis(low, high, ticks, integers, whole_steps);
-}
 
 class Plot {
  public:
@@ -102,7 +52,7 @@ class Plot {
       const double y = k * y_.step;
       const int row = static_cast<int>(std::lround(py(y)));
       canvas_.fill(left, row, end - left, 1, grid);
-      const std::string label = number(y, y_.step);
+      const std::string label = tick_label(y, y_.step);
       canvas_.text(left - 12 - Canvas::text_width(label, letters),
                    row - Canvas::text_height(letters) / 2, label, ink, letters);
     }
@@ -112,7 +62,7 @@ class Plot {
       const int column = static_cast<int>(std::lround(px(x)));
       canvas_.fill(column, top, 1, floor - top, grid);
       canvas_.fill(column, floor, 1, 7, frame);
-      const std::string label = number(x, x_.step);
+      const std::string label = tick_label(x, x_.step);
       canvas_.text(column - Canvas::text_width(label, letters) / 2, floor + 12, label, ink,
                    letters);
     }

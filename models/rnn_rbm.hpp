@@ -135,6 +135,9 @@ class RnnRbm {
   };
   Biases biases(const Array& frames);
 
+  /// What `train_chunk` calls, to look at its graph or profile it.
+  Function& train_function() { return train_; }
+
   std::int64_t n_visible() const { return options.pitch_range.high - options.pitch_range.low; }
 
   const RnnRbmOptions options;

@@ -201,7 +201,8 @@ function show() {
   $('position').textContent = shown.length ? `${k < 0 ? '\u2013' : k + 1} / ${shown.length}` : 'none';
   $('back').disabled = view === 'step' && k <= 0; $('next').disabled = view === 'step' && k === shown.length - 1 || !shown.length;
   document.body.dataset.view = view; document.body.dataset.at = at;
-  history.replaceState(null, '', view === 'step' || view === 'pass' ? `#${view}=${at}` : `#${view}`);
+  // Within another page there is no address to keep the place in.
+  if (location.protocol !== 'about:') history.replaceState(null, '', view === 'step' || view === 'pass' ? `#${view}=${at}` : `#${view}`);
 }
 function go(v, i = 0) { view = v; at = i; $('main').scrollTop = 0; show(); }
 function move(by) {

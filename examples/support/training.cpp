@@ -124,6 +124,7 @@ struct Training::State {
   Clock::time_point start = Clock::now(), epoch_start = start, saved = start;
   bool looked = false;
   std::optional<io::CsvWriter> csv;
+  Report report;
 };
 
 Training::Training(Cli& cli, TrainingOptions& options) : cli_(cli), options_(options) {
@@ -197,6 +198,7 @@ void Training::save(const TrainingSteps& steps, const State& state) {
 bool Training::train_epoch(const TrainingSteps& steps, State& state) {
   while (state.batch < steps.batches) {
     if (stop_requested()) return false;
+    state.report.next_batch();
     const double cost = steps.step(state.epoch, state.batch);
     if (!std::isfinite(cost)) {
       throw NumericError(fmt::format(
@@ -251,8 +253,9 @@ void Training::end_epoch(const TrainingSteps& steps, State& state) {
   state.epoch_start = Clock::now();
 }
 
-int Training::stop(const State& state) {
+int Training::stop(State& state) {
   set_status("stopped", state);
+  state.report.write(*folder_);
   fmt::print(stderr,
              "{}: stopped before batch {} of epoch {}; a checkpoint is written. Go on with\n  {} "
              "--resume {}\n",
@@ -261,12 +264,14 @@ int Training::stop(const State& state) {
   return stopped;
 }
 
-int Training::finish(const State& state) {
+int Training::finish(State& state) {
   set_status("finished", state);
+  state.report.write(*folder_);
   if (options_.quiet) return success;
   fmt::print("{} epochs are done; this call took {}. Pictures:\n", state.epoch,
              clock_time(seconds_since(state.start)));
   print_pictures(folder_->path());
+  fmt::print("All of it on one page: {}\n", (*folder_ / "report.html").string());
   return success;
 }
 
@@ -282,6 +287,7 @@ int Training::run(const TrainingSteps& steps, const io::Record& info) {
     progress.reset();  // clears its line
   };
   State state;
+  state.report = Report(steps.function);
   if (resumed_) load(steps, state);
   set_status("running", state);
   while (state.epoch < options_.epochs) {

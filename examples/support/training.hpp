@@ -10,6 +10,7 @@
 
 #include "support/cli.hpp"
 #include "support/progress.hpp"
+#include "support/report.hpp"
 #include "support/run_folder.hpp"
 
 namespace damo::examples {
@@ -60,9 +61,12 @@ struct TrainingSteps {
   std::function<void(io::Checkpoint&)> save{};
   /// Takes them out again; `save` then `load` must change nothing.
   std::function<void(const io::Checkpoint&)> load{};
+  /// The function that `step` calls (optional): report.html shows its graph and its profile.
+  Function* function = nullptr;
 };
 
-/// One training run: folder, settings, progress, metrics.csv, learning_curve.png, checkpoints.
+/// One training run: folder, settings, progress, metrics.csv, learning_curve.png, checkpoints,
+/// report.html.
 ///
 ///     Training training(cli, options);           // after cli.parse
 ///     const io::Dataset data = load_images(options);
@@ -94,8 +98,8 @@ class Training {
   void save(const TrainingSteps& steps, const State& state);
   bool train_epoch(const TrainingSteps& steps, State& state);
   void end_epoch(const TrainingSteps& steps, State& state);
-  int stop(const State& state);
-  int finish(const State& state);
+  int stop(State& state);
+  int finish(State& state);
   void set_status(const std::string& status, const State& state);
 
   Cli& cli_;

@@ -1,0 +1,141 @@
+#include "support/report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include <damo/io/csv.hpp>
+#include <damo/io/html_page.hpp>
+#include <damo/optim/explain.hpp>
+
+namespace damo::examples {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The first calls plan buffers; those after them are profiled.
+constexpr int first_profiled = 3, last_profiled = 60;
+constexpr std::size_t most_pictures = 16;  // of one kind
+constexpr std::uintmax_t longest_sound = 8U << 20U;
+
+const std::string train_suffix = "_train", valid_suffix = "_valid";
+
+bool has(const io::CsvTable& table, const std::string& column) {
+  return std::find(table.columns.begin(), table.columns.end(), column) != table.columns.end();
+}
+
+/// A plot for each column; what is measured on training and validation data shares one, and its
+/// difference follows.
+void add_curves(io::HtmlPage& page, const io::CsvTable& table) {
+  const std::vector<double> epochs = table.column("epoch");
+  const auto draw = [&](const std::string& title, const std::vector<io::Series>& series) {
+    page.curves(series, {.title = title, .y_label = title, .width = 860, .height = 330});
+  };
+  for (const std::string& column : table.columns) {
+    if (column == "epoch" || column == "seconds") continue;
+    const std::string stem = column.substr(0, column.rfind('_'));
+    const bool pair = has(table, stem + train_suffix) && has(table, stem + valid_suffix);
+    if (!pair) {
+      draw(column, {{column, epochs, table.column(column)}});
+    } else if (column.ends_with(train_suffix)) {
+      const auto train = table.column(column);
+      const auto valid = table.column(stem + valid_suffix);
+      std::vector<double> gap;
+      for (std::size_t i = 0; i < train.size(); ++i) gap.push_back(valid[i] - train[i]);
+      draw(stem, {{"training", epochs, train}, {"validation", epochs, valid}});
+      draw(stem + " gap: validation less training", {{"gap", epochs, gap}});
+    }
+  }
+}
+
+/// The pictures that differ by a number at the end of their names only, by what they have in
+/// common.
+std::map<std::string, std::map<std::int64_t, fs::path>> pictures_of(const fs::path& folder) {
+  std::map<std::string, std::map<std::int64_t, fs::path>> groups;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".png") continue;
+    const std::string stem = entry.path().stem().string();
+    const std::size_t digits = stem.find_last_not_of("0123456789") + 1;
+    const std::string number = stem.substr(digits).substr(0, 9);
+    groups[stem.substr(0, digits)][number.empty() ? 0 : std::stoll(number)] = entry.path();
+  }
+  groups.erase("learning_curve");  // the curves are there themselves
+  return groups;
+}
+
+void add_pictures(io::HtmlPage& page, const fs::path& folder) {
+  const auto groups = pictures_of(folder);
+  if (groups.empty()) return;
+  page.heading("Pictures");
+  for (const auto& [stem, files] : groups) {
+    std::vector<fs::path> all;
+    for (const auto& [number, file] : files) all.push_back(file);
+    std::vector<fs::path> some;  // spread evenly, first and last among them
+    const std::size_t n = std::min(all.size(), most_pictures);
+    for (std::size_t i = 0; i < n; ++i)
+      some.push_back(all[n > 1 ? i * (all.size() - 1) / (n - 1) : 0]);
+    std::string caption = stem;
+    std::replace(caption.begin(), caption.end(), '_', ' ');
+    page.pictures(caption, some);
+  }
+}
+
+void add_music(io::HtmlPage& page, const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string extension = entry.path().extension().string();
+    const bool sound = extension == ".wav" && entry.file_size() <= longest_sound;
+    if (sound || extension == ".mid") files.emplace(entry.path().filename().string(), entry.path());
+  }
+  if (files.empty()) return;
+  page.heading("Music");
+  for (const auto& [name, file] : files) {
+    if (file.extension() == ".wav") {
+      page.sound(file);
+    } else {
+      page.download(file);
+    }
+  }
+}
+
+}  // namespace
+
+void Report::end_profile() {
+  if (function_ == nullptr || calls_ <= first_profiled || calls_ > last_profiled) return;
+  profile_ = function_->profile();
+  function_->set_profiling(false);
+}
+
+void Report::next_batch() {
+  if (function_ == nullptr || calls_ > last_profiled) return;
+  if (calls_ == last_profiled) end_profile();
+  if (calls_++ == first_profiled) function_->set_profiling(true);
+}
+
+void Report::write(const RunFolder& folder) {
+  end_profile();
+  const io::Record info = folder.info();
+  const std::string program = info.has("program") ? info.text("program") : "A run";
+  io::HtmlPage page(info.has("data") ? fmt::format("{} on {}", program, info.text("data"))
+                                     : program);
+  page.paragraph(info.has("command") ? info.text("command") : "");
+  const fs::path metrics = folder / "metrics.csv";
+  if (fs::exists(metrics)) {
+    page.heading("Learning");
+    add_curves(page, io::read_csv(metrics));
+  }
+  add_pictures(page, folder.path());
+  add_music(page, folder.path());
+  page.heading("Settings");
+  page.table(info);
+  if (function_ != nullptr) {
+    page.heading("The training function");
+    page.folded_page("Its graph before and after rewriting, and each rule between",
+                     explain_page(function_->asked(), function_->graph(), function_->rewrites()));
+    if (!profile_.empty()) page.folded_text("Where its time goes", profile_);
+  }
+  page.write(folder / "report.html");
+}
+
+}  // namespace damo::examples
