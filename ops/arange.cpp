@@ -108,8 +108,10 @@ class Arange final : public OpOf<Arange> {
 
 OpPtr read_arange(OpText& text) {
   const TensorType& made = text.results[0];
-  if (text.parameters.accept("length=")) text.parameters.integer();
   if (made.rank() != 1) throw ShapeError("makes a vector");
+  // The type says the length, too.
+  if (text.parameters.accept("length=") && text.parameters.integer() != made.dims[0])
+    text.parameters.fail("before this the length that the type says");
   return std::make_shared<Arange>(made.dtype, made.dims[0]);
 }
 

@@ -168,3 +168,24 @@ TEST_CASE("saving: what does not fit is named and nothing has changed") {
   load_npz(folder / "s.npz", {a});
   CHECK(a.value().item<double>() == 1);
 }
+
+TEST_CASE("saving: the classic program's random streams go on where they were") {
+  const TemporaryFolder folder;
+  const auto draws = [](RandomStream& rng) {
+    const Var u = rng.uniform({5}, 0.0, 1.0, float64);
+    const Var b = rng.bernoulli(constant(Array::from<double>({0.5, 0.5})));
+    return function({}, {u, b});
+  };
+  RandomStream rng = RandomStream::numpy_compatible(123);
+  Function f = draws(rng);
+  f();
+  save_npz(folder / "streams.npz", rng);
+  const Outputs expected = f();
+  RandomStream again = RandomStream::numpy_compatible(123);
+  Function g = draws(again);
+  load_npz(folder / "streams.npz", again);
+  const Outputs actual = g();
+  CHECK(same_bits(actual[0], expected[0]));
+  CHECK(same_bits(actual[1], expected[1]));
+  for (const auto& [name, value] : State(rng).values()) CHECK(value.dtype() == int64);
+}
