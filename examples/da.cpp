@@ -19,7 +19,19 @@ constexpr int gap = 20;  // pixels between the two pictures
 struct Options : TrainingOptions {
   std::int64_t hidden = 500;
   double corruption = 0.3;
+  bool numpy_streams = true;
 };
+
+/// With NumPy's streams, the model that the tutorial's program makes: it starts both of its models
+/// from a RandomState of the same seed.
+models::dA make_model(const Var& x, std::int64_t pixels, const Options& o) {
+  const auto seed = static_cast<std::uint64_t>(o.seed);
+  models::DAOptions options{.input = x, .n_visible = pixels, .n_hidden = o.hidden, .seed = seed};
+  if (!o.numpy_streams) return models::dA(options);
+  NumpyRandomState numpy_rng(seed);
+  options.numpy_rng = &numpy_rng;
+  return models::dA(options);
+}
 
 int train_da(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
@@ -28,15 +40,8 @@ int train_da(Training& training, const Options& o) {
 
   const SharedVar train_x = shared(std::move(data.train), "train_x");
   const Var index = lscalar("index"), x = matrix("x");
-  models::dA clean({.input = x,
-                    .n_visible = data.pixels(),
-                    .n_hidden = o.hidden,
-                    .seed = static_cast<std::uint64_t>(o.seed)});
-  models::dA noisy({.input = x,
-                    .n_visible = data.pixels(),
-                    .n_hidden = o.hidden,
-                    .seed = static_cast<std::uint64_t>(o.seed),
-                    .rng = clean.rng});
+  models::dA clean = make_model(x, data.pixels(), o);
+  models::dA noisy = make_model(x, data.pixels(), o);
   auto [clean_cost, updates] = clean.get_cost_updates(0, o.lr);
   const auto [noisy_cost, noisy_updates] = noisy.get_cost_updates(o.corruption, o.lr);
   updates += noisy_updates;
@@ -54,7 +59,8 @@ int train_da(Training& training, const Options& o) {
                   io::side_by_side(filter_picture(clean.W.value(), data),
                                    filter_picture(noisy.W.value(), data), gap));
   };
-  const ModelState state(updates, clean.rng);
+  // The other model keeps all of its input, whatever it draws.
+  const ModelState state(updates, noisy.rng);
   const auto epoch_end = [&](std::int64_t epoch) {
     draw_filters(epoch);
     const double mean = clean_sum.value().item<double>() / static_cast<double>(batches);
@@ -86,6 +92,8 @@ int main(int argc, char** argv) {
     add_training_options(cli, options);
     cli.option("--hidden", options.hidden, "hidden units; 16 with bars", {1, 100000});
     cli.option("--corruption", options.corruption, "part of the input set to zero", {0, 1});
+    cli.either("--numpy-streams", "weights and noise of the tutorial's program over NumPy",
+               "--philox-streams", "those of Damo's own generator", options.numpy_streams);
     if (const auto code = cli.parse(argc, argv)) return *code;
     use_threads(options.threads);
     Training training(cli, options);

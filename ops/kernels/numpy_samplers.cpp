@@ -51,15 +51,9 @@ std::int64_t row_at(std::span<const double> sums, double u) {
 
 }  // namespace
 
-double numpy_bernoulli(Mt19937& g, double p) {
+bool detail::exact_bernoulli(Mt19937& g, double p, double u) {
   const bool rare = p <= 0.5;
-  const double small = rare ? p : 1 - p;
-  const double u = g.uniform();
-  // By inversion u is compared with exp(log(1 - p)), which is 1 - p up to rounding.
-  constexpr double close = 1e-12;
-  const bool doubtful = std::abs(u - (1 - small)) < close || u > 1 - close;
-  const bool hit = doubtful ? binomial_by_inversion(g, 1, small, u) == 1 : u > 1 - small;
-  return hit == rare ? 1 : 0;
+  return (binomial_by_inversion(g, 1, rare ? p : 1 - p, u) == 1) == rare;
 }
 
 std::int64_t numpy_binomial(Mt19937& g, std::int64_t n, double p) {

@@ -8,8 +8,23 @@
 // taken from the generator. Parameters must be in range.
 namespace damo {
 
-/// 1 with probability p, else 0: what `binomial(1, p)` gives.
-double numpy_bernoulli(Mt19937& g, double p);
+namespace detail {
+/// `numpy_bernoulli` by the sampler's own arithmetic, from the uniform number u on.
+bool exact_bernoulli(Mt19937& g, double p, double u);
+}  // namespace detail
+
+/// Whether one trial succeeds: what `binomial(1, p)` gives.
+inline bool numpy_bernoulli(Mt19937& g, double p) {
+  const bool rare = p <= 0.5;
+  const double no = rare ? 1 - p : p;
+  const double u = g.uniform();
+  // NumPy compares u with exp(log(1 - p)), which is 1 - p up to rounding.
+  constexpr double close = 1e-12;
+  const double distance = u - no;
+  if (distance * distance < close * close || u > 1 - close) [[unlikely]]
+    return detail::exact_bernoulli(g, p, u);
+  return (distance > 0) == rare;
+}
 /// Successes in n trials.
 std::int64_t numpy_binomial(Mt19937& g, std::int64_t n, double p);
 std::int64_t numpy_poisson(Mt19937& g, double rate);

@@ -222,3 +222,30 @@ TEST_CASE("RBM: the reconstruction cost is finite at extreme activations") {
       f(Array::from<float>({1, 0, 1}, {1, 3}), Array::from<float>({200, -300, -400}, {1, 3}));
   CHECK(out.scalar<float>(0) == -400.0F);
 }
+
+TEST_CASE("RBM: twenty updates of PCD-3 are those of a NumPy program") {
+  // R = numpy.random.RandomState; rng = R(1234); g = R(rng.randint(2**30))
+  // b = 4 * sqrt(6. / 10); W = rng.uniform(-b, b, (6, 4)); biases 0; chain = zeros((2, 4))
+  // visible, hidden = R(g.randint(2**30)), R(g.randint(2**30))
+  // 20 times: 3 times v' = visible.binomial(1, sigmoid(chain W' + vb)), chain = hidden.binomial(1,
+  // sigmoid(v' W + hb)); then W += 0.1 (v' p(h|v) - ...) / 2, biases likewise; all in float64
+  const FloatX wide(float64);
+  NumpyRandomState numpy_rng(1234);
+  const Var x = matrix("x");
+  models::RBM rbm({.input = x, .n_visible = 6, .n_hidden = 4, .numpy_rng = &numpy_rng});
+  const SharedVar chain = shared(Array(float64, {2, 4}), "chain");
+  const auto [cost, updates] = rbm.get_cost_updates({.lr = 0.1, .persistent = chain, .k = 3});
+  Function train = function({x}, {cost}, {.updates = updates});
+  const Array data = test::array({2, 6}, {1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 1});
+  for (int i = 0; i < 20; ++i) train(data);
+  test::check_close(chain.value(), test::array({2, 4}, {0, 0, 0, 1, 0, 0, 1, 0}), 0);
+  test::check_close(evaluate(rbm.W[0]),
+                    test::vector({-0.8562475365246002, 1.768782568453642, 0.010394983137135477,
+                                  1.2732164210622692}),
+                    1e-13);
+  test::check_close(rbm.vbias.value(), test::vector({-0.45, 0.05, 1.55, 0.5, -0.15, -0.5}), 1e-13);
+  test::check_close(rbm.hbias.value(),
+                    test::vector({-0.4339798011075431, -0.41515031648289624, -0.9128316098504989,
+                                  -0.15300565608249733}),
+                    1e-13);
+}

@@ -1,0 +1,173 @@
+// Trains a deep network on images and their classes: two denoising autoencoders, one on the other's
+// hidden units, each trained greedily by itself; then a logistic layer on top, and all weights
+// together by the classes.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <damo/damo.hpp>
+#include <damo/io/csv.hpp>
+#include <damo/io/pictures.hpp>
+
+#include "support/filters.hpp"
+#include "support/kernels.hpp"
+#include "support/model_state.hpp"
+#include "support/program.hpp"
+#include "support/training.hpp"
+
+namespace damo::examples {
+namespace {
+
+constexpr std::int64_t layers = 2;
+
+struct Options : TrainingOptions {
+  std::int64_t hidden = 500;
+  double corruption = 0.3;
+  std::int64_t pretrain = 5;
+  double pretrain_lr = 0.1;
+};
+
+/// Images in rows and their classes, as shared variables.
+struct Examples {
+  Examples(Array images, Array labels, const std::string& name)
+      : x(shared(std::move(images), name + "_x")), y(shared(std::move(labels), name + "_y")) {}
+  std::int64_t size() const { return y.value().elements(); }
+  SharedVar x, y;
+};
+
+/// The network: log_p is the logarithm of each class's probability for each image.
+struct Network {
+  Network(const Var& x, std::int64_t pixels, std::int64_t classes, const Options& o)
+      : rng(static_cast<std::uint64_t>(o.seed)),
+        first({.input = x,
+               .n_visible = pixels,
+               .n_hidden = o.hidden,
+               .seed = static_cast<std::uint64_t>(o.seed),
+               .rng = rng}),
+        second({.input = first.get_hidden_values(x),
+                .n_visible = o.hidden,
+                .n_hidden = o.hidden,
+                .seed = static_cast<std::uint64_t>(o.seed) + 1,
+                .rng = rng}),
+        W(models::zero_parameter({o.hidden, classes}, "W_classes")),
+        b(models::zero_parameter(classes, "b_classes")),
+        log_p(log_softmax(dot(second.get_hidden_values(second.x), W) + b, 1)) {}
+
+  /// Of the layers' hidden units and the classes, not of the reconstructions.
+  std::vector<SharedVar> params() const { return {first.W, first.b, second.W, second.b, W, b}; }
+  /// All that training changes.
+  Updates everything() const {
+    Updates all;
+    for (const SharedVar& p : params()) all[p] = p;
+    all[first.b_prime] = first.b_prime;
+    all[second.b_prime] = second.b_prime;
+    return all;
+  }
+
+  RandomStream rng;
+  models::dA first, second;
+  SharedVar W, b;
+  Var log_p;
+};
+
+/// The part of `examples` whose most likely class is not theirs, in percent.
+double error_percent(const Network& net, const Var& x, const Examples& examples) {
+  const Var wrong = neq(argmax(net.log_p, 1), examples.y);
+  Function f = function({}, {mean(cast(wrong, floatX()))}, {.givens = {{x, examples.x}}});
+  return 100 * f().scalar<double>(0);
+}
+
+/// The error of the test images where that of the validation images is lowest.
+std::string summary(const std::filesystem::path& metrics) {
+  const io::CsvTable table = io::read_csv(metrics);
+  const std::vector<double> valid = table.column("validation_error");
+  const auto best = std::min_element(valid.begin(), valid.end()) - valid.begin();
+  const auto at = static_cast<std::size_t>(best);
+  return fmt::format("best validation error {:.2f} % in epoch {}, with a test error of {:.2f} %",
+                     valid[at], best, table.column("test_error")[at]);
+}
+
+int train_stack(Training& training, const Options& o) {
+  io::Dataset data = load_images(o);
+  const io::Record info = image_info(data).add(kernel_info());
+  const auto labels = data.train_labels.values<std::int64_t>();
+  const std::int64_t classes = 1 + *std::max_element(labels.begin(), labels.end());
+  const Examples train(std::move(data.train), std::move(data.train_labels), "train");
+  const Examples valid(std::move(data.valid), std::move(data.valid_labels), "valid");
+  const Examples test(std::move(data.test), std::move(data.test_labels), "test");
+
+  const Var index = lscalar("index"), x = matrix("x"), y = lvector("y");
+  Network net(x, data.pixels(), classes, o);
+  const damo::Range batch = range(index * o.batch, (index + 1) * o.batch);
+  const auto step = [&](const Var& cost, const Updates& updates, const std::string& name) {
+    FunctionOptions options{.updates = updates, .givens = {{x, train.x(batch, all())}}};
+    if (name == "fine_tune") options.givens.emplace_back(y, train.y[batch]);
+    options.name = name;
+    return function({index}, {cost}, options);
+  };
+  const auto [first_cost, first_updates] = net.first.get_cost_updates(o.corruption, o.pretrain_lr);
+  const auto [second_cost, second_updates] =
+      net.second.get_cost_updates(o.corruption, o.pretrain_lr);
+  const Var cost = -mean(net.log_p(arange(y.shape(0)), y));
+  const std::vector<SharedVar> params = net.params();
+  const Updates fine =
+      models::sgd(params, grad(cost, Vars(params.begin(), params.end())), {.lr = o.lr});
+  std::vector<Function> steps;
+  steps.push_back(step(first_cost, first_updates, "pretrain_first"));
+  steps.push_back(step(second_cost, second_updates, "pretrain_second"));
+  steps.push_back(step(cost, fine, "fine_tune"));
+  const auto phase = [&](std::int64_t epoch) {
+    return static_cast<std::size_t>(
+        std::min(layers, o.pretrain == 0 ? layers : epoch / o.pretrain));
+  };
+
+  const ModelState state(net.everything(), net.rng);
+  return training.run(
+      {.cost_name = "cost",
+       .batches = train.size() / o.batch,
+       .step = [&](std::int64_t epoch,
+                   std::int64_t i) { return steps[phase(epoch)](i).scalar<double>(0); },
+       .epoch_end =
+           [&](std::int64_t) {
+             io::write_png(training.folder() / "filters.png",
+                           filter_picture(net.first.W.value(), data));
+             return Metrics{{"validation_error", error_percent(net, x, valid)},
+                            {"test_error", error_percent(net, x, test)}};
+           },
+       .finish = [&] { training.note(summary(training.folder() / "metrics.csv")); },
+       .save = [&](io::Checkpoint& c) { state.save(c); },
+       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .function = &steps.back()},
+      info);
+}
+
+}  // namespace
+}  // namespace damo::examples
+
+int main(int argc, char** argv) {
+  using namespace damo::examples;
+  return run_program("stacked_da", [&] {
+    Options options;
+    options.epochs = 25;
+    Cli cli("stacked_da",
+            "Trains two stacked denoising autoencoders and a classifier on top. The first epochs "
+            "train one layer after the other without classes, the others all of them with.");
+    add_image_options(cli, options);
+    add_training_options(cli, options);
+    cli.option("--hidden", options.hidden, "hidden units of each layer; 16 with bars", {1, 100000});
+    cli.option("--corruption", options.corruption, "part of a layer's input set to zero", {0, 1});
+    cli.option("--pretrain", options.pretrain, "epochs for each layer alone, of all --epochs",
+               {0, 1e6});
+    cli.option("--pretrain-lr", options.pretrain_lr, "learning rate of these epochs", {0, 1e38});
+    if (const auto code = cli.parse(argc, argv)) return *code;
+    use_threads(options.threads);
+    Training training(cli, options);
+    if (options.quick && !cli.given("--epochs") && !cli.given("--pretrain")) {
+      options.pretrain = 1;
+      options.epochs = layers + 1;
+    }
+    const bool small = options.data.starts_with("bars") && !training.resumed();
+    if (small && !cli.given("--hidden")) options.hidden = 16;
+    return train_stack(training, options);
+  });
+}
