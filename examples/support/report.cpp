@@ -65,10 +65,7 @@ std::map<std::string, std::map<std::int64_t, fs::path>> pictures_of(const fs::pa
 }
 
 void add_pictures(io::HtmlPage& page, const fs::path& folder) {
-  const auto groups = pictures_of(folder);
-  if (groups.empty()) return;
-  page.heading("Pictures");
-  for (const auto& [stem, files] : groups) {
+  for (const auto& [stem, files] : pictures_of(folder)) {
     std::vector<fs::path> all;
     for (const auto& [number, file] : files) all.push_back(file);
     std::vector<fs::path> some;  // spread evenly, first and last among them
@@ -88,8 +85,6 @@ void add_music(io::HtmlPage& page, const fs::path& folder) {
     const bool sound = extension == ".wav" && entry.file_size() <= longest_sound;
     if (sound || extension == ".mid") files.emplace(entry.path().filename().string(), entry.path());
   }
-  if (files.empty()) return;
-  page.heading("Music");
   for (const auto& [name, file] : files) {
     if (file.extension() == ".wav") {
       page.sound(file);
@@ -97,6 +92,22 @@ void add_music(io::HtmlPage& page, const fs::path& folder) {
       page.download(file);
     }
   }
+}
+
+/// What the run has learnt, from the files in its folder.
+void add_results(io::HtmlPage& page, const fs::path& folder) {
+  const fs::path metrics = folder / "metrics.csv";
+  if (fs::exists(metrics)) add_curves(page, io::read_csv(metrics));
+  add_pictures(page, folder);
+  add_music(page, folder);
+}
+
+std::string title_of(const io::Record& run) {
+  const std::string program = run.has("program") ? run.text("program") : "A run";
+  return run.has("data") ? fmt::format("{} on {}", program, run.text("data")) : program;
+}
+std::string command_of(const io::Record& run) {
+  return run.has("command") ? run.text("command") : "";
 }
 
 }  // namespace
@@ -116,17 +127,9 @@ void Report::next_batch() {
 void Report::write(const RunFolder& folder) {
   end_profile();
   const io::Record info = folder.info();
-  const std::string program = info.has("program") ? info.text("program") : "A run";
-  io::HtmlPage page(info.has("data") ? fmt::format("{} on {}", program, info.text("data"))
-                                     : program);
-  page.paragraph(info.has("command") ? info.text("command") : "");
-  const fs::path metrics = folder / "metrics.csv";
-  if (fs::exists(metrics)) {
-    page.heading("Learning");
-    add_curves(page, io::read_csv(metrics));
-  }
-  add_pictures(page, folder.path());
-  add_music(page, folder.path());
+  io::HtmlPage page(title_of(info));
+  page.paragraph(command_of(info));
+  add_results(page, folder.path());
   page.heading("Settings");
   page.table(info);
   if (function_ != nullptr) {
@@ -136,6 +139,24 @@ void Report::write(const RunFolder& folder) {
     if (!profile_.empty()) page.folded_text("Where its time goes", profile_);
   }
   page.write(folder / "report.html");
+}
+
+void write_overview(const std::vector<fs::path>& runs, const fs::path& file) {
+  std::vector<std::pair<io::Record, fs::path>> found;
+  for (const fs::path& run : runs) found.emplace_back(RunFolder::open(run).info(), run);
+  const auto started = [](const io::Record& run) {
+    return run.has("started") ? run.text("started") : "";
+  };
+  std::stable_sort(found.begin(), found.end(), [&](const auto& a, const auto& b) {
+    return started(a.first) < started(b.first);
+  });
+  io::HtmlPage page("Runs");
+  for (const auto& [info, folder] : found) {
+    page.heading(title_of(info));
+    page.paragraph(command_of(info));
+    add_results(page, folder);
+  }
+  page.write(file);
 }
 
 }  // namespace damo::examples

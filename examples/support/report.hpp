@@ -1,6 +1,8 @@
 #pragma once
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <damo/runtime/function.hpp>
 
@@ -28,5 +30,10 @@ class Report {
   int calls_ = 0;
   std::string profile_;
 };
+
+/// Writes one page with the curves, pictures and music of several runs, in the order in which they
+/// were started. Throws IoError for a folder that holds no run.
+void write_overview(const std::vector<std::filesystem::path>& runs,
+                    const std::filesystem::path& file);
 
 }  // namespace damo::examples

@@ -1,0 +1,30 @@
+// Puts the pictures, curves and music of several runs on one page.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "support/cli.hpp"
+#include "support/program.hpp"
+#include "support/report.hpp"
+
+int main(int argc, char** argv) {
+  using namespace damo::examples;
+  namespace fs = std::filesystem;
+  return run_program("overview", [&] {
+    std::string runs = "runs";
+    std::string page;
+    Cli cli("overview", "Puts the results of all runs in a folder on one page.");
+    cli.option("--runs", runs, "folder that holds the runs' folders");
+    cli.option("--out", page, "the page [default report.html in that folder]");
+    if (const auto code = cli.parse(argc, argv)) return *code;
+    std::vector<fs::path> folders;
+    for (const auto& entry : fs::directory_iterator(runs)) {
+      const bool is_run = fs::exists(entry.path() / "run.json");
+      if (is_run && !entry.is_symlink()) folders.push_back(entry.path());
+    }
+    const fs::path file = page.empty() ? fs::path(runs) / "report.html" : fs::path(page);
+    write_overview(folders, file);
+    fmt::print("{} runs on one page: {}\n", folders.size(), file.string());
+    return 0;
+  });
+}
