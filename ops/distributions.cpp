@@ -102,7 +102,8 @@ Var RandomStream::truncated_normal(const Sizes& size, const Arg& low, const Arg&
   };
   const Var z = draw(Distribution::truncated_normal, chosen, new_stream(), size.vars(),
                      {bound(low), bound(high)}, low.site());
-  return center + z * width;
+  // Rounding must not lead out of the bounds.
+  return clip(center + z * width, cast(low, chosen), cast(high, chosen));
 }
 
 Var RandomStream::gamma(const Sizes& size, const Arg& shape, const Arg& scale,

@@ -130,6 +130,11 @@ Var RandomStream::uniform(const Sizes& size, const Arg& low, const Arg& high,
                           std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(low.site()));
   const DType chosen = float_dtype(dtype, "uniform");
+  if (low.is_literal() && high.is_literal() && high.real() < low.real()) {
+    throw NumericError(fmt::format("uniform: high is {}, below low, which is {}, at {}",
+                                   high.real(), low.real(),
+                                   to_string(SiteScope::or_else(low.site()))));
+  }
   const bool standard =
       low.is_literal() && high.is_literal() && low.real() == 0 && high.real() == 1;
   const DType drawn = numpy() && !standard ? float64 : chosen;

@@ -53,6 +53,7 @@ TEST_CASE("draws: numbers out of range are refused when the draw is made") {
   RandomStream rng(1);
   CHECK(contains(error_of<NumericError>([&] { rng.normal({2}, 0.0, -1.0); }),
                  "normal: the scale -1 is negative, at draw_parameters_test.cpp"));
+  CHECK(contains(error_of<NumericError>([&] { rng.uniform({2}, 3.0, 1.0); }), "high is 1"));
   CHECK_THROWS_AS(rng.gumbel({2}, 0.0, -1.0), NumericError);
   CHECK_THROWS_AS(rng.laplace({2}, 0.0, -1.0), NumericError);
   CHECK_THROWS_AS(rng.logistic({2}, 0.0, -1.0), NumericError);
@@ -68,6 +69,15 @@ TEST_CASE("draws: bernoulli takes p beyond its range for the nearest bound") {
   RandomStream rng(1);
   const Array k = evaluate(rng.bernoulli(numbers({-1, 0, 1, 2, std::nan("")})));
   test::check_close(k, test::vector({0, 0, 1, 1, 0}), 0);
+}
+
+TEST_CASE("draws: rounding does not lead a truncated normal out of its bounds") {
+  RandomStream rng(5);
+  const Array x = evaluate(rng.truncated_normal({20000}, 0.1, 0.1001, 7.0, 300.0));
+  for (const float v : x.values<float>()) {
+    CHECK(v >= 0.1F);
+    CHECK(v <= 0.1001F);
+  }
 }
 
 TEST_CASE("draws: a scalar and an empty tensor are sizes like others") {
