@@ -110,17 +110,28 @@ std::string command_of(const io::Record& run) {
   return run.has("command") ? run.text("command") : "";
 }
 
+/// Since its profile was started.
+bool was_called(const Function& f) {
+  return f.profile().find("no calls were profiled") == std::string::npos;
+}
+
 }  // namespace
 
 void Report::end_profile() {
   if (function_ == nullptr || calls_ <= first_profiled || calls_ > last_profiled) return;
-  profile_ = function_->profile();
+  if (was_called(*function_)) profile_ = function_->profile();
   function_->set_profiling(false);
 }
 
 void Report::next_batch() {
   if (function_ == nullptr || calls_ > last_profiled) return;
-  if (calls_ == last_profiled) end_profile();
+  if (calls_ == last_profiled) {
+    if (was_called(*function_)) {
+      end_profile();
+    } else {  // other parts of the model are trained first
+      calls_ = first_profiled + 1;
+    }
+  }
   if (calls_++ == first_profiled) function_->set_profiling(true);
 }
 
