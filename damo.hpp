@@ -18,6 +18,7 @@
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/numpy_random_state.hpp>
+#include <damo/ops/op_from_graph.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/scan.hpp>
@@ -25,6 +26,7 @@
 #include <damo/ops/updates.hpp>
 #include <damo/ops/verify_grad.hpp>
 #include <damo/runtime/convert.hpp>
+#include <damo/runtime/eval.hpp>
 #include <damo/runtime/explain.hpp>
 #include <damo/runtime/function.hpp>
 #include <damo/runtime/state.hpp>

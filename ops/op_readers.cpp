@@ -63,6 +63,7 @@ constexpr OpReader table[] = {
     {"max", read_reduce, 1, 1},
     {"min", read_reduce, 1, 1},
     {"nonzero", read_nonzero, 1, many},
+    {"op_from_graph", nullptr, 0, 0, "it may call functions of the program"},
     {"placeholder", nullptr, 0, 0, "it stands for any expression in a rule"},
     {"prod", read_reduce, 1, 1},
     {"product_of_others", read_product_of_others, 1, 1},

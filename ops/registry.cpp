@@ -8,6 +8,7 @@
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/op_from_graph.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/reduce_op.hpp>
@@ -171,6 +172,11 @@ std::vector<OpEntry> other_entries() {
                          })));
   list.push_back(entry("ifelse", {{"", 0, 1, boolean}, {"mn"}, {"mn"}},
                        [](const Vars& in) { return ifelse(in[0], in[1], in[2]); }));
+  list.push_back(entry("op_from_graph", {{"mn"}, {"mn"}}, [](const Vars& in) {
+    const Var x = input(in[0].type());
+    const Var y = input(in[1].type());
+    return OpFromGraph({x, y}, {tanh(x * y) + x})(in)[0];
+  }));
   list.push_back(discrete("draw", {{"m"}, {"n"}}, [](const Vars& in) {
     return RandomStream(7).uniform({in[0].shape(0), in[1].shape(0)}, 0.0, 1.0, float64);
   }));

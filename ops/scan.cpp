@@ -260,6 +260,7 @@ class ScanBuilder {
       }
     }
     for (const auto& [state, values] : drawn) next.emplace_back(state, farthest_state(values));
+    add_default_updates(all, next);
     for (const auto& [target, value] : next) {
       LoopBuilder::State state{target, input(target.type(), target.name(), site_), value};
       state.next = checked_carry(value, state,
@@ -268,6 +269,24 @@ class ScanBuilder {
       loop_.states.push_back(state);
       outside_to_inside_.insert_or_assign(target, state.inner);
       shared_targets_.push_back(target);
+    }
+  }
+
+  // Those that the step, or such an update, reads, and that have a default update.
+  void add_default_updates(Vars all, std::vector<std::pair<Var, Var>>& next) const {
+    for (std::size_t before = all.size() + 1; before != all.size();) {
+      before = all.size();
+      Vars read = all;
+      for (const Apply* node : inner_nodes(all))
+        read.insert(read.end(), node->inputs().begin(), node->inputs().end());
+      for (const Var& v : read) {
+        const Var value = is_shared(v) ? SharedVar(v).default_update() : Var{};
+        const bool known = std::any_of(next.begin(), next.end(),
+                                       [&](const auto& pair) { return same(pair.first, v); });
+        if (!value || known) continue;
+        next.emplace_back(v, value);
+        all.push_back(value);
+      }
     }
   }
 

@@ -2,6 +2,7 @@
 
 #include <damo/graph/error.hpp>
 #include <damo/optim/catalogue.hpp>
+#include <damo/optim/inline_graphs.hpp>
 #include <damo/optim/pipeline.hpp>
 #include <damo/optim/rewriter.hpp>
 #include <damo/optim/scan_passes.hpp>
@@ -85,7 +86,7 @@ std::atomic<bool> pass_checks{false};
 void set_pass_checks(bool on) { pass_checks = on; }
 
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
-  FunctionGraph result = graph;
+  FunctionGraph result = optim::inline_graphs(graph);
   for (const optim::Pass& pass : optim::passes()) {
     if (!mode.has(pass.name, pass.tags)) continue;
     result = optim::run_pass(pass, result, mode, trace);

@@ -9,8 +9,9 @@
 
 namespace damo {
 
-/// Rewrites `graph` as `mode` says: simpler, stabler, faster, and equal in exact arithmetic. What
-/// was done goes into `trace`. Throws InternalError when a rewrite is at fault.
+/// Rewrites `graph` as `mode` says: simpler, stabler, faster, and equal in exact arithmetic. Graphs
+/// that serve as ops are inlined first, whatever the mode. What was done goes into `trace`. Throws
+/// InternalError when a rewrite is at fault.
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode = Mode::fast(),
                        Trace* trace = nullptr);
 

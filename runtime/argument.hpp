@@ -1,6 +1,7 @@
 #pragma once
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -25,7 +26,7 @@ class Argument {
                         Shape{static_cast<std::int64_t>(values.size())}, Shape{1}}) {}
   template <class T>
   Argument(const std::vector<T>& values) {
-    if constexpr (is_stored<T>()) {
+    if constexpr (is_stored<T>() && !std::is_same_v<T, bool>) {
       *this = Argument(std::span<const T>(values));
     } else {
       own(Array::from(values));
@@ -44,6 +45,22 @@ class Argument {
   Argument& operator=(const Argument&) = delete;
   Argument& operator=(Argument&&) = default;
   ~Argument() = default;
+
+  /// The same argument without owning what it reads.
+  Argument view() const {
+    Argument argument(tensor_);
+    argument.kind_ = kind_;
+    argument.integer_ = integer_;
+    argument.real_ = real_;
+    argument.name_ = name_;
+    return argument;
+  }
+  /// The name of the input it is for; "" for one that stands in its place.
+  std::string_view name() const { return name_; }
+  Argument named(std::string_view name) && {
+    name_ = name;
+    return std::move(*this);
+  }
 
   enum class Kind : std::uint8_t { tensor, integer, real };
   Kind kind() const { return kind_; }
@@ -77,6 +94,7 @@ class Argument {
   double real_ = 0;
   Tensor tensor_;
   std::optional<Array> owned_;
+  std::string_view name_{};
 };
 
 /// How other types become arguments; runtime/convert.hpp does it for xtensor expressions.
@@ -87,11 +105,19 @@ struct ArgumentFrom {
 
 template <class T>
 Argument make_argument(const T& value) {
-  if constexpr (std::is_constructible_v<Argument, const T&>) {
+  if constexpr (std::is_same_v<T, Argument>) {
+    return value.view();
+  } else if constexpr (std::is_constructible_v<Argument, const T&>) {
     return Argument(value);
   } else {
     return ArgumentFrom<T>::make(value);
   }
+}
+
+/// An argument by the name of its input: `train(0, named("lr", 0.1))`. Both must outlive the call.
+template <class T>
+Argument named(std::string_view name, const T& value) {
+  return make_argument(value).named(name);
 }
 
 }  // namespace damo

@@ -1,6 +1,8 @@
 #pragma once
 #include <atomic>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,8 +13,12 @@ namespace damo {
 /// The values of one call, and how many hold them. The function takes them back for a later call
 /// when nobody does.
 struct OutputBlock {
-  explicit OutputBlock(std::size_t n) : arrays(n) {}
+  OutputBlock(std::size_t n, std::shared_ptr<const std::vector<std::string>> output_names)
+      : arrays(n), names(std::move(output_names)) {}
   std::vector<Array> arrays;
+  /// By output, when some are borrowed: the function's own array, or null.
+  std::vector<const Array*> borrowed{};
+  std::shared_ptr<const std::vector<std::string>> names;
   std::atomic<int> holders{0};
 };
 
@@ -50,16 +56,27 @@ class Outputs {
   std::size_t size() const { return hold_.get() == nullptr ? 0 : hold_.get()->arrays.size(); }
   /// Output `i` without copying, valid while this lives. Throws GraphError when there is none.
   const Array& operator[](std::size_t i) const;
+  /// The output of that name. Throws GraphError when there is none.
+  const Array& operator[](std::string_view name) const { return (*this)[index_of(name)]; }
   /// Output `i`, which has one element, converted to `T`; throws ShapeError when it has more.
   template <class T>
   T scalar(std::size_t i) const {
     return (*this)[i].item<T>();
   }
+  template <class T>
+  T scalar(std::string_view name) const {
+    return (*this)[name].item<T>();
+  }
   /// Output `i` as xt::xarray<T>: see runtime/convert.hpp. Throws TypeError for another dtype.
   template <class T>
   auto array(std::size_t i) const;
+  template <class T>
+  auto array(std::string_view name) const {
+    return array<T>(index_of(name));
+  }
 
  private:
+  std::size_t index_of(std::string_view name) const;
   OutputHold hold_;
 };
 

@@ -72,6 +72,8 @@ TEST_CASE("graph text: every op comes back from its text") {
   for (const OpEntry& entry : op_registry()) {
     CAPTURE(entry.name);
     const Var out = sample(entry);
+    const OpReader* reader = op_reader(out.op().name());
+    if (reader != nullptr && !reader->refusal.empty()) continue;
     check_round_trip(graph_of({out}));
     const Vars more = sizes(out);
     check_round_trip(graph_of(more));

@@ -1,0 +1,47 @@
+#pragma once
+#include <damo/graph/function_graph.hpp>
+#include <damo/ops/op_from_graph.hpp>
+
+namespace damo {
+
+/// A graph as one node. Its body's inputs are the arguments, then what it captured; the node's
+/// inputs stand for those. The optimizer puts the body in its place.
+class SubGraph final : public OpOf<SubGraph> {
+ public:
+  SubGraph(FunctionGraph body, std::size_t n_arguments, OpFromGraphOptions options)
+      : body_(std::move(body)),
+        n_arguments_(n_arguments),
+        options_(std::make_shared<const OpFromGraphOptions>(std::move(options))) {}
+
+  std::size_t n_arguments() const { return n_arguments_; }
+  /// The outputs as expressions of the node's inputs.
+  Vars inlined(const Apply& node) const { return in_place(body_.outputs, node); }
+
+  std::string name() const override { return "op_from_graph"; }
+  std::string parameters() const override;
+  Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  bool shapes_need_values() const override { return true; }
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
+  const FunctionGraph* body() const override { return &body_; }
+  friend bool operator==(const SubGraph& a, const SubGraph& b);
+  std::size_t hash() const override;
+
+ private:
+  /// Variables of the body with the node's inputs for the body's.
+  Vars in_place(const Vars& inside, const Apply& node) const;
+  Gradients given_gradient(const Apply& node, Vars g) const;
+  std::vector<Array> values(TensorsIn in) const;
+
+  FunctionGraph body_;
+  std::size_t n_arguments_;
+  std::shared_ptr<const OpFromGraphOptions> options_;
+};
+
+}  // namespace damo

@@ -1,0 +1,49 @@
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <damo/runtime/function.hpp>
+#include <damo/runtime/parameter.hpp>
+#include <damo/runtime/program.hpp>
+
+namespace damo {
+
+/// A root of the program and where its value goes.
+struct Result {
+  std::uint32_t slot;
+  /// The storage whose memory is handed over; -1 when the value has to be copied.
+  std::int32_t storage;
+  SharedCell* cell = nullptr;
+  Array staged{};
+};
+
+struct Function::Impl {
+  std::string where;
+  FunctionGraph asked;
+  FunctionGraph graph;
+  std::vector<Parameter> parameters;
+  std::vector<bool> borrow;
+  std::shared_ptr<const std::vector<std::string>> output_names;
+  Trace trace;
+  std::unique_ptr<Program> program;
+  std::vector<Result> outputs;
+  std::vector<Result> updates;
+  std::vector<const Argument*> chosen;
+  std::vector<std::shared_ptr<OutputBlock>> blocks;
+  Profile profile;
+
+  void compile();
+  void find_results();
+  void bind(std::span<const Argument> arguments);
+  void choose(std::span<const Argument> arguments);
+  std::size_t index_of(std::string_view name) const;
+  [[noreturn]] void fail_call(const std::string& what) const;
+  void swap_variables(const std::vector<std::pair<Var, Var>>& swap);
+  std::shared_ptr<OutputBlock> free_block();
+  void copy_out(const Result& result, Array& to) const;
+  void hand_over(OutputBlock& block);
+};
+
+}  // namespace damo
