@@ -66,6 +66,14 @@ Var constant_of(const std::vector<double>& values, DType dtype) {
   return constant(Array::from(values).cast(dtype));
 }
 
+/// A loop over rows whose step is a random expression, with loops of its own.
+Var loop_of_random(const Vars& in, Numbers& r) {
+  const auto step = [&](Var row) {
+    return random_expression({in[0] * row, in[1] + row, row, in[3]}, r, 8);
+  };
+  return sum(map(step, {in[0]}).outputs[0]);
+}
+
 }  // namespace
 
 TEST_CASE("graph text: every op comes back from its text") {
@@ -163,6 +171,7 @@ TEST_CASE(
     Vars outputs{random_expression(in, r, 12)};
     for (const Var& g : grad(outputs[0], in, {.disconnected_inputs = Disconnected::ignore}))
       outputs.push_back(g);
+    if (seed % 4 == 0) outputs.push_back(grad(loop_of_random(in, r), in[0]));
     FunctionGraph graph{in, outputs, {}, ""};
     const FunctionGraph back = check_round_trip(graph);
     check_round_trip(optimize(graph));
@@ -173,6 +182,14 @@ TEST_CASE(
     const auto actual = evaluate(back.outputs, at);
     for (std::size_t i = 0; i < expected.size(); ++i) CHECK(same_bits(actual[i], expected[i]));
   }
+}
+
+TEST_CASE("graph text: a chain of many nodes comes back") {
+  const Var x = scalar("x", float64);
+  Var y = x;
+  for (int i = 0; i < 30000; ++i) y = tanh(y);
+  const FunctionGraph graph = graph_of({y});
+  CHECK(parse(print(graph)) == graph);
 }
 
 TEST_CASE("graph text: loops in loops come back with taps and until and draws") {

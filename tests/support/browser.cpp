@@ -42,7 +42,8 @@ std::string lines_with(const std::string& text, const std::string& mark) {
 BrowserPage browse(const std::filesystem::path& page, const std::string& fragment) {
   const TemporaryFolder folder;
   const std::string command = fmt::format(
-      "timeout 120 {} --headless --no-sandbox --disable-gpu --no-first-run --user-data-dir='{}' "
+      "timeout 120 {} --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
+      "--user-data-dir='{}' "
       "--host-resolver-rules='MAP * ~NOTFOUND' --enable-logging=stderr --virtual-time-budget=20000 "
       "--dump-dom 'file://{}#{}' > '{}' 2> '{}'",
       chromium(), (folder / "profile").string(), std::filesystem::absolute(page).string(), fragment,
