@@ -59,8 +59,7 @@ RnnRbm::RnnRbm(const RnnRbmOptions& o)
   const RecurrenceGraph recurrence = build_recurrence(parameters, v, u0_);
   RecurrenceGraph trained = recurrence;
   if (o.dropout > 0) {
-    const Var u = state_before(v, recurrence.u_t);
-    const Var kept = u * rng.bernoulli(1 - o.dropout, Sizes(u.shape()), o.dtype) / (1 - o.dropout);
+    const Var kept = partly_hidden(state_before(v, recurrence.u_t), rng);
     trained.bv_t = parameters.bv_at(kept);
     trained.bh_t = parameters.bh_at(kept);
   }
@@ -82,6 +81,13 @@ RnnRbm::RnnRbm(const RnnRbmOptions& o)
 Var RnnRbm::state_before(const Var& v, const Var& u_t) const {
   const Var all = concatenate({dimshuffle(u0_, {newaxis, 0}), u_t});
   return all[range(0, v.shape(0))];
+}
+
+// With dropout, if there is any.
+Var RnnRbm::partly_hidden(const Var& u, RandomStream draws) const {
+  const double kept = 1 - options.dropout;
+  if (kept == 1) return u;
+  return u * draws.bernoulli(kept, Sizes(u.shape()), options.dtype) / kept;
 }
 
 // The gradient takes the end of the chain as given; the matrices come first in each part.

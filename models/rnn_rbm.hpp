@@ -155,6 +155,7 @@ class RnnRbm {
     return result;
   }
   Var state_before(const Var& v, const Var& u_t) const;
+  Var partly_hidden(const Var& u, RandomStream draws) const;
   void add_updates(const RbmGraph& rbm);
 
   Var u0_;

@@ -19,6 +19,7 @@ namespace {
 // Streams of their own, so that training draws the same numbers with and without pretraining.
 constexpr std::uint64_t rbm_streams = 0x52424d, rnn_streams = 0x524e4e;
 
+// `count` rows of a matrix, from `from` on in that order, beginning again at its end.
 Array rows(const Array& matrix, const std::vector<std::size_t>& order, std::size_t from,
            std::size_t count) {
   const std::int64_t width = matrix.shape()[1];
@@ -30,6 +31,40 @@ Array rows(const Array& matrix, const std::vector<std::size_t>& order, std::size
   return chosen;
 }
 
+/// One step of PCD on frames, with running averages of the parameters.
+struct FrameTraining {
+  Function step;
+  std::vector<SharedVar> averages;
+};
+
+FrameTraining frame_training(const std::vector<SharedVar>& params, const SharedVar& chain,
+                             const RbmPretraining& how, std::int64_t steps, RandomStream rng) {
+  const Var& W = params[0];
+  const Var& bv = params[1];
+  const Var& bh = params[2];
+  const RbmGraph model = build_rbm(chain, W, bv, bh, how.k, std::move(rng));
+  const auto free_energy = [&](const Var& x) {
+    return -dot(x, bv) - sum(log(1 + exp(dot(x, W) + bh)), 1);
+  };
+  const Var v = matrix("v", W.dtype());
+  const Var cost = mean(free_energy(v)) - mean(free_energy(model.v_sample));
+  Updates updates = model.updates;
+  const Var lr = cast(linear_schedule(how.lr, 0, steps, updates), W.dtype());
+  updates +=
+      adam(params, grad(cost, {W, bv, bh}, {.consider_constant = {model.v_sample}}), {.lr = lr});
+  std::vector<SharedVar> averages = average_parameters(params, updates, how.average);
+  updates[chain] = model.v_sample;
+  return {function({v}, {cost}, {.updates = updates, .name = "pretrain_rbm"}), std::move(averages)};
+}
+
+// Normal numbers of variance 1 / n_in, which keeps the size of what passes through.
+void spread(const SharedVar& matrix, std::uint64_t seed) {
+  const auto n_in = static_cast<double>(matrix.value().shape()[0]);
+  const SharedVar normal =
+      normal_parameter(matrix.value().shape(), 1 / std::sqrt(n_in), seed, "", matrix.dtype());
+  matrix.set_array(normal.value());
+}
+
 }  // namespace
 
 void RnnRbm::pretrain_rbm(const std::vector<Array>& sequences, const RbmPretraining& how) {
@@ -37,69 +72,41 @@ void RnnRbm::pretrain_rbm(const std::vector<Array>& sequences, const RbmPretrain
   const auto n = static_cast<std::size_t>(frames.shape()[0]);
   const auto batch = std::min(n, static_cast<std::size_t>(how.batch));
   if (batch == 0) throw ShapeError("RnnRbm::pretrain_rbm: there is not a single frame");
-  const auto& [W, bv, bh] = std::tie(parameters.W, parameters.bv, parameters.bh);
-  bv.set_array(evaluate(log_odds(constant(frames))));
-  const SharedVar chain = shared(
-      rows(frames, epoch_order(n, options.seed, -1), 0, static_cast<std::size_t>(how.chains)),
-      "chain");
-
-  const Var v = matrix("v", options.dtype);
-  const RbmGraph model =
-      build_rbm(chain, W, bv, bh, how.k, RandomStream(options.seed ^ rbm_streams));
-  const auto free_energy = [&](const Var& x) {
-    return -dot(x, bv) - sum(log(1 + exp(dot(x, W) + bh)), 1);
-  };
-  const Var cost = mean(free_energy(v)) - mean(free_energy(model.v_sample));
-  Updates steps = model.updates;
-  const std::int64_t batches = static_cast<std::int64_t>(n / batch);
-  const Var lr = cast(linear_schedule(how.lr, 0, how.epochs * batches, steps), options.dtype);
-  steps += adam({W, bv, bh}, grad(cost, {W, bv, bh}, {.consider_constant = {model.v_sample}}),
-                {.lr = lr});
-  const std::vector<SharedVar> means = average_parameters({W, bv, bh}, steps, how.average);
-  steps[chain] = model.v_sample;
-  Function train = function({v}, {cost}, {.updates = steps, .name = "pretrain_rbm"});
-
+  const std::size_t batches = n / batch;
+  parameters.bv.set_array(evaluate(log_odds(constant(frames))));
+  const std::vector<std::size_t> start = epoch_order(n, options.seed, -1);
+  const SharedVar chain =
+      shared(rows(frames, start, 0, static_cast<std::size_t>(how.chains)), "chain");
+  const std::vector<SharedVar> trained{parameters.W, parameters.bv, parameters.bh};
+  FrameTraining training =
+      frame_training(trained, chain, how, how.epochs * static_cast<std::int64_t>(batches),
+                     RandomStream(options.seed ^ rbm_streams));
   for (std::int64_t epoch = 0; epoch < how.epochs; ++epoch) {
     const std::vector<std::size_t> order = epoch_order(n, options.seed, epoch);
     double total = 0;
-    for (std::int64_t i = 0; i < batches; ++i)
-      total +=
-          train(rows(frames, order, static_cast<std::size_t>(i) * batch, batch)).scalar<double>(0);
+    for (std::size_t i = 0; i < batches; ++i)
+      total += training.step(rows(frames, order, i * batch, batch)).scalar<double>(0);
     if (how.on_epoch && !how.on_epoch(epoch, total / static_cast<double>(batches))) break;
   }
-  W.set_array(means[0].value());
-  bv.set_array(means[1].value());
-  bh.set_array(means[2].value());
+  for (std::size_t i = 0; i < trained.size(); ++i)
+    trained[i].set_array(training.averages[i].value());
 }
 
 void RnnRbm::pretrain_rnn(const std::vector<Array>& sequences, const RnnPretraining& how) {
   const std::vector<Array> chunks =
       cut_sequences(sequences, how.batch_size, n_visible(), options.dtype);
   if (chunks.empty()) throw ShapeError("RnnRbm::pretrain_rnn: there is not a single frame");
-  const std::int64_t n_recurrent = options.n_hidden_recurrent;
-  // Orthogonal enough for a start: of variance 1 / n, which keeps the size of what passes through.
-  const auto spread = [&](const SharedVar& matrix, std::uint64_t seed) {
-    const std::int64_t n_in = matrix.value().shape()[0];
-    matrix.set_array(normal_parameter(matrix.value().shape(),
-                                      1 / std::sqrt(static_cast<double>(n_in)), seed, "",
-                                      options.dtype)
-                         .value());
-  };
   spread(parameters.Wvu, options.seed ^ rnn_streams);
   spread(parameters.Wuu, (options.seed ^ rnn_streams) + 1);
+  const Array frames = join_sequences(sequences, n_visible(), options.dtype);
+  const SharedVar out =
+      zero_parameter({options.n_hidden_recurrent, n_visible()}, "out", options.dtype);
+  const SharedVar bias = shared(evaluate(log_odds(constant(frames))), "bias of out");
 
-  const SharedVar out = zero_parameter({n_recurrent, n_visible()}, "out", options.dtype);
-  const SharedVar bias =
-      shared(evaluate(log_odds(constant(join_sequences(sequences, n_visible(), options.dtype)))),
-             "bias of out");
   const Var v = matrix("v", options.dtype);
-  Var u = state_before(v, build_recurrence(parameters, v, u0_).u_t);
-  RandomStream draws(options.seed ^ rnn_streams);
-  if (options.dropout > 0) {
-    u = u * draws.bernoulli(1 - options.dropout, Sizes(u.shape()), options.dtype) /
-        (1 - options.dropout);
-  }
-  const Var p = sigmoid(dot(u, out) + bias);
+  const Var u = state_before(v, build_recurrence(parameters, v, u0_).u_t);
+  const Var p =
+      sigmoid(dot(partly_hidden(u, RandomStream(options.seed ^ rnn_streams)), out) + bias);
   const Var cost = -sum(v * log(p) + (1 - v) * log(1 - p)) / v.shape(0);
   std::vector<SharedVar> trained{parameters.Wvu, parameters.Wuu, parameters.bu, out, bias};
   if (options.learn_initial_state) trained.push_back(params.back());
