@@ -209,10 +209,8 @@ Var steps_of_history(const Var& v) {
   return v.inputs()[0];
 }
 
-/// A size known now, or computed without the tensor.
-std::optional<Vars> shape_of(const Apply& node, Context&) {
-  const Var& x = node.input(0);
-  const std::size_t axis = static_cast<const ShapeOf&>(node.op()).axis();
+/// The size of `x` along `axis` as known now, or computed without `x`; an empty Var for neither.
+Var size_without(const Var& x, std::size_t axis) {
   Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
   if (as<Scan>(x) != nullptr) {
     if (const Var outside = size_outside_loop(x, axis)) size = outside;
@@ -220,8 +218,19 @@ std::optional<Vars> shape_of(const Apply& node, Context&) {
   if (axis == 0 && drops_first(x.owner())) {
     if (const Var steps = steps_of_history(x.inputs()[0])) size = steps;
   }
-  const auto* again = as<ShapeOf>(size);
-  if (again != nullptr && same(size.inputs()[0], x)) return std::nullopt;
+  const bool same_again = as<ShapeOf>(size) != nullptr && same(size.inputs()[0], x);
+  return same_again ? Var{} : size;
+}
+
+/// Through a whole chain of nodes at once: each layer of a deep network has the batch's size.
+std::optional<Vars> shape_of(const Apply& node, Context&) {
+  Var size = node.output();
+  while (const auto* shape = as<ShapeOf>(size)) {
+    const Var next = size_without(size.inputs()[0], shape->axis());
+    if (!next) break;
+    size = next;
+  }
+  if (same(size, node.output())) return std::nullopt;
   return Vars{size};
 }
 

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/gradient.hpp>
+#include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/reduce.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;
@@ -15,6 +18,20 @@ TEST_CASE("rules: a chain of a hundred thousand nodes is rewritten") {
   const Var result = rewritten(v, Mode::fast_compile(), &trace);
   CHECK(trace.visits() < 1000000);
   CHECK(result.ndim() == 1);
+}
+
+TEST_CASE("rules: the gradients of a network of two hundred layers are rewritten") {
+  const Var x = matrix("x");
+  Vars weights;
+  Var h = x;
+  for (int i = 0; i < 200; ++i) {
+    weights.push_back(matrix("W"));
+    h = sigmoid(dot(h, weights.back()));
+  }
+  Trace trace;
+  const Vars result = rewritten(grad(mean(log(h)), weights), Mode::fast(), &trace);
+  CHECK(result.size() == weights.size());
+  CHECK(trace.visits() < 100 * weights.size() * 20);
 }
 
 TEST_CASE("rules: the nodes looked at grow with the graph and no faster") {
