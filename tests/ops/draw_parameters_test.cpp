@@ -134,7 +134,8 @@ TEST_CASE("draws: derivatives in location and scale are those of finite differen
       {"truncated_normal in a tail",
        rng.truncated_normal(size, a + 5, a + b + 6, 0.0, 1.0, float64)},
       {"truncated_normal on one side", rng.truncated_normal(size, -infinity, 1.5, a, b, float64)}};
-  for (const auto& [name, draw] : draws) {
+  for (const auto& [title, draw] : draws) {
+    const std::string name = title;
     CAPTURE(name);
     verify_grad(draw, {a, b}, {at, scale}, {.second_order = true, .forward_mode = true});
   }

@@ -139,7 +139,8 @@ TEST_CASE("numpy streams: draws of a graph are those of RandomState") {
                                           {25.0, {5002933, 500294996817}},
                                           {1000.0, {200018492, 20002280702172}},
                                           {1e6, {200000638201, 19999977930921491}}};
-  for (const auto& [rate, expected] : rates) {
+  for (const auto& [given, expected] : rates) {
+    const double rate = given;
     CAPTURE(rate);
     RandomStream b = RandomStream::numpy_compatible(1);
     const Var events = b.poisson({200000}, constant(test::number(rate)));
