@@ -236,6 +236,19 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("ifelse: the classic streams move on when the branch is taken too") {
+  const Var c = bscalar("c");
+  auto rng = RandomStream::numpy_compatible(5);
+  auto same_rng = RandomStream::numpy_compatible(5);
+  const Var u = rng.normal({3}, 0.0, 1.0, float64);
+  Function f = function({c}, {ifelse(c, u, zeros_like(u))});
+  Function every = function({}, {same_rng.normal({3}, 0.0, 1.0, float64)});
+  for (const bool taken : {false, true, false, true, true}) {
+    const Array out = f(taken)[0];
+    test::check_same_bits(out, taken ? every()[0] : Array(float64, {3}));
+  }
+}
+
 TEST_CASE("ifelse: a warmed-up call allocates nothing whatever it takes") {
   const Var c = bscalar("c");
   const Var x = matrix("x");
