@@ -10,6 +10,7 @@
 #include <damo/models/rnn_rbm.hpp>
 #include <damo/models/update_rules.hpp>
 #include <damo/ops/create.hpp>
+#include <damo/ops/debug.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/graph_text.hpp>
 #include <damo/ops/ifelse.hpp>

@@ -1,6 +1,7 @@
 // One training update of a 784-500 RBM, everything included: the same workload as bench/peers.
-//   bench_rbm_update [WORKLOAD] [UPDATES] [DATA]
+//   bench_rbm_update [WORKLOAD] [UPDATES] [DATA] [guard]
 // WORKLOAD  rbm_pcd15_b20 (the default), rbm_cd1_b20, rbm_pcd15_b128
+// guard     with every result checked for NaN and infinity
 // Prints one JSON line with the median time of a call, then where the time goes.
 #include <fmt/format.h>
 
@@ -58,7 +59,8 @@ int main(int argc, char** argv) {
   Function train = function({i}, {training.monitor},
                             {.updates = training.updates,
                              .givens = {{x, train_x[range(i * load.batch, (i + 1) * load.batch)]}},
-                             .name = "train_rbm"});
+                             .name = "train_rbm",
+                             .mode = argc > 4 ? Mode::guard() : Mode::fast()});
   const double compile_ms = milliseconds_since(compile_start);
 
   const std::int64_t batches = data.train.shape()[0] / load.batch;

@@ -28,6 +28,10 @@ struct GradError : Error {
 struct NumericError : Error {
   using Error::Error;
 };
+/// A condition of an `Assert` that did not hold.
+struct AssertionError : NumericError {
+  using NumericError::NumericError;
+};
 /// Files and folders.
 struct IoError : Error {
   using Error::Error;

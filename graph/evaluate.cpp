@@ -1,20 +1,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/guards.hpp>
 #include <damo/graph/leaves.hpp>
+#include <damo/graph/located_error.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/graph/walk.hpp>
 
 namespace damo {
-namespace {
 
-/// The values of a graph under evaluation. Views point into arrays that live as long as this does.
-class Values {
+/// Views point into arrays that live as long as this does.
+class Evaluation::Values {
  public:
   void bind(const Var& v, const Array& value) {
     if (value.dtype() != v.dtype() || value.rank() != v.ndim()) {
@@ -25,9 +25,21 @@ class Values {
   }
   const Tensor& at(const Var& v) const { return tensors_.at(v); }
   bool has(const Var& v) const { return tensors_.contains(v); }
-  bool hold(const std::vector<Guard>& guards) const {
-    return std::all_of(guards.begin(), guards.end(),
-                       [this](const Guard& g) { return *at(g.condition).as<bool>() == g.holds; });
+  std::size_t bytes() const { return bytes_; }
+
+  /// Computes `v` and what it needs, as far as that is not known; of a choice only what is taken.
+  void need(const Var& v) {
+    Vars stack{v};
+    while (!stack.empty()) {
+      const Var top = stack.back();
+      const std::optional<Var> missing = has(top) ? std::nullopt : first_missing(top.owner());
+      if (missing) {
+        stack.push_back(*missing);
+        continue;
+      }
+      stack.pop_back();
+      if (!has(top)) compute(top.owner());
+    }
   }
 
   void compute(const Apply& node) {
@@ -37,11 +49,23 @@ class Values {
     try {
       run(node, in);
     } catch (const Error&) {
-      rethrow_at(node, in, "");
+      throw LocatedError::current(node, in);
     }
   }
 
  private:
+  std::optional<Var> first_missing(const Apply& node) const {
+    if (node.op().chooses()) {
+      if (!has(node.input(0))) return node.input(0);
+      const Var& taken = node.input(*at(node.input(0)).as<bool>() ? 1 : 2);
+      return has(taken) ? std::nullopt : std::optional(taken);
+    }
+    for (const Var& in : node.inputs()) {
+      if (!has(in)) return in;
+    }
+    return std::nullopt;
+  }
+
   bool leaf(const Apply& node) {
     const Var v = node.output();
     if (const Array* value = constant_value(v)) {
@@ -68,6 +92,7 @@ class Values {
     std::vector<Tensor*> out;
     for (std::size_t i = 0; i < node.n_outputs(); ++i) {
       arrays_.push_back(std::make_unique<Array>(node.types()[i].dtype, shapes[i]));
+      bytes_ += arrays_.back()->bytes();
       Tensor& slot = tensors_[node.output(i)];
       slot = arrays_.back()->view();
     }
@@ -76,9 +101,12 @@ class Values {
   }
 
   std::unordered_map<Var, Tensor, VarHash, VarSame> tensors_;
+  std::size_t bytes_ = 0;
   std::vector<std::unique_ptr<Array>> arrays_;
   Workspace scratch_;
 };
+
+namespace {
 
 Array copy_out(const Tensor& t) {
   Array out(t.dtype, t.shape);
@@ -99,47 +127,37 @@ Array copy_out(const Tensor& t) {
 
 }  // namespace
 
-void rethrow_at(const Apply& node, TensorsIn in, const std::string& context) {
-  const auto explain = [&](const Error& e) {
-    std::string text = fmt::format("{}: {}", node.op().name(), e.what());
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      if (in[i] == nullptr) continue;  // of a branch not taken
-      text += fmt::format("\n  operand  {} {}: {}", name(in[i]->dtype), to_string(in[i]->shape),
-                          describe(node.input(i)));
-    }
-    return text + fmt::format("\n  node     {}{}", describe(node), context);
-  };
+std::vector<Array> evaluate(std::span<const Var> outputs,
+                            std::span<const std::pair<Var, Array>> bindings) {
   try {
-    throw;
-  } catch (const ShapeError& e) {
-    throw ShapeError(explain(e));
-  } catch (const TypeError& e) {
-    throw TypeError(explain(e));
-  } catch (const NumericError& e) {
-    throw NumericError(explain(e));
-  } catch (const InternalError& e) {
-    throw InternalError(explain(e));
-  } catch (const GraphError& e) {
-    throw GraphError(explain(e));
+    return evaluate_inside(outputs, bindings);
+  } catch (const LocatedError& e) {
+    e.raise();
   }
 }
 
-std::vector<Array> evaluate(std::span<const Var> outputs,
-                            std::span<const std::pair<Var, Array>> bindings) {
-  Values values;
-  VarSet given;
-  for (const auto& [v, value] : bindings) {
-    values.bind(v, value);
-    given.insert(v);
-  }
-  const Guards guards(outputs, given);
-  for (const Apply* node : toposort(outputs, given)) {
-    if (node->n_outputs() == 1 && values.has(node->output())) continue;
-    if (values.hold(guards.of(*node))) values.compute(*node);
-  }
+std::vector<Array> evaluate_inside(std::span<const Var> outputs,
+                                   std::span<const std::pair<Var, Array>> bindings) {
+  Evaluation values(bindings);
   std::vector<Array> result;
-  for (const Var& v : outputs) result.push_back(copy_out(values.at(v)));
+  for (const Var& v : outputs) result.push_back(copy_out(values.value(v)));
   return result;
+}
+
+Evaluation::Evaluation(std::span<const std::pair<Var, Array>> bindings) : bindings_(bindings) {
+  forget();
+}
+Evaluation::~Evaluation() = default;
+std::size_t Evaluation::bytes() const { return values_->bytes(); }
+
+Tensor Evaluation::value(const Var& v) {
+  values_->need(v);
+  return values_->at(v);
+}
+
+void Evaluation::forget() {
+  values_ = std::make_unique<Values>();
+  for (const auto& [v, value] : bindings_) values_->bind(v, value);
 }
 
 Array evaluate(const Var& output, std::span<const std::pair<Var, Array>> bindings) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,8 +18,30 @@ std::vector<Array> evaluate(std::span<const Var> outputs,
                             std::span<const std::pair<Var, Array>> bindings = {});
 Array evaluate(const Var& output, std::span<const std::pair<Var, Array>> bindings = {});
 
-/// Rethrows the error being handled with the failing node, its operands' shapes and lines added to
-/// its message.
-[[noreturn]] void rethrow_at(const Apply& node, TensorsIn in, const std::string& context);
+/// The same, remembering what has been computed, for questions about many expressions of one graph.
+class Evaluation {
+ public:
+  /// `bindings` must outlive it.
+  explicit Evaluation(std::span<const std::pair<Var, Array>> bindings);
+  ~Evaluation();
+  Evaluation(const Evaluation&) = delete;
+  Evaluation& operator=(const Evaluation&) = delete;
+  /// The value of `v`, which stays where it is until `forget`. An error is thrown as a
+  /// LocatedError.
+  Tensor value(const Var& v);
+  /// Bytes held.
+  std::size_t bytes() const;
+  void forget();
+
+ private:
+  class Values;
+  std::unique_ptr<Values> values_;
+  std::span<const std::pair<Var, Array>> bindings_;
+};
+
+/// The same inside a kernel (of a loop): an error is thrown on as a LocatedError, for the caller to
+/// add its place.
+std::vector<Array> evaluate_inside(std::span<const Var> outputs,
+                                   std::span<const std::pair<Var, Array>> bindings);
 
 }  // namespace damo

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <damo/graph/error.hpp>
+#include <damo/graph/error_text.hpp>
 #include <damo/graph/op.hpp>
 #include <damo/graph/print.hpp>
 
@@ -26,6 +27,15 @@ ClassNames& class_names() {
   throw InternalError(fmt::format("{}: has no {}", op.name(), what));
 }
 
+std::string explain_build(const Op& op, const Vars& inputs, const std::vector<TensorType>& types,
+                          Site site, const char* what) {
+  ErrorText text(op.name(), what);
+  text.add_operands(inputs, types);
+  text.add("node", fmt::format("{}, made at {}", op.name(), to_string(site)));
+  text.add_hint(op.hint(inputs, types));
+  return text.text();
+}
+
 }  // namespace
 
 std::vector<std::string> Op::known_classes() {
@@ -41,6 +51,8 @@ bool Op::register_class(const std::type_info& type) {
 std::vector<std::optional<Vars>> Op::shape_rule(const Apply& node, const std::vector<Vars>&) const {
   return std::vector<std::optional<Vars>>(node.n_outputs());
 }
+
+std::string Op::hint(const Vars&, std::span<const TensorType>) const { return {}; }
 
 Gradients Op::gradient(const Apply& node, const Vars&) const {
   return Gradients(node.inputs().size());
@@ -123,18 +135,13 @@ Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site) {
           fmt::format("{}: an empty Var among its operands, at {}", op->name(), to_string(site)));
     types.push_back(v.type());
   }
-  const auto explain = [&](const std::exception& e) {
-    std::string text = fmt::format("{}: {}", op->name(), e.what());
-    for (const Var& v : inputs) text += fmt::format("\n  operand  {}", describe(v));
-    return text + fmt::format("\n  made at  {}", to_string(site));
-  };
   std::vector<TensorType> result;
   try {
     result = op->infer(types);
   } catch (const ShapeError& e) {
-    throw ShapeError(explain(e));
+    throw ShapeError(explain_build(*op, inputs, types, site, e.what()));
   } catch (const TypeError& e) {
-    throw TypeError(explain(e));
+    throw TypeError(explain_build(*op, inputs, types, site, e.what()));
   }
   return (new Apply(std::move(op), std::move(inputs), std::move(result), site))->outputs();
 }

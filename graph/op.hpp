@@ -108,9 +108,15 @@ class Op : public std::enable_shared_from_this<Op> {
 
   /// Whether the order of the inputs is irrelevant.
   virtual bool commutative() const { return false; }
-  /// Whether two nodes of this op on equal inputs may be merged and folded (not so for printing and
-  /// assertions).
-  virtual bool pure() const { return true; }
+  /// For an op that does more than compute its outputs (prints, checks, calls back): its place
+  /// among all such, in the order in which the user made them. Each is equal to itself only, is
+  /// never folded, never leaves a loop, and runs in this order. 0 for every other op.
+  virtual std::uint64_t effect() const { return 0; }
+  bool pure() const { return effect() == 0; }
+
+  /// Lines for an error about operands of these types (those of a run, when it fails in one): what
+  /// the user may have meant. "" for no idea.
+  virtual std::string hint(const Vars& inputs, std::span<const TensorType> types) const;
 
   virtual bool equals(const Op& other) const = 0;
   virtual std::size_t hash() const = 0;

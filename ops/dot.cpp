@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <damo/graph/error.hpp>
+#include <damo/graph/error_text.hpp>
+#include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/dot_op.hpp>
 #include <damo/ops/kernels/gemm.hpp>
 #include <damo/ops/linalg.hpp>
@@ -107,6 +109,52 @@ Vars Dot::push_forward(const Apply& node, const Vars& tangents) const {
   if (tangents[0]) t = dot(tangents[0], node.input(1));
   if (tangents[1]) t = add_or_either(t, dot(node.input(0), tangents[1]));
   return {t};
+}
+
+namespace {
+
+/// A way to write an operand, or its transpose, with the sizes that it has so.
+struct Way {
+  std::string text;
+  Shape dims;
+};
+
+Shape reversed(const Shape& dims) { return dims.rank() == 2 ? Shape{dims[1], dims[0]} : dims; }
+
+/// As it is, and transposed: a transpose is undone.
+std::vector<Way> ways(const Var& v, const Shape& dims) {
+  const auto* shuffle = as<DimShuffle>(v);
+  const bool transposed = shuffle != nullptr && shuffle->pattern() == std::vector<int>{1, 0};
+  if (transposed) {
+    const std::string inner = short_name(v.inputs()[0]);
+    return {{inner + ".T()", dims}, {inner, reversed(dims)}};
+  }
+  if (v.ndim() < 2) return {{short_name(v), dims}};
+  return {{short_name(v), dims}, {short_name(v) + ".T()", reversed(dims)}};
+}
+
+}  // namespace
+
+std::string Dot::hint(const Vars& inputs, std::span<const TensorType> types) const {
+  if (types[0].dtype != types[1].dtype) {
+    return fmt::format("cast({}, {}) has the other's dtype", short_name(inputs[0]),
+                       damo::name(types[1].dtype));
+  }
+  if (types[0].rank() == 0 || types[1].rank() == 0) return "the product with a scalar is a * b";
+  for (const Way& a : ways(inputs[0], types[0].dims)) {
+    for (const Way& b : ways(inputs[1], types[1].dims)) {
+      if (a.dims.rank() > 2 || b.dims.rank() > 2 || a.dims.back() != b.dims[0]) continue;
+      if (a.dims.back() == unknown) continue;
+      std::string changed;
+      for (const auto& [way, v] : {std::pair(a, inputs[0]), std::pair(b, inputs[1])}) {
+        if (way.text == ways(v, way.dims).front().text) continue;
+        changed += fmt::format("{} {} is {}", changed.empty() ? ":" : ",", way.text,
+                               dims_to_string(way.dims));
+      }
+      return fmt::format("dot({}, {}) fits{}", a.text, b.text, changed);
+    }
+  }
+  return {};
 }
 
 void Dot::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {

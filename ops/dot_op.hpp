@@ -15,6 +15,8 @@ class Dot final : public OpOf<Dot> {
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  /// Transposes that would fit.
+  std::string hint(const Vars& inputs, std::span<const TensorType> types) const override;
   friend bool operator==(const Dot&, const Dot&) = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include <damo/ops/binary_dot_op.hpp>
 #include <damo/ops/dot_op.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/gemm_op.hpp>
 #include <damo/ops/ifelse_op.hpp>
@@ -35,9 +36,13 @@ OpPtr read_make_vector(OpText& text) {
 constexpr auto many = OpReader::any;
 
 constexpr OpReader table[] = {
+    {"Assert", nullptr, 0, 0, "it calls back into the program that made it"},
+    {"Breakpoint", nullptr, 0, 0, "it calls back into the program that made it"},
+    {"Print", nullptr, 0, 0, "it calls back into the program that made it"},
     {"advanced_inc_subtensor", read_advanced_inc_subtensor, 3, many},
     {"advanced_set_subtensor", read_advanced_inc_subtensor, 3, many},
     {"advanced_subtensor", read_advanced_subtensor, 2, many},
+    {"after", plain<After>, 2, many},
     {"all", read_reduce, 1, 1},
     {"any", read_reduce, 1, 1},
     {"arange", read_arange, 3, 3},

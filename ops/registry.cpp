@@ -1,5 +1,6 @@
 #include <damo/ops/binary_dot_op.hpp>
 #include <damo/ops/create.hpp>
+#include <damo/ops/debug.hpp>
 #include <damo/ops/gemm_op.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/ifelse.hpp>
@@ -163,6 +164,9 @@ std::vector<OpEntry> indexing_entries() {
 
 std::vector<OpEntry> other_entries() {
   std::vector<OpEntry> list;
+  list.push_back(entry("Assert", {{"mn"}}, [](const Vars& in) {
+    return Assert("is a number")(in[0], not_(isnan(in[0])));
+  }));
   list.push_back(discrete("disconnected_grad", {{"mn"}},
                           [](const Vars& in) { return disconnected_grad(in[0]); }));
   list.push_back(of_some("m", entry("scan", {{"mn"}, {"n"}}, [](const Vars& in) {

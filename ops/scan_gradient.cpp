@@ -7,6 +7,7 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/ops/create.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/loop_builder.hpp>
@@ -235,6 +236,8 @@ class BackwardLoop {
       if (it == outputs_.end() || is_leaf(out) || stored.contains(out)) continue;
       const Var inner = input(out.type(), "", node_.site());
       stored.emplace(out, inner);
+      if (const Var same_value = without_after(out); !is_leaf(same_value))
+        stored.emplace(same_value, inner);
       const Var rows = specify_item_shape(state ? it->second[from(1)] : it->second, out.type());
       added.emplace_back(last_rows(rows), inner);
     }
@@ -243,6 +246,7 @@ class BackwardLoop {
     for (const auto& s : loop_.states) inside.push_back(s.next);
     inside.insert(inside.end(), loop_.extras.begin(), loop_.extras.end());
     inside = replace(inside, stored);
+    if (!scan_.pure()) inside = without_effects(inside);
     for (std::size_t i = 0; i < n; ++i) loop_.states[i].next = inside[i];
     for (std::size_t i = n; i < inside.size(); ++i) loop_.extras[i - n] = inside[i];
     const std::vector<Var> used = leaves(inside);
@@ -287,6 +291,13 @@ class BackwardLoop {
   std::vector<std::size_t> sequenced_;
   std::vector<std::size_t> accumulated_;
 };
+
+/// What the forward loop prints and checks, it does once.
+void drop_effects(LoopBuilder& loop) {
+  for (auto& s : loop.states) s.next = without_effects({s.next}).front();
+  loop.extras = without_effects(loop.extras);
+  if (loop.condition) loop.condition = without_effects({loop.condition}).front();
+}
 
 }  // namespace
 
@@ -346,6 +357,7 @@ Vars Scan::push_forward(const Apply& node, const Vars& tangents) const {
   }
   for (std::size_t i = spec_.n_states; i < n_body_outputs(); ++i) loop.extras.push_back(moved[i]);
   if (spec_.has_until) loop.condition = spec_.body.outputs.back();
+  if (!pure()) drop_effects(loop);
   // The tangent loop may be the only one left in a graph: it draws, so it moves the streams on.
   for (const auto& [state, output] : spec_.carried) loop.carried.push_back(state);
   for (std::size_t i = spec_.n_states; i < loop.states.size(); ++i) loop.lasts.push_back(i);

@@ -6,14 +6,20 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/leaves.hpp>
+#include <damo/graph/located_error.hpp>
+#include <damo/graph/loop_place.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/loop_builder.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/scan_op.hpp>
+#include <damo/ops/scan_watch.hpp>
 
 namespace damo {
 namespace {
+
+thread_local ScanWatch* watching = nullptr;
 
 /// The loop by the book: what `evaluate` and constant folding use, and what compiled loops are
 /// compared with.
@@ -26,7 +32,9 @@ class ReferenceRun {
       states_.push_back(dense(*in[scan.state_input(i)]));
     for (std::size_t i = 0; i < scan.spec().n_states; ++i) history_.push_back({states_[i]});
     extras_.resize(scan.n_body_outputs() - scan.spec().n_states);
+    LoopScope place(scan.spec().name);
     for (; done_ < steps_; ++done_) {
+      place.at(done_);
       if (step()) {
         ++done_;
         break;
@@ -82,7 +90,8 @@ class ReferenceRun {
     for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
       values.emplace_back(scan_.body_non_sequence(i), dense(*in_[scan_.non_sequence_input(i)]));
     }
-    const std::vector<Array> out = evaluate(spec.body.outputs, values);
+    ScanWatch::notify(scan_, values, done_);
+    const std::vector<Array> out = body_values(values);
     for (std::size_t i = 0; i < spec.n_states; ++i) {
       if (!(out[i].shape() == states_[i].shape())) {
         throw ShapeError(fmt::format("'{}': state {} has shape {} before step {} and {} after it",
@@ -94,6 +103,15 @@ class ReferenceRun {
     }
     for (std::size_t i = 0; i < extras_.size(); ++i) extras_[i].push_back(out[spec.n_states + i]);
     return spec.has_until && out.back().item<bool>();
+  }
+
+  std::vector<Array> body_values(std::span<const std::pair<Var, Array>> values) const {
+    try {
+      return evaluate_inside(scan_.spec().body.outputs, values);
+    } catch (LocatedError& e) {
+      e.add_place(fmt::format("scan '{}', step {}", scan_.spec().name, done_));
+      throw;
+    }
   }
 
   static Array stack(const std::vector<Array>& rows, std::size_t first, const TensorType& item) {
@@ -141,6 +159,28 @@ class ReferenceRun {
 };
 
 }  // namespace
+
+ScanWatch::ScanWatch(Callback callback) : callback_(std::move(callback)), outer_(watching) {
+  watching = this;
+}
+ScanWatch::~ScanWatch() { watching = outer_; }
+
+void ScanWatch::notify(const Scan& scan, Values values, std::int64_t step) {
+  if (watching == nullptr) return;
+  // What it evaluates in turn is no news.
+  struct Pause {
+    ScanWatch* told = std::exchange(watching, nullptr);
+    ~Pause() { watching = told; }
+  } const pause;
+  pause.told->callback_(scan, values, step);
+}
+
+Scan::Scan(Spec spec) : spec_(std::move(spec)) {
+  for (const Apply* node : spec_.body.order()) {
+    const std::uint64_t place = node->op().effect();
+    if (place != 0 && (effect_ == 0 || place < effect_)) effect_ = place;
+  }
+}
 
 std::vector<TensorType> Scan::infer(std::span<const TensorType> in) const {
   const auto expect = [&](const TensorType& given, const TensorType& wanted,
@@ -206,6 +246,7 @@ std::vector<std::optional<Vars>> Scan::shape_rule(const Apply& node,
 }
 
 void Scan::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  const QuietEffects quiet;  // `perform` runs the loop again
   const std::vector<Array> results = ReferenceRun(*this, in).results();
   for (std::size_t i = 0; i < results.size(); ++i) out[i] = results[i].shape();
 }

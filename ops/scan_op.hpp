@@ -42,7 +42,7 @@ class Scan final : public OpOf<Scan> {
     /// output with its last).
     std::vector<std::pair<std::size_t, std::size_t>> carried{};
   };
-  explicit Scan(Spec spec) : spec_(std::move(spec)) {}
+  explicit Scan(Spec spec);
 
   const Spec& spec() const { return spec_; }
   std::size_t n_body_outputs() const {
@@ -77,11 +77,14 @@ class Scan final : public OpOf<Scan> {
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &spec_.body; }
+  /// That of the first op with an effect in the body.
+  std::uint64_t effect() const override { return effect_; }
   friend bool operator==(const Scan& a, const Scan& b);
   std::size_t hash() const override;
 
  private:
   Spec spec_;
+  std::uint64_t effect_ = 0;
 };
 
 }  // namespace damo

@@ -23,7 +23,7 @@ const Rules& fold_rules();          ///< Computing what depends on constants onl
 
 /// All rules, in the order in which they are tried at a node.
 const std::vector<const Rule*>& all_rules();
-/// Those that have one of `tags` and that `mode` includes.
+/// Those that have one of `tags` and that `mode` includes, its own before all others.
 std::vector<const Rule*> chosen_rules(const Mode& mode, const std::vector<std::string>& tags);
 
 }  // namespace damo::optim

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/join_op.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/optim/catalogue.hpp>
@@ -166,7 +167,8 @@ class InlineSequences {
                      surface({stored->marker, stored->path})))
         known.emplace(other->item, inner);
     }
-    const Var item = replace(stored->item, known);
+    // What the other loop prints and checks it does once.
+    const Var item = without_effects({replace(stored->item, known)}).front();
     for (const Var& leaf : leaves(std::span(&item, 1))) {
       if (constant_value(leaf) != nullptr || outers_.contains(leaf)) {
         const bool renamed = std::any_of(known.begin(), known.end(),

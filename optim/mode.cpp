@@ -42,6 +42,38 @@ std::string nearest(const std::string& wanted, const std::vector<std::string>& k
 Mode Mode::fast() { return Mode(Base::fast); }
 Mode Mode::fast_compile() { return Mode(Base::fast_compile); }
 Mode Mode::none() { return Mode(Base::none); }
+Mode Mode::guard(GuardOptions what) { return fast().guarded(what); }
+Mode Mode::debug() { return fast().checked(); }
+
+Mode Mode::guarded(GuardOptions what) const {
+  Mode result = *this;
+  result.guard_ = what;
+  return result;
+}
+
+Mode Mode::checked() const {
+  Mode result = *this;
+  result.checked_ = true;
+  return result;
+}
+
+Mode Mode::with_rule(const optim::Rule& rule) const {
+  const auto tries = [&](const optim::Pass& pass) {
+    return std::any_of(pass.rules.begin(), pass.rules.end(),
+                       [&](const std::string& tag) { return rule.has_tag(tag); });
+  };
+  const auto& passes = optim::passes();
+  if (std::none_of(passes.begin(), passes.end(), tries)) {
+    throw GraphError(fmt::format(
+        "mode: no pass would try rule '{}': say what it does, such as .canonicalizes(), "
+        ".stabilizes() or .specializes()",
+        rule.name()));
+  }
+  Mode result = *this;
+  result.own_rules_.push_back(std::make_shared<const optim::Rule>(rule));
+  return result;
+}
+
 Mode Mode::including(const std::string& name_or_tag) const { return changed(true, name_or_tag); }
 Mode Mode::excluding(const std::string& name_or_tag) const { return changed(false, name_or_tag); }
 
@@ -70,6 +102,9 @@ std::string Mode::text() const {
   std::string text = base_ == Base::fast ? "fast" : base_ == Base::none ? "none" : "fast_compile";
   for (const Change& c : changes_)
     text += fmt::format(", {} {}", c.include ? "including" : "excluding", c.what);
+  for (const auto& rule : own_rules_) text += fmt::format(", with rule {}", rule->name());
+  if (guard_) text += ", guarded";
+  if (checked_) text += ", checked";
   return text;
 }
 

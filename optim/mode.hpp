@@ -1,8 +1,23 @@
 #pragma once
+#include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace damo {
+
+namespace optim {
+class Rule;
+}  // namespace optim
+
+/// What a guarded function stops at.
+struct GuardOptions {
+  bool nan = true;
+  bool inf = true;
+  /// A finite number of larger magnitude than this, too.
+  double big = std::numeric_limits<double>::infinity();
+};
 
 /// Which rewrites a function gets: a base set of passes, with rules and passes added or taken away
 /// by name or tag.
@@ -14,6 +29,23 @@ class Mode {
   static Mode fast_compile();
   /// Nothing at all: the graph as written, stable or not.
   static Mode none();
+  /// `fast().guarded(what)`.
+  static Mode guard(GuardOptions what = {});
+  /// `fast().checked()`.
+  static Mode debug();
+
+  /// The same rewrites, and the function stops at the first number that `what` names: NumericError
+  /// says which node gave it, at which element, in which loop at which step, and from which
+  /// operands. (Theano's NanGuardMode.)
+  Mode guarded(GuardOptions what = {}) const;
+  /// The same rewrites, and at every call both sides of each one that was applied are computed from
+  /// the call's values, and every instruction is run beside its ops' own kernels. InternalError
+  /// names the rule whose sides differ, or the op that changes what it said it would not. Slow.
+  /// (Theano's DebugMode.)
+  Mode checked() const;
+  /// The mode with a rule of the caller's, tried before all others in the passes that its tags
+  /// name. Throws GraphError for a rule that no pass would try.
+  Mode with_rule(const optim::Rule& rule) const;
 
   /// The mode with a rule, pass or tag put back in. Throws GraphError for a name that nothing has,
   /// with the nearest one.
@@ -25,6 +57,10 @@ class Mode {
   bool has(const std::string& name, const std::vector<std::string>& tags) const;
   /// "fast, excluding log_sigmoid".
   std::string text() const;
+
+  const std::optional<GuardOptions>& guard_settings() const { return guard_; }
+  bool is_checked() const { return checked_; }
+  const std::vector<std::shared_ptr<const optim::Rule>>& own_rules() const { return own_rules_; }
 
   /// All names and tags that `including` and `excluding` know.
   static std::vector<std::string> vocabulary();
@@ -40,6 +76,9 @@ class Mode {
 
   Base base_;
   std::vector<Change> changes_{};
+  std::vector<std::shared_ptr<const optim::Rule>> own_rules_{};
+  std::optional<GuardOptions> guard_{};
+  bool checked_ = false;
 };
 
 }  // namespace damo

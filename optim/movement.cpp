@@ -1,6 +1,7 @@
 #include <damo/ops/advanced_subtensor_op.hpp>
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/reshape_op.hpp>
 #include <damo/ops/subtensor_op.hpp>
 #include <damo/optim/movement.hpp>
@@ -15,7 +16,8 @@ bool is_movement(const Apply& node) {
          dynamic_cast<const Reshape*>(&op) != nullptr ||
          dynamic_cast<const Subtensor*>(&op) != nullptr ||
          dynamic_cast<const AdvancedSubtensor*>(&op) != nullptr ||
-         dynamic_cast<const SpecifyShape*>(&op) != nullptr;
+         dynamic_cast<const SpecifyShape*>(&op) != nullptr ||
+         dynamic_cast<const After*>(&op) != nullptr;
 }
 
 }  // namespace damo::optim

@@ -50,7 +50,7 @@ bool Rewriter::NodeSame::operator()(const Apply* a, const Apply* b) const {
   if (a == b) return true;
   const Vars& x = a->inputs();
   const Vars& y = b->inputs();
-  if (x.size() != y.size() || !a->op().pure() || !a->op().equals(b->op())) return false;
+  if (x.size() != y.size() || !a->op().equals(b->op())) return false;
   if (std::equal(x.begin(), x.end(), y.begin(), VarSame{})) return true;
   return a->op().commutative() && x.size() == 2 && same(x[0], y[1]) && same(x[1], y[0]);
 }

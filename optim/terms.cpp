@@ -1,5 +1,6 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/walk.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/optim/movement.hpp>
@@ -60,9 +61,14 @@ Var surface(const Seen& seen) {
 
 bool same(const Seen& a, const Seen& b) {
   if (!same(a.core, b.core)) return false;
-  const Step* x = a.path;
-  const Step* y = b.path;
-  for (; x != nullptr && y != nullptr; x = x->outer, y = y->outer) {
+  // What it comes after makes no other value of it.
+  const auto movement = [](const Step* s) {
+    while (s != nullptr && dynamic_cast<const After*>(&s->movement->op()) != nullptr) s = s->outer;
+    return s;
+  };
+  const Step* x = movement(a.path);
+  const Step* y = movement(b.path);
+  for (; x != nullptr && y != nullptr; x = movement(x->outer), y = movement(y->outer)) {
     if (!same_movement(*x->movement, *y->movement)) return false;
   }
   return x == y;

@@ -7,7 +7,9 @@
 #include <damo/graph/print.hpp>
 #include <damo/runtime/function_build.hpp>
 #include <damo/runtime/function_impl.hpp>
+#include <damo/runtime/guard.hpp>
 #include <damo/runtime/lower.hpp>
+#include <damo/runtime/program_check.hpp>
 
 namespace damo {
 
@@ -54,9 +56,19 @@ void Function::Impl::find_results() {
 }
 
 void Function::Impl::compile() {
-  program = lower(graph, where);
+  program = lower(graph, where, {.inplace = !mode.guard_settings()});
+  observe();
   chosen.resize(parameters.size());
   find_results();
+}
+
+void Function::Impl::observe() {
+  if (mode.is_checked()) {
+    observer = std::make_unique<ProgramCheck>();
+  } else if (mode.guard_settings()) {
+    observer = std::make_unique<GuardObserver>(*mode.guard_settings());
+  }
+  program->set_observer(observer.get());
 }
 
 void Function::Impl::swap_variables(const std::vector<std::pair<Var, Var>>& swap) {
@@ -113,6 +125,7 @@ Function Function::copy(const CopyOptions& options) const {
   f.borrow = impl_->borrow;
   f.output_names = impl_->output_names;
   f.trace = impl_->trace;
+  f.mode = impl_->mode;
   f.compile();
   return result;
 }
@@ -144,6 +157,8 @@ Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
   f.output_names = std::move(names);
   f.asked = build_graph(inputs.vars(), outputs.vars(), options, f.where);
   f.graph = optimize(f.asked, options.mode, &f.trace);
+  f.mode = options.mode;
+  f.own_trace = true;
   f.compile();
   if (options.profile) result.set_profiling(true);
   return result;

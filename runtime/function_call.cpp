@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include <damo/graph/error.hpp>
+#include <damo/graph/located_error.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/runtime/function_impl.hpp>
-#include <damo/runtime/located_error.hpp>
+#include <damo/runtime/rewrite_check.hpp>
 
 namespace damo {
 
@@ -126,6 +127,17 @@ void Function::Impl::hand_over(OutputBlock& block) {
   }
 }
 
+/// Both sides of every rewrite, from the arguments that have been bound.
+void Function::Impl::check() const {
+  std::vector<std::pair<Var, Array>> arguments;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor& t = program->slots[program->inputs[i]].tensor;
+    arguments.emplace_back(parameters[i].var(), Array(t.dtype, t.shape));
+    damo::copy(t, arguments.back().second.view());
+  }
+  check_rewrites(asked, trace, arguments);
+}
+
 Outputs Function::call(std::span<const Argument> arguments) {
   if (!impl_) throw GraphError("call of an empty Function");
   Impl& f = *impl_;
@@ -134,6 +146,7 @@ Outputs Function::call(std::span<const Argument> arguments) {
   f.bind(arguments);
   f.program->bind_shared();
   ++f.program->call;
+  if (f.mode.is_checked() && f.own_trace) f.check();
   std::shared_ptr<OutputBlock> block = f.free_block();
   try {
     f.program->run();

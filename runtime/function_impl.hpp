@@ -33,8 +33,14 @@ struct Function::Impl {
   std::vector<const Argument*> chosen;
   std::vector<std::shared_ptr<OutputBlock>> blocks;
   Profile profile;
+  Mode mode = Mode::fast();
+  /// Whether `trace` is of this very graph: a copy's may read other variables.
+  bool own_trace = false;
+  std::unique_ptr<Observer> observer;
 
   void compile();
+  void observe();
+  void check() const;
   void find_results();
   void bind(std::span<const Argument> arguments);
   void choose(std::span<const Argument> arguments);

@@ -55,6 +55,11 @@ class Grouping {
   }
 
   std::vector<Unit> units() {
+    for (const std::uint32_t effect : effects()) {
+      // What decides whether it happens comes before it, the outermost choice first.
+      for (const Guard& g : guards_.of(*order_[effect])) visit(at(g.condition));
+      visit(effect);
+    }
     // Depth first over units from the roots, so that a unit stands close to what uses it.
     for (const Var& root : roots_) visit(at(root));
     return std::move(units_);
@@ -66,6 +71,18 @@ class Grouping {
     std::size_t member;
     std::size_t input;
   };
+
+  /// Nodes that print, check or call back, in the order in which they were made.
+  std::vector<std::uint32_t> effects() const {
+    std::vector<std::uint32_t> found;
+    for (std::uint32_t i = 0; i < order_.size(); ++i) {
+      if (!order_[i]->op().pure()) found.push_back(i);
+    }
+    std::stable_sort(found.begin(), found.end(), [this](std::uint32_t a, std::uint32_t b) {
+      return order_[a]->op().effect() < order_[b]->op().effect();
+    });
+    return found;
+  }
 
   std::uint32_t at(const Var& v) const { return index_.at(v.owner_ptr()); }
 

@@ -114,6 +114,12 @@ std::string FusedInstruction::title() const {
   return text;
 }
 
+std::vector<const Apply*> FusedInstruction::members() const {
+  std::vector<const Apply*> nodes;
+  for (const Step& step : steps_) nodes.push_back(step.node);
+  return nodes;
+}
+
 Profile::Kind FusedInstruction::kind() const {
   return has_draws_ ? Profile::Kind::draw : Profile::Kind::elementwise;
 }

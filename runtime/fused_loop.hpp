@@ -23,6 +23,7 @@ class FusedInstruction final : public Instruction {
   Profile::Kind kind() const override;
   std::vector<std::pair<std::size_t, std::size_t>> inplace_candidates() const override;
   void link(Program& program) override;
+  std::vector<const Apply*> members() const override;
 
   /// Variables that the unit reads and does not compute, each once.
   static Vars external_inputs(const Unit& unit);

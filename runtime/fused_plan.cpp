@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include <damo/graph/error.hpp>
+#include <damo/graph/located_error.hpp>
 #include <damo/runtime/fused_loop.hpp>
-#include <damo/runtime/located_error.hpp>
 
 // How a fused loop is laid out: decided when shapes change, not in every call.
 namespace damo {

@@ -39,7 +39,7 @@ class Lowering {
     }
     for (const Var& v : roots) program_->roots.push_back(slot_of(v));
     program_->keep_alive = roots;
-    plan_memory(*program_);
+    plan_memory(*program_, options_.inplace);
     for (auto& instruction : program_->instructions) instruction->link(*program_);
     return std::move(program_);
   }

@@ -10,6 +10,9 @@ namespace damo {
 struct LowerOptions {
   /// Groups elementwise nodes into single loops.
   bool fuse = true;
+  /// Lets instructions write over inputs that nobody else needs. Otherwise an instruction's inputs
+  /// are still there after it.
+  bool inplace = true;
   /// For the body of a loop: inputs from this one on are the same at every step.
   std::optional<std::size_t> first_invariant{};
 };

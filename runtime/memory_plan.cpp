@@ -18,8 +18,9 @@ struct Block {
 
 class Planner {
  public:
-  explicit Planner(Program& program)
+  Planner(Program& program, bool inplace)
       : program_(program),
+        inplace_(inplace),
         last_use_(program.slots.size(), 0),
         base_(program.slots.size()),
         block_of_(program.slots.size(), none),
@@ -60,7 +61,8 @@ class Planner {
   void form_blocks() {
     for (std::size_t i = 0; i < n(); ++i) {
       if (at(i).is_view()) continue;
-      const auto candidates = at(i).inplace_candidates();
+      const auto candidates =
+          inplace_ ? at(i).inplace_candidates() : decltype(at(i).inplace_candidates()){};
       std::vector<std::uint32_t> taken;
       for (std::size_t k = 0; k < at(i).out_slots().size(); ++k) {
         const std::uint32_t out = at(i).out_slots()[k];
@@ -158,6 +160,7 @@ class Planner {
   }
 
   Program& program_;
+  bool inplace_;
   std::vector<std::size_t> last_use_;
   std::vector<std::uint32_t> base_;
   std::vector<std::int32_t> block_of_;
@@ -168,6 +171,6 @@ class Planner {
 
 }  // namespace
 
-void plan_memory(Program& program) { Planner(program).run(); }
+void plan_memory(Program& program, bool inplace) { Planner(program, inplace).run(); }
 
 }  // namespace damo

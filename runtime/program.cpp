@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include <damo/runtime/located_error.hpp>
+#include <damo/graph/error.hpp>
+#include <damo/graph/located_error.hpp>
 #include <damo/runtime/program.hpp>
 
 namespace damo {
@@ -59,6 +60,13 @@ void Program::set_profile(Profile* to) {
   }
 }
 
+void Program::set_observer(Observer* to) {
+  observer = to;
+  for (const auto& instruction : instructions) {
+    if (Program* body = instruction->inner()) body->set_observer(to);
+  }
+}
+
 void Program::run_plain() {
   std::size_t i = 0;
   try {
@@ -86,23 +94,30 @@ void Program::run_guarded() {
   }
 }
 
-void Program::run_profiled() {
+void Program::run_watched() {
+  if (observer != nullptr) observer->begin(*this);
   std::size_t i = 0;
   try {
     auto start = Profile::Clock::now();
     for (; i < instructions.size(); ++i) {
       if (!guards.empty() && !wanted(i)) continue;
+      if (observer != nullptr) observer->before(*this, i);
       instructions[i]->run(*this);
+      if (observer != nullptr) observer->after(*this, i);
       const auto end = Profile::Clock::now();
-      Profile::Line& line = profile->line(profile_section, i);
-      ++line.calls;
-      line.seconds += std::chrono::duration<double>(end - start).count();
-      line.bytes += bytes_touched(*instructions[i]);
+      if (profile != nullptr) count(i, std::chrono::duration<double>(end - start).count());
       start = end;
     }
   } catch (...) {
     explain(i);
   }
+}
+
+void Program::count(std::size_t index, double seconds) {
+  Profile::Line& line = profile->line(profile_section, index);
+  ++line.calls;
+  line.seconds += seconds;
+  line.bytes += bytes_touched(*instructions[index]);
 }
 
 void Program::explain(std::size_t index) {

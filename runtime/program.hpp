@@ -33,6 +33,19 @@ struct Slot {
   std::int32_t storage = -1;
 };
 
+/// Looks on while a program runs, and the loops inside it.
+class Observer {
+ public:
+  Observer() = default;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  virtual ~Observer() = default;
+  /// The program begins; a loop's body, with each step.
+  virtual void begin(Program&) {}
+  virtual void before(Program&, std::size_t /*instruction*/) {}
+  virtual void after(Program&, std::size_t /*instruction*/) {}
+};
+
 /// One step of a program: reads slots, writes slots. Its pointer arrays are fixed when the program
 /// is linked.
 class Instruction {
@@ -51,6 +64,8 @@ class Instruction {
   virtual bool is_view() const { return false; }
   /// Called once, when the program's slots have their final addresses.
   virtual void link(Program& program);
+  /// The nodes that it computes, in the order in which it does.
+  virtual std::vector<const Apply*> members() const { return {&node()}; }
   /// The program of an instruction that has one.
   virtual Program* inner() { return nullptr; }
   /// Forgets resolved shapes; called after an error.
@@ -86,8 +101,8 @@ class Program {
   /// Runs all instructions. Inputs and shared values must have been bound.
   /// Throws LocatedError for an error of an instruction.
   void run() {
-    if (profile != nullptr) {
-      run_profiled();
+    if (profile != nullptr || observer != nullptr) {
+      run_watched();
     } else if (!guards.empty()) {
       run_guarded();
     } else {
@@ -98,6 +113,8 @@ class Program {
   void bind_shared();
   /// Switches profiling on (loops inside included) or, with null, off.
   void set_profile(Profile* to);
+  /// Has `to` look on (in loops inside too), or with null nobody.
+  void set_observer(Observer* to);
 
   /// Points a leaf slot at `tensor`.
   void bind(std::uint32_t index, const Tensor& tensor);
@@ -128,6 +145,7 @@ class Program {
   Workspace scratch;
   Profile* profile = nullptr;
   std::size_t profile_section = 0;
+  Observer* observer = nullptr;
   /// For errors: "function 'train'" or "scan 'gibbs'", and the step a loop is at.
   std::string name;
   std::int64_t step = -1;
@@ -140,7 +158,8 @@ class Program {
   void run_plain();
   void run_guarded();
   bool wanted(std::size_t index) const;
-  void run_profiled();
+  void run_watched();
+  void count(std::size_t index, double seconds);
   [[noreturn]] void explain(std::size_t index);
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <damo/graph/error.hpp>
+#include <damo/graph/loop_place.hpp>
 #include <damo/graph/print.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/runtime/lower.hpp>
@@ -53,7 +54,7 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
       c.state_input = op().state_input(k);
     }
     choose_keeper(c, k);
-    c.in_place = can_overwrite(c);
+    c.in_place = options.inplace && can_overwrite(c);
     carried_.push_back(std::move(c));
   }
   if (spec.has_until) stop_ = &body_->slots[body_->roots.back()].tensor;
@@ -229,6 +230,7 @@ void ScanInstruction::run(Program& outer) {
 
 std::int64_t ScanInstruction::loop(Program& outer, std::int64_t n) {
   body_->steps = n;
+  LoopScope place_in_loops(op().spec().name);
   for (std::int64_t t = 0; t < n; ++t) {
     for (const Sequence& s : sequences_) {
       body_->slots[s.slot].tensor.data = s.data + t * s.step_bytes;
@@ -239,6 +241,7 @@ std::int64_t ScanInstruction::loop(Program& outer, std::int64_t n) {
           shapes_known_ && c.base != nullptr ? place(c, t, n) : nullptr;
     }
     body_->step = t;
+    place_in_loops.at(t);
     body_->run();
     collect(outer, t, n);
     if (stop_ != nullptr && *stop_->as<bool>()) return t + 1;

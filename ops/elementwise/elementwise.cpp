@@ -4,8 +4,10 @@
 #include <mutex>
 
 #include <damo/graph/error.hpp>
+#include <damo/graph/error_text.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/math.hpp>
@@ -228,11 +230,8 @@ void Elementwise::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> o
         size = in[i]->shape[axis];
         from = i;
       } else if (in[i]->shape[axis] != size) {
-        throw ShapeError(
-            fmt::format("sizes differ at axis {}: {} and {} (operands {} and {}); an axis "
-                        "stretches only when it is known to be 1 while "
-                        "the graph is built: use row, col, dimshuffle or specify_shape",
-                        axis, size, in[i]->shape[axis], from, i));
+        throw ShapeError(fmt::format("sizes differ at axis {}: {} and {} (operands {} and {})",
+                                     axis, size, in[i]->shape[axis], from, i));
       }
     }
     shape.push_back(size);
@@ -262,6 +261,50 @@ void Elementwise::perform(const Apply& node, TensorsIn in, TensorsOut out,
     space += (n * item_size(in[i]->dtype) + 63) / 64 * 64;
   }
   loops(compute_dtype(node)).best()(sources, out[0]->data, n);
+}
+
+namespace {
+
+/// What the user wrote, without the axes of size 1 put before it.
+Var as_written(const Var& v) {
+  const auto* shuffle = as<DimShuffle>(v);
+  return shuffle != nullptr && v.ndim() > v.inputs()[0].ndim() ? Var(v.inputs()[0]) : v;
+}
+
+/// How to declare that axis `axis` of `v` may be stretched.
+std::string stretch_hint(const Var& v, std::size_t axis) {
+  const Var x = as_written(v);
+  const std::size_t own = axis + x.ndim() - v.ndim();
+  std::string sizes;
+  for (std::size_t i = 0; i < x.ndim(); ++i)
+    sizes += (i > 0 ? ", " : "") + std::string(i == own ? "1" : "-1");
+  return fmt::format(
+      "an axis stretches only when it is known to be 1 while the graph is built: declare '{}' with "
+      "row, col or dimshuffle, or write specify_shape({}, {{{}}})",
+      short_name(x), short_name(x), sizes);
+}
+
+}  // namespace
+
+std::string Elementwise::hint(const Vars& inputs, std::span<const TensorType> types) const {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      if (i == k || types[i].rank() == 0 || types[i].rank() != types[k].rank()) continue;
+      for (std::size_t axis = 0; axis < types[i].rank(); ++axis) {
+        const std::int64_t size = types[i].dims[axis];
+        const std::int64_t other = types[k].dims[axis];
+        if (size == other || size == unknown || other == unknown) continue;
+        if (size == 1 && inputs[i].type().dims[axis] == unknown)
+          return stretch_hint(inputs[i], axis);
+        const Var x = as_written(inputs[i]);
+        if (x.ndim() == 1 && types[i].rank() == 2 && axis == 1 && types[k].dims[0] == size) {
+          return fmt::format("dimshuffle({}, {{0, newaxis}}) makes '{}' a column", short_name(x),
+                             short_name(x));
+        }
+      }
+    }
+  }
+  return {};
 }
 
 Printed Elementwise::print(const Apply& node, std::span<const Printed> in) const {

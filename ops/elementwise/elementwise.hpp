@@ -62,6 +62,7 @@ class Elementwise final : public OpOf<Elementwise> {
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   int inplace_input() const override { return scalar_->types == ScalarOp::Types::convert ? -1 : 0; }
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  std::string hint(const Vars& inputs, std::span<const TensorType> types) const override;
   bool commutative() const override { return scalar_->commutative; }
   std::size_t hash() const override { return std::hash<const void*>{}(scalar_); }
   friend bool operator==(const Elementwise& a, const Elementwise& b) {

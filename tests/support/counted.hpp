@@ -32,7 +32,7 @@ class Counted final : public Op {
     for (std::int64_t i = 0; i < in[0]->elements(); ++i)
       y[i] = x[i * (in[0]->rank() > 0 ? in[0]->strides[0] : 0)];
   }
-  bool pure() const override { return false; }
+  std::uint64_t effect() const override { return 1; }
   bool equals(const Op& other) const override { return this == &other; }
   std::size_t hash() const override { return std::hash<const void*>{}(this); }
 

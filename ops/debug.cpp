@@ -1,0 +1,185 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+
+#include <damo/graph/error.hpp>
+#include <damo/graph/located_error.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/graph/tensor_text.hpp>
+#include <damo/ops/debug.hpp>
+#include <damo/ops/effect_op.hpp>
+#include <damo/ops/kernels/copy.hpp>
+
+namespace damo {
+namespace {
+
+/// `x` with the effect on `inputs` to happen before anything reads it.
+Var after_effect(const Arg& x, const Var& value, std::shared_ptr<const Effect> effect,
+                 Vars inputs) {
+  const SiteScope scope(x.site());
+  const Var done = make_var(std::move(effect), std::move(inputs), x.site());
+  static const auto after = std::make_shared<const After>();
+  return make_var(after, {value, done}, x.site());
+}
+
+struct Moments {
+  double min = INFINITY, max = -INFINITY, sum = 0, squares = 0;
+  bool nan = false;
+};
+
+Moments moments_of(const Tensor& t) {
+  Moments m;
+  for (std::int64_t i = 0; i < t.elements(); ++i) {
+    const double v = element_at(t, index_of(i, t.shape));
+    m.nan = m.nan || std::isnan(v);
+    m.min = std::min(m.min, v);
+    m.max = std::max(m.max, v);
+    m.sum += v;
+    m.squares += v * v;
+  }
+  return m;
+}
+
+std::string attribute_text(const std::string& what, const Tensor& t, int edge) {
+  if (what == "dtype") return std::string(name(t.dtype));
+  if (what == "shape") return to_string(t.shape);
+  if (what == "value") return elements_text(t, edge);
+  const Moments m = moments_of(t);
+  const double n = static_cast<double>(t.elements());
+  double value = 0;
+  if (what == "min") value = m.min;
+  if (what == "max") value = m.max;
+  if (what == "mean") value = m.sum / n;
+  if (what == "std") value = std::sqrt(std::max(0.0, m.squares / n - m.sum / n * (m.sum / n)));
+  if (what == "norm") value = std::sqrt(m.squares);
+  if (m.nan || n == 0) value = NAN;
+  return fmt::format("{}={}", what, value);
+}
+
+std::string with_loops(const std::string& message) {
+  const std::string loops = to_string(LoopScope::places());
+  return loops.empty() ? message : fmt::format("{} ({})", message, loops);
+}
+
+/// The first element of a bool tensor that is false, or nothing.
+std::optional<Shape> first_false(const Tensor& t) {
+  if (t.contiguous()) {
+    const bool* begin = t.as<const bool>();
+    const bool* at = std::find(begin, begin + t.elements(), false);
+    if (at == begin + t.elements()) return std::nullopt;
+    return index_of(at - begin, t.shape);
+  }
+  for (std::int64_t i = 0; i < t.elements(); ++i) {
+    const Shape index = index_of(i, t.shape);
+    if (element_at(t, index) == 0) return index;
+  }
+  return std::nullopt;
+}
+
+std::string valued(const Tensor& t, const Var& v) {
+  return fmt::format("{} {} {}  {}", name(t.dtype), to_string(t.shape), elements_text(t, 3),
+                     reference(v));
+}
+
+[[noreturn]] void fail_assertion(const std::string& message, const Apply& node, TensorsIn in,
+                                 std::size_t which, const Shape& index) {
+  ErrorText text("Assert", message);
+  const Var& condition = node.input(which);
+  std::string where;
+  if (index.rank() > 0) {
+    where = fmt::format("; first at {} of {}", to_string(index), to_string(in[which]->shape));
+  }
+  text.add("false",
+           fmt::format("{}{}, made at {}", pprint(condition), where, to_string(condition.site())));
+  text.add("value", valued(*in[0], node.input(0)));
+  text.add("node", fmt::format("Assert, made at {}", to_string(node.site())));
+  throw LocatedError::of<AssertionError>(std::move(text));
+}
+
+Array copy_of(const Tensor& t) {
+  Array a(t.dtype, t.shape);
+  copy(t, a.view());
+  return a;
+}
+
+}  // namespace
+
+Print::Print(std::string message, PrintSettings options)
+    : message_(std::move(message)), options_(std::move(options)) {
+  const std::vector<std::string> known{"dtype", "shape", "value", "min",
+                                       "max",   "mean",  "std",   "norm"};
+  for (const std::string& a : options_.attributes) {
+    if (std::find(known.begin(), known.end(), a) != known.end()) continue;
+    throw GraphError(
+        fmt::format("Print: there is no attribute '{}'; known are dtype, shape, value, min, max, "
+                    "mean, std, norm",
+                    a));
+  }
+}
+
+Var Print::operator()(const Arg& x) const {
+  const auto print = [message = message_, options = options_](const Apply&, TensorsIn in) {
+    std::string line = with_loops(message) + ":";
+    for (const std::string& a : options.attributes)
+      line += " " + attribute_text(a, *in[0], options.edge);
+    if (options.callback) {
+      options.callback(line);
+    } else {
+      (options.stream != nullptr ? *options.stream : std::cerr) << line << std::endl;
+    }
+  };
+  const Var v = x.var();
+  return after_effect(x, v, std::make_shared<const Effect>("Print", message_, print), {v});
+}
+
+Var Assert::apply(const Arg& x, Vars conditions) const {
+  for (const Var& c : conditions) {
+    if (c.dtype() == DType::boolean) continue;
+    throw TypeError(
+        fmt::format("Assert: a condition must be bool\n  condition  {}\n  hint  "
+                    "      write a comparison, such as neq(condition, 0)",
+                    describe(c)));
+  }
+  const auto check = [message = message_](const Apply& node, TensorsIn in) {
+    for (std::size_t i = 1; i < in.size(); ++i) {
+      if (const auto index = first_false(*in[i])) fail_assertion(message, node, in, i, *index);
+    }
+  };
+  const Var v = x.var();
+  conditions.insert(conditions.begin(), v);
+  return after_effect(x, v, std::make_shared<const Effect>("Assert", message_, check),
+                      std::move(conditions));
+}
+
+Breakpoint::Breakpoint(Callback callback, BreakpointOptions options)
+    : callback_(std::move(callback)), options_(std::move(options)) {
+  if (!callback_) throw GraphError("Breakpoint: its callback is empty");
+  const Var& c = options_.condition;
+  if (c && (c.dtype() != DType::boolean || c.ndim() != 0)) {
+    throw TypeError(
+        fmt::format("Breakpoint: the condition must be a bool scalar, got {}", describe(c)));
+  }
+}
+
+Var Breakpoint::apply(const Arg& x, Vars others) const {
+  const Var v = x.var();
+  Vars inputs{v};
+  inputs.insert(inputs.end(), others.begin(), others.end());
+  BreakpointEvent blank{{}, {}, options_.name, SiteScope::or_else(x.site()), {}};
+  for (const Var& in : inputs) blank.names.push_back(short_name(in));
+  const std::size_t n = inputs.size();
+  if (options_.condition) inputs.push_back(options_.condition);
+  const auto stop = [callback = callback_, blank, n](const Apply&, TensorsIn in) {
+    if (in.size() > n && !*in[n]->as<const bool>()) return;
+    BreakpointEvent event = blank;
+    for (std::size_t i = 0; i < n; ++i) event.values.push_back(copy_of(*in[i]));
+    event.loops = LoopScope::places();
+    callback(event);
+  };
+  return after_effect(x, v, std::make_shared<const Effect>("Breakpoint", options_.name, stop),
+                      std::move(inputs));
+}
+
+}  // namespace damo

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <atomic>
+
+#include <damo/graph/walk.hpp>
+#include <damo/ops/effect_op.hpp>
+#include <damo/ops/scan_op.hpp>
+
+namespace damo {
+namespace {
+
+std::atomic<std::uint64_t> last_number{0};
+thread_local int quiet = 0;
+
+/// The loop with no effects in its body.
+Vars quiet_loop(const Apply& node, const Scan& scan, Vars inputs) {
+  Scan::Spec spec = scan.spec();
+  spec.body.outputs = without_effects(spec.body.outputs);
+  return make_node(std::make_shared<Scan>(std::move(spec)), std::move(inputs), node.site());
+}
+
+}  // namespace
+
+QuietEffects::QuietEffects() { ++quiet; }
+QuietEffects::~QuietEffects() { --quiet; }
+
+Effect::Effect(std::string name, std::string message, Action action)
+    : name_(std::move(name)),
+      message_(std::move(message)),
+      action_(std::move(action)),
+      number_(++last_number) {}
+
+void Effect::perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace&) const {
+  if (quiet == 0) action_(node, in);
+  *out[0]->as<bool>() = true;
+}
+
+Printed Effect::print(const Apply&, std::span<const Printed> inputs) const {
+  std::string text = fmt::format("{}(\"{}\")(", name_, message_);
+  for (std::size_t i = 0; i < inputs.size(); ++i) text += (i > 0 ? ", " : "") + inputs[i].text;
+  return {text + ")"};
+}
+
+Gradients After::gradient(const Apply& node, const Vars& g) const {
+  Gradients result(node.inputs().size());
+  result[0] = g[0];
+  return result;
+}
+
+Var without_after(const Var& v) {
+  Var inner = v;
+  while (as<After>(inner) != nullptr) inner = Var(inner.inputs()[0]);
+  return inner;
+}
+
+Vars without_effects(const Vars& outputs) {
+  VarMap done;
+  const auto mapped = [&](const Var& v) {
+    const auto it = done.find(v);
+    return it == done.end() ? v : it->second;
+  };
+  for (const Apply* node : toposort(outputs)) {
+    if (dynamic_cast<const After*>(&node->op()) != nullptr) {
+      done[node->output()] = mapped(node->input(0));
+      continue;
+    }
+    Vars inputs;
+    bool changed = false;
+    for (const Var& in : node->inputs()) {
+      inputs.push_back(mapped(in));
+      changed = changed || !same(inputs.back(), in);
+    }
+    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    const bool loop = scan != nullptr && !scan->pure();
+    if (!changed && !loop) continue;
+    const Vars fresh =
+        loop ? quiet_loop(*node, *scan, std::move(inputs)) : with_inputs(*node, std::move(inputs));
+    for (std::size_t i = 0; i < fresh.size(); ++i) done[node->output(i)] = fresh[i];
+  }
+  Vars result;
+  for (const Var& v : outputs) result.push_back(mapped(v));
+  return result;
+}
+
+}  // namespace damo
