@@ -116,7 +116,9 @@ std::string describe(const Var& v) {
 }
 
 std::string describe(const Apply& node) {
-  return fmt::format("{}, made at {}", node.op().name(), to_string(node.site()));
+  const std::string& given = node.name(0);
+  return fmt::format("{}{}, made at {}", node.op().name(),
+                     given.empty() ? "" : fmt::format(" ({})", given), to_string(node.site()));
 }
 
 std::string pprint(const Var& v, int max_depth) { return render(v, max_depth).text; }

@@ -65,6 +65,10 @@ class Backward {
   Backward(const Vars& roots, const Vars& wrt, const GradOptions& options)
       : stops_(find_constants(roots, options.consider_constant)), wrt_(wrt.begin(), wrt.end()) {
     order_ = toposort(roots, stops_);
+    // By age, so that what flows together is added up in an order that does not depend on how the
+    // graph hangs together: a loop and its unrolled graph then agree to the last bit.
+    std::sort(order_.begin(), order_.end(),
+              [](const Apply* a, const Apply* b) { return a->id() < b->id(); });
     for (const Apply* node : order_) {
       if (influenced(*node)) influenced_.insert(node);
     }
@@ -85,7 +89,19 @@ class Backward {
     }
   }
 
-  /// The sum of what flowed to `v`, or an empty Var.
+  /// What flowed to `v`, in the order in which it is to be added; in one sum where some of it flows
+  /// under a condition.
+  Vars parts(const Var& v) {
+    const auto it = flows_.find(v);
+    if (it == flows_.end()) return {};
+    Vars values;
+    for (const Flow& f : it->second) {
+      if (!f.guards.empty()) return {total(v)};
+      values.push_back(f.value);
+    }
+    return values;
+  }
+  /// The sum of that, or an empty Var.
   Var total(const Var& v) { return total(v, 0); }
 
  private:
@@ -255,6 +271,17 @@ Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval) {
   sweep.run();
   Vars result;
   for (const Var& v : wrt) result.push_back(sweep.total(v));
+  return result;
+}
+
+std::vector<Vars> gradient_parts(const Vars& f, const Vars& wrt, const std::vector<Vars>& eval) {
+  Backward sweep(f, wrt, {});
+  for (std::size_t i = 0; i < f.size(); ++i) {
+    for (const Var& part : eval[i]) sweep.seed(f[i], part);
+  }
+  sweep.run();
+  std::vector<Vars> result;
+  for (const Var& v : wrt) result.push_back(sweep.parts(v));
   return result;
 }
 

@@ -41,6 +41,9 @@ Var Lop(const Var& f, const V& wrt, const Var& eval, const GradOptions& options 
 }
 /// The same, with an empty Var where nothing flows.
 Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval);
+/// The same in parts, not yet added up: several for each of `f` that flow in, those that flow out
+/// to each of `wrt`, none where nothing does.
+std::vector<Vars> gradient_parts(const Vars& f, const Vars& wrt, const std::vector<Vars>& eval);
 /// Jacobian times column vector (forward mode): how each of `f` moves when `wrt` moves along
 /// `eval`. Zero where it does not.
 Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site = Site::here());

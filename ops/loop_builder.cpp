@@ -43,7 +43,10 @@ LoopBuilder::Built LoopBuilder::build(Site site) const {
   spec.n_sequences = sequences.size();
   spec.n_states = states.size();
   spec.name = name;
+  spec.mode = mode;
+  spec.profile = profile;
   spec.truncate_gradient = truncate_gradient;
+  spec.roles = roles;
   for (std::size_t i = 0; i < states.size(); ++i) spec.outputs.push_back({i, Scan::Keep::history});
   for (std::size_t i = 0; i < extras.size(); ++i)
     spec.outputs.push_back({states.size() + i, Scan::Keep::trace});

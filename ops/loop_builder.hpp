@@ -23,7 +23,11 @@ struct LoopBuilder {
   std::vector<std::pair<Var, Var>> non_sequences{};  ///< (outside, inside)
   Var condition{};
   std::string name{};
+  std::string mode{};
+  bool profile = false;
   std::int64_t truncate_gradient = -1;
+  /// What inputs of the body are to the user: (inside, "sequence 0 'x'").
+  std::vector<std::pair<Var, std::string>> roles{};
   /// States that carry a shared variable: `build` gives them a last value, recorded in
   /// Scan::Spec::carried.
   std::vector<std::size_t> carried{};
@@ -39,6 +43,8 @@ struct LoopBuilder {
   Built build(Site site) const;
 };
 
+/// For the derivatives of a loop: what the forward loop prints and checks, it does once.
+void drop_effects(LoopBuilder& loop);
 /// A symbolic input of the body standing for one item of `sequence`.
 Var item_of(const Var& sequence, std::string name, Site site);
 /// The type of one item.

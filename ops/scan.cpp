@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/print.hpp>
@@ -22,12 +23,21 @@ class ScanBuilder {
       : step_(step), options_(options), site_(SiteScope::or_else(options.site)) {
     loop_.name = options.name;
     loop_.truncate_gradient = options.truncate_gradient;
+    loop_.mode = options.mode.text;
+    loop_.profile = options.profile;
+    if (options.truncate_gradient == 0 || options.truncate_gradient < -1) {
+      fail(fmt::format("truncate_gradient must be a number of steps, or -1 for all, got {}",
+                       options.truncate_gradient));
+    }
   }
 
   ScanResult run() {
     first_inner_id_ = Arg(0).var().owner().id();
-    add_sequences();
-    add_outputs();
+    {
+      const SiteScope scope(site_);
+      add_sequences();
+      add_outputs();
+    }
     for (const Var& v : options_.non_sequences) add_non_sequence(v);
     StepResult result = call_step();
     match_outputs(result.outputs);
@@ -50,7 +60,6 @@ class ScanBuilder {
   // Every tap of a sequence is a shifted slice of it, so the loop itself only reads item t.
   void add_sequences() {
     Var shortest;
-    std::vector<std::tuple<Var, int, int>> slices;  // sequence, offset, items lost to taps
     for (std::size_t i = 0; i < options_.sequences.size(); ++i) {
       const Sequence& s = options_.sequences[i];
       if (!s.x || s.x.ndim() == 0) {
@@ -62,28 +71,44 @@ class ScanBuilder {
       const int high = std::max(0, *std::max_element(s.taps.begin(), s.taps.end()));
       const Var items = high - low == 0 ? s.x.shape(0) : maximum(s.x.shape(0) - (high - low), 0);
       shortest = shortest ? minimum(shortest, items) : items;
-      for (const int tap : s.taps) slices.emplace_back(s.x, tap - low, high - low);
       lengths_.push_back(items);
     }
     loop_.n_steps = number_of_steps(shortest);
-    std::size_t k = 0;
-    for (std::size_t i = 0; i < options_.sequences.size(); ++i) {
-      for (std::size_t t = 0; t < options_.sequences[i].taps.size(); ++t, ++k) {
-        const auto& [x, offset, lost] = slices[k];
-        Var outside = lost == 0 ? x : x[range(offset, offset + lengths_[i])];
-        if (options_.go_backwards) outside = outside[backwards()];
-        const Var item = item_of(outside, item_name(x, options_.sequences[i].taps[t]), site_);
-        loop_.sequences.emplace_back(outside, item);
-        args_.push_back(item);
-      }
+    for (std::size_t i = 0; i < options_.sequences.size(); ++i) add_taps(i);
+  }
+
+  // The slices that later steps read of an item come into being last: gradients are added up from
+  // the newest use to the oldest, as they are where the loop is unrolled.
+  void add_taps(std::size_t i) {
+    const Sequence& s = options_.sequences[i];
+    const int low = std::min(0, *std::min_element(s.taps.begin(), s.taps.end()));
+    const int high = std::max(0, *std::max_element(s.taps.begin(), s.taps.end()));
+    std::vector<int> by_age = s.taps;
+    std::sort(by_age.begin(), by_age.end());
+    if (!options_.go_backwards) std::reverse(by_age.begin(), by_age.end());
+    std::map<int, Var> slices;
+    for (const int tap : by_age) {
+      Var& outside = slices[tap];
+      if (outside) continue;
+      outside = high == low ? s.x : s.x[range(tap - low, tap - low + lengths_[i])];
+      if (options_.go_backwards) outside = outside[backwards()];
+    }
+    for (const int tap : s.taps) {
+      const Var& outside = slices.at(tap);
+      const Var item = item_of(outside, item_name(s.x, i, tap), site_);
+      loop_.sequences.emplace_back(outside, item);
+      loop_.roles.emplace_back(
+          item, fmt::format("sequence {}{}{}", i, s.x.name().empty() ? "" : " '" + s.x.name() + "'",
+                            s.taps.size() > 1 || tap != 0 ? fmt::format(" at tap {}", tap) : ""));
+      args_.push_back(item);
     }
   }
 
   static Range backwards() { return {Var{}, Var{}, Arg(-1).var(DType::int64)}; }
 
-  static std::string item_name(const Var& v, int tap) {
-    if (v.name().empty()) return {};
-    return tap == 0 ? v.name() + "[t]" : fmt::format("{}[t{:+}]", v.name(), tap);
+  static std::string item_name(const Var& v, std::size_t i, int tap) {
+    const std::string name = v.name().empty() ? fmt::format("sequence {}", i) : v.name();
+    return tap == 0 ? name + "[t]" : fmt::format("{}[t{:+}]", name, tap);
   }
 
   Var number_of_steps(const Var& shortest) const {
@@ -102,8 +127,7 @@ class ScanBuilder {
     return v;
   }
 
-  /// The state's type inside: sizes are free to be anything but a broadcast axis stays one, unless
-  /// `widened`.
+  /// The state inside: its sizes are free to be anything, but an axis of size 1 stays one.
   Var state_input(const Var& initial, std::string name) {
     TensorType type = initial.type();
     for (std::size_t axis = 0; axis < type.rank(); ++axis) {
@@ -130,9 +154,13 @@ class ScanBuilder {
         }
       }
       const bool has_time_axis = info.taps.size() > 1 || deepest != -1;
-      if (has_time_axis && info.initial.ndim() == 0) {
-        fail_type(fmt::format("output {} with taps down to {} needs {} initial rows, got {}", i,
-                              deepest, -deepest, describe(info.initial)));
+      const TensorType& type = info.initial.type();
+      if (has_time_axis &&
+          (type.rank() == 0 || (type.dims[0] != unknown && type.dims[0] < -deepest))) {
+        fail_type(fmt::format(
+            "output {} with taps down to {} needs an initial value of {} rows, got {}\n  hint: one "
+            "row for each step before the first, the earliest first",
+            i, deepest, -deepest, describe(info.initial)));
       }
       depth_.back() = -deepest;
       for (int back = 1; back <= -deepest; ++back)
@@ -145,11 +173,18 @@ class ScanBuilder {
   void add_state(const OutputInfo& info, std::size_t output, int back, int rows) {
     // The rows are counted from the start of the initial value, so that one with too few fails by
     // name at run time.
-    Var initial = rows == 0 ? info.initial : info.initial[rows - back];
-    const std::string& given = info.initial.name();
-    const std::string name = given.empty() ? fmt::format("output {}[t-{}]", output, back)
-                                           : fmt::format("{}[t-{}]", given, back);
-    loop_.states.push_back({initial, state_input(initial, name), {}});
+    Var initial = info.initial;
+    if (rows != 0) {
+      initial = info.initial[rows - back].named(
+          fmt::format("row {} of {} in the initial value of output {} of {}", rows - back, rows,
+                      output, title()));
+    }
+    const std::string given =
+        info.initial.name().empty() ? fmt::format("output {}", output) : info.initial.name();
+    const Var inner = state_input(initial, fmt::format("{}[t-{}]", given, back));
+    loop_.states.push_back({initial, inner, {}});
+    loop_.roles.emplace_back(inner, fmt::format("the carry of output {}{}", output,
+                                                back == 1 ? "" : fmt::format(" at tap -{}", back)));
   }
 
   // The step gets the variable itself; like anything else from outside it is captured afterwards.
@@ -263,8 +298,9 @@ class ScanBuilder {
     add_default_updates(all, next);
     for (const auto& [target, value] : next) {
       LoopBuilder::State state{target, input(target.type(), target.name(), site_), value};
-      state.next = checked_carry(value, state,
-                                 fmt::format("the update of shared variable '{}'", target.name()));
+      const std::string role = fmt::format("the carried shared variable '{}'", target.name());
+      state.next = checked_carry(value, state, role);
+      loop_.roles.emplace_back(state.inner, role);
       loop_.carried.push_back(loop_.states.size());
       loop_.states.push_back(state);
       outside_to_inside_.insert_or_assign(target, state.inner);
@@ -295,7 +331,7 @@ class ScanBuilder {
     const auto capture = [&](const Var& v) {
       if (outside_to_inside_.contains(v) || inner_node(v.owner()) || constant_value(v) != nullptr)
         return;
-      if (options_.strict && !is_shared(v) && !listed_.contains(v)) {
+      if (options_.strict && !listed_.contains(v)) {
         fail(fmt::format("strict, but the step captures {}\n  hint: list it in non_sequences",
                          describe(v)));
       }
@@ -315,7 +351,7 @@ class ScanBuilder {
     for (const auto& s : loop_.states) inside.push_back(s.next);
     inside.insert(inside.end(), loop_.extras.begin(), loop_.extras.end());
     if (result.condition) inside.push_back(checked_condition(result.condition));
-    inside = replace(inside, outside_to_inside_);
+    inside = rebuilt(inside);
     const std::size_t n_states = loop_.states.size();
     for (std::size_t i = 0; i < n_states; ++i) loop_.states[i].next = inside[i];
     for (std::size_t i = 0; i < loop_.extras.size(); ++i) loop_.extras[i] = inside[n_states + i];
@@ -333,6 +369,29 @@ class ScanBuilder {
     for (std::size_t i = 0; i < shared_targets_.size(); ++i)
       out.updates.set(shared_targets_[i], built.lasts[i].second);
     return out;
+  }
+
+  /// The step's expressions with what stands inside for what they captured. All of the step's nodes
+  /// are made anew, in the order in which the step made them: gradients are added up in that order.
+  Vars rebuilt(const Vars& inside) const {
+    VarMap done = outside_to_inside_;
+    const auto mapped = [&](const Var& v) {
+      const auto it = done.find(v);
+      return it == done.end() ? v : it->second;
+    };
+    std::vector<const Apply*> nodes = inner_nodes(inside);
+    std::sort(nodes.begin(), nodes.end(),
+              [](const Apply* a, const Apply* b) { return a->id() < b->id(); });
+    for (const Apply* node : nodes) {
+      if (node->inputs().empty()) continue;
+      Vars inputs;
+      for (const Var& in : node->inputs()) inputs.push_back(mapped(in));
+      const Vars fresh = with_inputs(*node, std::move(inputs));
+      for (std::size_t i = 0; i < fresh.size(); ++i) done.emplace(node->output(i), fresh[i]);
+    }
+    Vars result;
+    for (const Var& v : inside) result.push_back(mapped(v));
+    return result;
   }
 
   Var checked_condition(const Var& condition) const {
@@ -362,15 +421,9 @@ ScanResult scan(const Step& step, const ScanOptions& options) {
   return ScanBuilder(step, options).run();
 }
 
-ScanResult fold(const Step& step, const Vars& sequences, const Vars& initial,
-                const Vars& non_sequences, bool backwards, std::string name, Site site) {
-  ScanOptions options{.non_sequences = non_sequences,
-                      .go_backwards = backwards,
-                      .name = std::move(name),
-                      .site = site};
-  options.sequences.assign(sequences.begin(), sequences.end());
-  options.outputs_info.assign(initial.begin(), initial.end());
+ScanResult fold(const Step& step, ScanOptions options) {
   ScanResult result = scan(step, options);
+  const SiteScope scope(SiteScope::or_else(options.site));
   for (Var& v : result.outputs) v = v[-1];
   return result;
 }

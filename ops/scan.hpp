@@ -27,6 +27,8 @@ struct Sequence {
 /// `seq(x, {-1, 0, 2})`: a sequence read at several taps.
 inline Sequence seq(const Var& x, std::vector<int> taps) { return {x, std::move(taps)}; }
 
+inline Sequence seq(const Var& x, int tap) { return {x, std::vector<int>{tap}}; }
+
 /// What an output of the step starts from, and at which taps it is fed back.
 struct OutputInfo {
   OutputInfo(None) {}
@@ -38,9 +40,35 @@ struct OutputInfo {
 /// `init(h, {-2, -1})`: an output fed back at several taps. `h` has one row for each step before
 /// the first, the earliest first: as many as the deepest tap. With the one tap -1, `h` is the
 /// previous value itself, without a time axis.
-inline OutputInfo init(const Var& initial, std::vector<int> taps) {
+inline OutputInfo init(const Var& initial, std::vector<int> taps = {-1}) {
   return {initial, std::move(taps)};
 }
+
+/// A list as scan takes it: several, or one by itself.
+template <class T>
+struct OneOrMore : std::vector<T> {
+  OneOrMore() = default;
+  OneOrMore(std::initializer_list<T> items) : std::vector<T>(items) {}
+  OneOrMore(std::vector<T> items) : std::vector<T>(std::move(items)) {}
+  template <class V>
+  requires(!std::same_as<V, T> && std::convertible_to<const V&, T>)
+      OneOrMore(const std::vector<V>& items)
+      : std::vector<T>(items.begin(), items.end()) {}
+  template <class One>
+  requires std::convertible_to<const One&, T> OneOrMore(const One& one) : std::vector<T>{T(one)} {}
+};
+
+/// The passes that a loop's body gets in place of the function's: anything that, as `Mode` does,
+/// says so as text.
+struct ScanMode {
+  ScanMode() = default;
+  template <class M>
+  requires requires(const M& m) {
+    { m.text() } -> std::convertible_to<std::string>;
+  }
+  ScanMode(const M& mode) : text(mode.text()) {}
+  std::string text{};
+};
 
 /// What a step returns: its outputs, and perhaps updates of shared variables and a condition that
 /// ends the loop.
@@ -52,6 +80,10 @@ struct StepResult {
       : outputs(std::move(both.first)), updates(std::move(both.second)) {}
   StepResult(std::pair<Var, Updates> both)
       : outputs{std::move(both.first)}, updates(std::move(both.second)) {}
+  StepResult(std::pair<Updates, Vars> both)
+      : outputs(std::move(both.second)), updates(std::move(both.first)) {}
+  StepResult(std::pair<Updates, Var> both)
+      : outputs{std::move(both.second)}, updates(std::move(both.first)) {}
   StepResult(Vars o, Updates u, Var c = {})
       : outputs(std::move(o)), updates(std::move(u)), condition(std::move(c)) {}
   template <std::size_t N>
@@ -72,22 +104,34 @@ inline StepResult until(Vars outputs, Updates updates, Var condition) {
   return {std::move(outputs), std::move(updates), std::move(condition)};
 }
 
+inline StepResult until(Updates updates, Var condition) {
+  return {Vars{}, std::move(updates), std::move(condition)};
+}
+
 struct ScanOptions {
-  std::vector<Sequence> sequences{};
+  OneOrMore<Sequence> sequences{};
   /// One entry an output; empty: no output is fed back.
-  std::vector<OutputInfo> outputs_info{};
+  OneOrMore<OutputInfo> outputs_info{};
   /// Handed to the step after sequences and outputs, where it has parameters left. Captured
   /// variables need not be listed.
-  Vars non_sequences{};
+  OneOrMore<Var> non_sequences{};
   /// A number or an int64 scalar; without it the shortest sequence decides.
   std::optional<Arg> n_steps{};
-  /// Backpropagation through time stops after so many steps; -1: never.
+  /// Backpropagation through time goes back over the last so many steps only; -1: over all. Of
+  /// steps before those, sequences get zero gradients and non-sequences none; an initial value gets
+  /// one from the steps that are left, if one of them reads it.
   int truncate_gradient = -1;
   /// The sequences are read from their ends.
   bool go_backwards = false;
-  /// Capturing a variable that is not listed is an error (shared variables and constants excepted).
+  /// Capturing a variable that is not listed is an error, shared ones included; constants, and what
+  /// the step itself updates, excepted.
   bool strict = false;
   std::string name{};
+  /// How the body is rewritten: `.mode = Mode::none()`. Without one, as the function is.
+  ScanMode mode{};
+  /// A function with this loop in it is profiled from its first call on, as with
+  /// FunctionOptions::profile.
+  bool profile = false;
   Site site = Site::here();
 };
 
@@ -141,8 +185,7 @@ Step make_step(F f) {
 }
 
 ScanResult scan(const Step& step, const ScanOptions& options);
-ScanResult fold(const Step& step, const Vars& sequences, const Vars& initial,
-                const Vars& non_sequences, bool backwards, std::string name, Site site);
+ScanResult fold(const Step& step, ScanOptions options);
 
 }  // namespace detail
 
@@ -155,42 +198,49 @@ ScanResult scan(F step, const ScanOptions& options) {
 }
 
 struct MapOptions {
-  Vars non_sequences{};
+  OneOrMore<Var> non_sequences{};
+  int truncate_gradient = -1;
   bool go_backwards = false;
   std::string name{};
+  ScanMode mode{};
   Site site = Site::here();
+
+  ScanOptions with(OneOrMore<Sequence> sequences, OneOrMore<OutputInfo> outputs_info) const {
+    return {.sequences = std::move(sequences),
+            .outputs_info = std::move(outputs_info),
+            .non_sequences = non_sequences,
+            .truncate_gradient = truncate_gradient,
+            .go_backwards = go_backwards,
+            .name = name,
+            .mode = mode,
+            .site = site};
+  }
 };
 /// The step on each item of the sequences.
 template <class F>
-ScanResult map(F step, const VarList& sequences, const MapOptions& o = {}) {
-  ScanOptions options{.non_sequences = o.non_sequences,
-                      .go_backwards = o.go_backwards,
-                      .name = o.name,
-                      .site = o.site};
-  options.sequences.assign(sequences.vars().begin(), sequences.vars().end());
-  return scan(std::move(step), options);
+ScanResult map(F step, const OneOrMore<Sequence>& sequences, const MapOptions& o = {}) {
+  return scan(std::move(step), o.with(sequences, {}));
 }
-/// Folds the sequences' items, first to last, into `initial`: the outputs are the last step's. The
-/// step takes the items, then the previous results.
+/// Folds the sequences' items, first to last (with go_backwards, last to first), into `initial`:
+/// the outputs are the last step's. The step takes the items, then the previous results.
 template <class F>
-ScanResult foldl(F step, const VarList& sequences, const VarList& initial,
-                 const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(),
-                      o.non_sequences, false, o.name, o.site);
+ScanResult reduce(F step, const OneOrMore<Sequence>& sequences,
+                  const OneOrMore<OutputInfo>& initial, const MapOptions& o = {}) {
+  return detail::fold(detail::make_step(std::move(step)), o.with(sequences, initial));
 }
-/// The same from the last item to the first.
+/// From the first item to the last.
 template <class F>
-ScanResult foldr(F step, const VarList& sequences, const VarList& initial,
-                 const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(),
-                      o.non_sequences, true, o.name, o.site);
+ScanResult foldl(F step, const OneOrMore<Sequence>& sequences, const OneOrMore<OutputInfo>& initial,
+                 MapOptions o = {}) {
+  o.go_backwards = false;
+  return reduce(std::move(step), sequences, initial, o);
 }
-/// The same as `foldl`, or `foldr` with go_backwards.
+/// From the last item to the first.
 template <class F>
-ScanResult reduce(F step, const VarList& sequences, const VarList& initial,
-                  const MapOptions& o = {}) {
-  return detail::fold(detail::make_step(std::move(step)), sequences.vars(), initial.vars(),
-                      o.non_sequences, o.go_backwards, o.name, o.site);
+ScanResult foldr(F step, const OneOrMore<Sequence>& sequences, const OneOrMore<OutputInfo>& initial,
+                 MapOptions o = {}) {
+  o.go_backwards = true;
+  return reduce(std::move(step), sequences, initial, o);
 }
 
 }  // namespace damo

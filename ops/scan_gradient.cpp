@@ -14,8 +14,7 @@
 #include <damo/ops/math.hpp>
 #include <damo/ops/shape.hpp>
 
-// The derivatives of a loop are loops: backpropagation through time runs the body's gradient from
-// the last step to the first, forward mode runs the body and its tangent side by side.
+// Backpropagation through time is a loop: the body's gradient, from the last step to the first.
 namespace damo {
 namespace {
 
@@ -49,8 +48,13 @@ class BackwardLoop {
     const LoopBuilder::Built built = loop_.build(node_.site());
     std::size_t k = 0;
     std::size_t trace = 0;
+    Vars carried(spec_.n_states);
     for (std::size_t i = 0; i < spec_.n_states; ++i) {
-      if (active_[i]) result[scan_.state_input(i)] = initial_gradient(i, built.lasts[k++].second);
+      for (std::size_t part = 0; part < carried_[i].size(); ++part)
+        carried[i] = plus(carried[i], built.lasts[k++].second);
+    }
+    for (std::size_t i = 0; i < spec_.n_states; ++i) {
+      if (carried[i]) result[scan_.state_input(i)] = initial_gradient(i, carried);
     }
     for (const std::size_t i : accumulated_)
       result[scan_.non_sequence_input(i)] = built.lasts[k++].second;
@@ -96,40 +100,53 @@ class BackwardLoop {
     }
   }
 
-  /// Gradients of the body with `seeds` at its outputs; an empty Var where nothing flows.
-  Vars body_gradient(const Vars& seeds) const {
-    Vars f;
-    Vars eval;
-    for (std::size_t i = 0; i < seeds.size(); ++i) {
-      if (!seeds[i]) continue;
-      f.push_back(spec_.body.outputs[i]);
-      eval.push_back(seeds[i]);
-    }
-    return f.empty() ? Vars(wrt_.size()) : gradients_or_nothing(f, wrt_, eval);
+  /// What flows to the body's float inputs, in parts, from `seeds` at its outputs.
+  std::vector<Vars> body_gradient(const std::vector<Vars>& seeds) const {
+    const Vars outputs(spec_.body.outputs.begin(),
+                       spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(seeds.size()));
+    return gradient_parts(outputs, wrt_, seeds);
+  }
+
+  /// The place of a state among `wrt_`, or its end.
+  std::size_t place(std::size_t state) const {
+    const auto at = std::find_if(wrt_.begin(), wrt_.end(),
+                                 [&](const Var& v) { return same(v, scan_.body_state(state)); });
+    return static_cast<std::size_t>(at - wrt_.begin());
+  }
+
+  Var placeholder(std::size_t body_output) const {
+    return input(spec_.body.outputs[body_output].type(), "", node_.site());
   }
 
   // A state's gradient must be carried backwards when it comes from outside or from a state that is
-  // itself carried.
+  // itself carried. It is carried in as many parts as uses of the state add to it: they are added
+  // up after what comes from outside, as they are where no loop is.
   void find_active_states() {
-    active_.assign(spec_.n_states, false);
-    Vars seeds(scan_.n_body_outputs());
+    std::vector<Vars> seeds(scan_.n_body_outputs());
+    carried_.resize(spec_.n_states);
+    std::vector<bool> summed(spec_.n_states, false);
     for (std::size_t i = 0; i < seeds.size(); ++i) {
-      const TensorType& type = spec_.body.outputs[i].type();
-      if (is_float(type.dtype) && (in_.per_step[i] || in_.last[i]))
-        seeds[i] = input(type, "", node_.site());
-      if (i < spec_.n_states) active_[i] = static_cast<bool>(seeds[i]);
+      if (!is_float(spec_.body.outputs[i].dtype())) continue;
+      if (in_.per_step[i] || in_.last[i]) seeds[i].push_back(placeholder(i));
     }
-    for (bool changed = true; changed;) {
-      changed = false;
-      const Vars flows = body_gradient(seeds);
+    for (std::size_t round = 0;; ++round) {
+      bool changed = false;
+      const std::vector<Vars> flows = body_gradient(seeds);
       for (std::size_t i = 0; i < spec_.n_states; ++i) {
-        const auto at = std::find_if(wrt_.begin(), wrt_.end(),
-                                     [&](const Var& v) { return same(v, scan_.body_state(i)); });
-        if (active_[i] || at == wrt_.end() || !flows[static_cast<std::size_t>(at - wrt_.begin())])
-          continue;
-        active_[i] = changed = true;
-        seeds[i] = input(spec_.body.outputs[i].type(), "", node_.site());
+        const std::size_t at = place(i);
+        if (at == wrt_.size() || (seeds[i].empty() && flows[at].empty())) continue;
+        std::size_t parts = std::max<std::size_t>(1, flows[at].size());
+        // A state that hands itself on would gain a part at each round.
+        if (round > spec_.n_states && parts > carried_[i].size()) summed[i] = true;
+        if (summed[i]) parts = 1;
+        if (parts == carried_[i].size()) continue;
+        carried_[i].clear();
+        for (std::size_t k = 0; k < parts; ++k)
+          carried_[i].push_back(input(scan_.body_state(i).type(), "", node_.site()));
+        seeds[i] = carried_[i];
+        changed = true;
       }
+      if (!changed) return;
     }
   }
 
@@ -169,60 +186,69 @@ class BackwardLoop {
   void build() {
     loop_.n_steps = steps_;
     loop_.name = spec_.name.empty() ? "gradient" : "gradient of " + spec_.name;
+    loop_.mode = spec_.mode;
+    loop_.profile = spec_.profile;
     add_forward_values();
-    Vars seeds(scan_.n_body_outputs());
+    std::vector<Vars> seeds(scan_.n_body_outputs());
     for (std::size_t i = 0; i < seeds.size(); ++i) {
       if (in_.per_step[i])
-        seeds[i] = backward_sequence(in_.per_step[i], item_type(in_.per_step[i].type()));
+        seeds[i].push_back(backward_sequence(in_.per_step[i], item_type(in_.per_step[i].type())));
     }
-    Vars carried(spec_.n_states);
-    for (std::size_t i = 0; i < spec_.n_states; ++i) {
-      if (!active_[i]) continue;
-      carried[i] = input(scan_.body_state(i).type(), "", node_.site());
-      seeds[i] = plus(seeds[i], carried[i]);
-    }
+    for (std::size_t i = 0; i < spec_.n_states; ++i)
+      seeds[i].insert(seeds[i].end(), carried_[i].begin(), carried_[i].end());
     add_last_step(seeds);
-    const Vars flows = body_gradient(seeds);
-    add_results(flows, carried);
+    add_results(body_gradient(seeds));
     reuse_forward_outputs();
   }
 
   // The gradient of an output's last value enters at the first backward step only.
-  void add_last_step(Vars& seeds) {
+  void add_last_step(std::vector<Vars>& seeds) {
     for (std::size_t i = spec_.n_states; i < seeds.size(); ++i) {
       if (!in_.last[i]) continue;
       const Var pending = input(in_.last[i].type(), "", node_.site());
       loop_.states.push_back({in_.last[i], pending, zeros_like(pending)});
-      seeds[i] = plus(seeds[i], pending);
+      seeds[i].push_back(pending);
     }
   }
 
-  void add_results(const Vars& flows, const Vars& carried) {
+  void add_results(const std::vector<Vars>& flows) {
     const std::size_t pending = loop_.states.size();
     std::size_t f = 0;
     const auto next_flow = [&](const Var& body_input) {
-      return is_float(body_input.dtype()) ? flows[f++] : Var{};
+      return is_float(body_input.dtype()) ? flows[f++] : Vars{};
     };
     for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
-      if (const Var g = next_flow(scan_.body_sequence(i))) {
+      if (const Vars parts = next_flow(scan_.body_sequence(i)); !parts.empty()) {
         sequenced_.push_back(i);
-        loop_.extras.push_back(g);
+        loop_.extras.push_back(added_to({}, parts));
       }
     }
-    for (std::size_t i = 0; i < spec_.n_states; ++i) {
-      const Var g = next_flow(scan_.body_state(i));
-      if (!active_[i]) continue;
-      const Var initial = in_.last[i] ? in_.last[i] : zeros_like(node_.input(scan_.state_input(i)));
-      loop_.states.push_back({initial, carried[i], g ? g : zeros_like(carried[i])});
-    }
+    for (std::size_t i = 0; i < spec_.n_states; ++i) carry(i, next_flow(scan_.body_state(i)));
     for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
-      const Var g = next_flow(scan_.body_non_sequence(i));
-      if (!g) continue;
+      const Vars parts = next_flow(scan_.body_non_sequence(i));
+      if (parts.empty()) continue;
       accumulated_.push_back(i);
       const Var sum = input(scan_.body_non_sequence(i).type(), "", node_.site());
-      loop_.states.push_back({zeros_like(node_.input(scan_.non_sequence_input(i))), sum, sum + g});
+      loop_.states.push_back(
+          {zeros_like(node_.input(scan_.non_sequence_input(i))), sum, added_to(sum, parts)});
     }
     for (std::size_t i = pending; i < loop_.states.size(); ++i) loop_.lasts.push_back(i);
+  }
+
+  static Var added_to(Var sum, const Vars& parts) {
+    for (const Var& part : parts) sum = plus(sum, part);
+    return sum;
+  }
+
+  void carry(std::size_t state, const Vars& parts) {
+    const Var zero = zeros_like(node_.input(scan_.state_input(state)));
+    for (std::size_t k = 0; k < carried_[state].size(); ++k) {
+      const Var& inner = carried_[state][k];
+      const Var next = parts.empty()                 ? zeros_like(inner)
+                       : carried_[state].size() == 1 ? added_to({}, parts)
+                                                     : parts[k];
+      loop_.states.push_back({k == 0 && in_.last[state] ? in_.last[state] : zero, inner, next});
+    }
   }
 
   // What the forward loop stored need not be computed again: tanh' = 1 - y^2 reads y.
@@ -266,10 +292,19 @@ class BackwardLoop {
     return specify_shape(rows, Sizes(sizes));
   }
 
-  // Truncation cuts every path to the initial value that is longer than the truncation.
-  Var initial_gradient(std::size_t state, const Var& carried) const {
-    Var g = carried;
-    if (spec_.truncate_gradient >= 0) g = where(steps_ < rows_, 0.0, g);
+  // Truncation cuts every path to the initial value that is longer than the truncation. Handing an
+  // initial row on from tap to tap is no path: the row was there from the beginning, and what the
+  // last backward step found at a deeper tap is its gradient.
+  Var initial_gradient(std::size_t state, const Vars& carried) const {
+    Var g = carried[state];
+    if (spec_.truncate_gradient >= 0) {
+      g = where(eq(rows_, steps_), g, 0.0);
+      std::int64_t left = 1;
+      for (std::size_t tap = state + 1; tap < spec_.n_states && carried[tap]; ++tap, ++left) {
+        if (!same(spec_.body.outputs[tap], scan_.body_state(tap - 1))) break;
+        g = where(eq(rows_ - steps_, left), carried[tap], g);
+      }
+    }
     return plus(g, in_.initial[state]);
   }
 
@@ -285,21 +320,20 @@ class BackwardLoop {
   Var steps_;  ///< how many of them the gradient goes back
   std::map<std::pair<std::size_t, Scan::Keep>, Var> outputs_;
   Incoming in_;
-  Vars wrt_;  ///< the body's float inputs
-  std::vector<bool> active_;
+  Vars wrt_;                   ///< the body's float inputs
+  std::vector<Vars> carried_;  ///< by state: the parts in which its gradient is carried; none: not
   LoopBuilder loop_{};
   std::vector<std::size_t> sequenced_;
   std::vector<std::size_t> accumulated_;
 };
 
-/// What the forward loop prints and checks, it does once.
+}  // namespace
+
 void drop_effects(LoopBuilder& loop) {
   for (auto& s : loop.states) s.next = without_effects({s.next}).front();
   loop.extras = without_effects(loop.extras);
   if (loop.condition) loop.condition = without_effects({loop.condition}).front();
 }
-
-}  // namespace
 
 Gradients Scan::gradient(const Apply& node, const Vars& g) const {
   try {
@@ -314,72 +348,6 @@ Gradients Scan::gradient(const Apply& node, const Vars& g) const {
     }
     return none;
   }
-}
-
-Vars Scan::push_forward(const Apply& node, const Vars& tangents) const {
-  LoopBuilder loop{.n_steps = node.input(0),
-                   .name = spec_.name.empty() ? "tangent" : "tangent of " + spec_.name};
-  Vars wrt;
-  Vars eval;
-  const auto tangent_of = [&](const Var& inner) {
-    const Var t = input(inner.type(), "", node.site());
-    wrt.push_back(inner);
-    eval.push_back(t);
-    return t;
-  };
-  for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
-    loop.sequences.emplace_back(node.input(sequence_input(i)), body_sequence(i));
-    if (const Var& t = tangents[sequence_input(i)])
-      loop.sequences.emplace_back(t, tangent_of(body_sequence(i)));
-  }
-  std::vector<std::size_t> tangent_state(spec_.n_states, 0);
-  for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    loop.states.push_back({node.input(state_input(i)), body_state(i), spec_.body.outputs[i]});
-  }
-  for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    if (!is_float(body_state(i).dtype())) continue;
-    const Var& t = tangents[state_input(i)];
-    tangent_state[i] = loop.states.size();
-    loop.states.push_back(
-        {t ? t : zeros_like(node.input(state_input(i))), tangent_of(body_state(i)), {}});
-  }
-  for (std::size_t i = 0; i < n_non_sequences(); ++i) {
-    const Var& outer = node.input(non_sequence_input(i));
-    loop.non_sequences.emplace_back(outer, body_non_sequence(i));
-    if (const Var& t = tangents[non_sequence_input(i)])
-      loop.non_sequences.emplace_back(t, tangent_of(body_non_sequence(i)));
-  }
-  const Vars body(spec_.body.outputs.begin(),
-                  spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(n_body_outputs()));
-  const Vars moved = Rop(body, wrt, eval, node.site());
-  for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    if (tangent_state[i] != 0) loop.states[tangent_state[i]].next = moved[i];
-  }
-  for (std::size_t i = spec_.n_states; i < n_body_outputs(); ++i) loop.extras.push_back(moved[i]);
-  if (spec_.has_until) loop.condition = spec_.body.outputs.back();
-  if (!pure()) drop_effects(loop);
-  // The tangent loop may be the only one left in a graph: it draws, so it moves the streams on.
-  for (const auto& [state, output] : spec_.carried) loop.carried.push_back(state);
-  for (std::size_t i = spec_.n_states; i < loop.states.size(); ++i) loop.lasts.push_back(i);
-  const LoopBuilder::Built built = loop.build(node.site());
-
-  Vars result;
-  for (const Output& o : spec_.outputs) {
-    const bool state = o.body_output < spec_.n_states;
-    const bool rows = o.keep == Keep::trace || o.keep == Keep::history;
-    if (!is_float(spec_.body.outputs[o.body_output].dtype())) {
-      result.emplace_back();
-    } else if (!state) {
-      const Var& trace = built.traces[o.body_output - spec_.n_states];
-      result.push_back(rows ? trace : trace[-1]);
-    } else {
-      const Var& history = built.histories[tangent_state[o.body_output]];
-      result.push_back(o.keep == Keep::history ? history
-                       : o.keep == Keep::trace ? history[from(1)]
-                                               : history[-1]);
-    }
-  }
-  return result;
 }
 
 }  // namespace damo

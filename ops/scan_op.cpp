@@ -15,6 +15,8 @@
 #include <damo/ops/math.hpp>
 #include <damo/ops/scan_op.hpp>
 #include <damo/ops/scan_watch.hpp>
+#include <damo/ops/shape.hpp>
+#include <damo/ops/shape_op.hpp>
 
 namespace damo {
 namespace {
@@ -56,13 +58,10 @@ class ReferenceRun {
   }
 
   void check_lengths() const {
-    if (steps_ < 0) throw ShapeError(fmt::format("'{}': {} steps", scan_.spec().name, steps_));
+    scan_.check_steps(steps_);
     for (std::size_t i = 0; i < scan_.spec().n_sequences; ++i) {
       const Tensor& s = *in_[Scan::sequence_input(i)];
-      if (s.shape[0] < steps_) {
-        throw ShapeError(fmt::format("'{}': sequence {} has {} items, but {} steps are asked for",
-                                     scan_.spec().name, i, s.shape[0], steps_));
-      }
+      if (s.shape[0] < steps_) scan_.fail_too_short(i, s.shape[0], steps_);
     }
   }
 
@@ -94,14 +93,17 @@ class ReferenceRun {
     const std::vector<Array> out = body_values(values);
     for (std::size_t i = 0; i < spec.n_states; ++i) {
       if (!(out[i].shape() == states_[i].shape())) {
-        throw ShapeError(fmt::format("'{}': state {} has shape {} before step {} and {} after it",
-                                     spec.name, i, to_string(states_[i].shape()), done_,
-                                     to_string(out[i].shape())));
+        scan_.fail_shape(i, done_, states_[i].shape(), out[i].shape());
       }
       states_[i] = out[i];
       history_[i].push_back(out[i]);
     }
-    for (std::size_t i = 0; i < extras_.size(); ++i) extras_[i].push_back(out[spec.n_states + i]);
+    for (std::size_t i = 0; i < extras_.size(); ++i) {
+      const Array& value = out[spec.n_states + i];
+      if (!extras_[i].empty() && !(extras_[i].back().shape() == value.shape()))
+        scan_.fail_shape(spec.n_states + i, done_, extras_[i].back().shape(), value.shape());
+      extras_[i].push_back(value);
+    }
     return spec.has_until && out.back().item<bool>();
   }
 
@@ -117,7 +119,7 @@ class ReferenceRun {
   static Array stack(const std::vector<Array>& rows, std::size_t first, const TensorType& item) {
     Shape shape{static_cast<std::int64_t>(rows.size() - first)};
     const Shape known = rows.size() > first ? rows[first].shape() : item.dims;
-    for (const std::int64_t dim : known) shape.push_back(std::max<std::int64_t>(dim, 0));
+    for (const std::int64_t dim : known) shape.push_back(dim);
     Array all(item.dtype, shape);
     std::byte* out = all.raw();
     for (std::size_t i = first; i < rows.size(); ++i, out += rows[i - 1].bytes()) {
@@ -126,25 +128,38 @@ class ReferenceRun {
     return all;
   }
 
+  /// An output without a row. The sizes of its items follow from those of what enters the loop.
+  Array no_rows(std::size_t body_output) const {
+    const TensorType& type = scan_.spec().body.outputs[body_output].type();
+    Shape shape{0};
+    if (body_output < scan_.spec().n_states) {
+      for (const std::int64_t dim : states_[body_output].shape()) shape.push_back(dim);
+      return {type.dtype, shape};
+    }
+    Vars stand_ins;
+    std::vector<Vars> shapes;
+    std::vector<std::pair<Var, Array>> values;
+    for (const Tensor* t : in_) {
+      stand_ins.push_back(input({t->dtype, t->shape}));
+      shapes.push_back(sizes(stand_ins.back()));
+      values.emplace_back(stand_ins.back(), dense(*t));
+    }
+    const Vars item = scan_.item_sizes(stand_ins, shapes, body_output);
+    for (const Var& size : item)
+      shape.push_back(size ? evaluate(size, values).item<std::int64_t>() : 0);
+    return {type.dtype, shape};
+  }
+
   Array result(const Scan::Output& o) const {
     const bool state = o.body_output < scan_.spec().n_states;
     const auto& rows =
         state ? history_[o.body_output] : extras_[o.body_output - scan_.spec().n_states];
     const TensorType& type = scan_.spec().body.outputs[o.body_output].type();
     if (o.keep == Scan::Keep::history) return stack(rows, 0, type);
-    if (o.keep == Scan::Keep::trace) {
-      if (state &&
-          rows.size() == 1) {  // no step: the state's shape is still that of its initial value
-        Array none = stack(rows, 0, type);
-        Shape shape = none.shape();
-        shape[0] = 0;
-        return {none.dtype(), shape};
-      }
-      return stack(rows, state ? 1 : 0, type);
-    }
+    if (o.keep == Scan::Keep::trace)
+      return done_ == 0 ? no_rows(o.body_output) : stack(rows, state ? 1 : 0, type);
     if (done_ == 0 && (o.keep == Scan::Keep::last_strict || !state)) {
-      throw ShapeError(fmt::format("'{}': the last step's value is asked for, but no step ran",
-                                   scan_.spec().name));
+      scan_.fail_no_step(o.body_output);
     }
     return rows.back();
   }
@@ -182,6 +197,45 @@ Scan::Scan(Spec spec) : spec_(std::move(spec)) {
   }
 }
 
+void Scan::fail(const std::string& what) const {
+  throw ShapeError(spec_.name.empty() ? what : fmt::format("'{}': {}", spec_.name, what));
+}
+
+void Scan::fail_too_short(std::size_t sequence, std::int64_t items, std::int64_t steps) const {
+  fail(fmt::format("{} has {} items, but n_steps is {}", role(sequence), items, steps));
+}
+
+void Scan::fail_shape(std::size_t body_output, std::int64_t step, const Shape& before,
+                      const Shape& after) const {
+  const bool carried = body_output < spec_.n_states;
+  fail(fmt::format("{} has shape {} {} step {}, and {} {} it\n  hint: {}", output_role(body_output),
+                   to_string(before), carried ? "before" : "until", step, to_string(after),
+                   carried ? "after" : "at",
+                   carried ? "what is fed back must keep the shape of its initial value"
+                           : "every step's value must have the same shape"));
+}
+
+void Scan::fail_no_step(std::size_t body_output) const {
+  fail(fmt::format("the last value of {} is asked for, but no step ran", output_role(body_output)));
+}
+
+void Scan::check_steps(std::int64_t n) const {
+  if (n < 0) fail(fmt::format("n_steps is {}, expected 0 or more", n));
+}
+
+std::string Scan::role(std::size_t body_input) const {
+  for (const auto& [v, text] : spec_.roles) {
+    if (same(v, spec_.body.inputs[body_input])) return text;
+  }
+  if (body_input < spec_.n_sequences) return fmt::format("sequence {}", body_input);
+  return fmt::format("state {}", body_input - spec_.n_sequences);
+}
+
+std::string Scan::output_role(std::size_t body_output) const {
+  if (body_output < spec_.n_states) return role(spec_.n_sequences + body_output);
+  return "the output " + describe(spec_.body.outputs[body_output]);
+}
+
 std::vector<TensorType> Scan::infer(std::span<const TensorType> in) const {
   const auto expect = [&](const TensorType& given, const TensorType& wanted,
                           const std::string& role) {
@@ -217,34 +271,6 @@ std::vector<TensorType> Scan::infer(std::span<const TensorType> in) const {
   return out;
 }
 
-// The shape of a state is that of its initial value; other outputs' shapes are known where their
-// types say so.
-std::vector<std::optional<Vars>> Scan::shape_rule(const Apply& node,
-                                                  const std::vector<Vars>& shapes) const {
-  std::vector<std::optional<Vars>> rules;
-  for (std::size_t k = 0; k < spec_.outputs.size(); ++k) {
-    const Output& o = spec_.outputs[k];
-    const bool rows = o.keep == Keep::trace || o.keep == Keep::history;
-    if (rows && spec_.has_until) {
-      rules.emplace_back(std::nullopt);
-      continue;
-    }
-    Vars sizes;
-    if (rows) sizes.push_back(o.keep == Keep::history ? node.input(0) + 1 : node.input(0));
-    if (o.body_output < spec_.n_states) {
-      const Vars& initial = shapes[state_input(o.body_output)];
-      sizes.insert(sizes.end(), initial.begin(), initial.end());
-    } else {
-      for (const std::int64_t dim : spec_.body.outputs[o.body_output].type().dims) {
-        if (dim != unknown) sizes.push_back(Arg(dim).var(DType::int64));
-      }
-    }
-    const bool complete = sizes.size() == node.types()[k].rank();
-    rules.push_back(complete ? std::optional<Vars>(std::move(sizes)) : std::nullopt);
-  }
-  return rules;
-}
-
 void Scan::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
   const QuietEffects quiet;  // `perform` runs the loop again
   const std::vector<Array> results = ReferenceRun(*this, in).results();
@@ -269,7 +295,7 @@ bool operator==(const Scan& a, const Scan& b) {
   const Scan::Spec& y = b.spec_;
   if (x.n_sequences != y.n_sequences || x.n_states != y.n_states || x.has_until != y.has_until ||
       x.outputs != y.outputs || x.truncate_gradient != y.truncate_gradient ||
-      x.carried != y.carried || x.body.inputs.size() != y.body.inputs.size()) {
+      x.carried != y.carried || x.mode != y.mode || x.body.inputs.size() != y.body.inputs.size()) {
     return false;
   }
   VarMap paired;

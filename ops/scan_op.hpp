@@ -37,10 +37,15 @@ class Scan final : public OpOf<Scan> {
     bool has_until = false;
     std::vector<Output> outputs{};
     std::string name{};
+    /// The text of the mode that the body is rewritten in; empty: that of the function.
+    std::string mode{};
+    bool profile = false;
     std::int64_t truncate_gradient = -1;
     /// States that carry a shared variable (a random stream's state, an updated parameter): (state,
     /// output with its last).
     std::vector<std::pair<std::size_t, std::size_t>> carried{};
+    /// What inputs of the body are to the user, for errors: (input, "sequence 0 'x'").
+    std::vector<std::pair<Var, std::string>> roles{};
   };
   explicit Scan(Spec spec);
 
@@ -62,6 +67,22 @@ class Scan final : public OpOf<Scan> {
   const Var& body_non_sequence(std::size_t i) const {
     return spec_.body.inputs[spec_.n_sequences + spec_.n_states + i];
   }
+
+  // Errors of a run, in the user's words.
+  [[noreturn]] void fail(const std::string& what) const;
+  [[noreturn]] void fail_too_short(std::size_t sequence, std::int64_t items,
+                                   std::int64_t steps) const;
+  [[noreturn]] void fail_shape(std::size_t body_output, std::int64_t step, const Shape& before,
+                               const Shape& after) const;
+  [[noreturn]] void fail_no_step(std::size_t body_output) const;
+  void check_steps(std::int64_t n) const;
+  std::string role(std::size_t body_input) const;
+  std::string output_role(std::size_t body_output) const;
+
+  /// The sizes of one step's value of a body output, by those of the node's inputs, `shapes`; an
+  /// empty Var for a size that depends on what a step computes.
+  Vars item_sizes(const Vars& inputs, const std::vector<Vars>& shapes,
+                  std::size_t body_output) const;
 
   std::string name() const override { return "scan"; }
   std::string parameters() const override;

@@ -44,6 +44,8 @@ std::string Scan::parameters() const {
   std::string text = spec_.name.empty() ? "" : quoted(spec_.name) + ", ";
   text += fmt::format("{} sequences, {} states", spec_.n_sequences, spec_.n_states);
   if (spec_.has_until) text += ", until";
+  if (!spec_.mode.empty()) text += ", mode " + quoted(spec_.mode);
+  if (spec_.profile) text += ", profile";
   if (spec_.truncate_gradient != -1) text += fmt::format(", truncate={}", spec_.truncate_gradient);
   for (const Output& o : spec_.outputs)
     text += fmt::format(", {}{}", keeps[static_cast<std::size_t>(o.keep)], o.body_output);
@@ -68,6 +70,10 @@ OpPtr read_scan(OpText& text) {
   while (in.accept(",")) {
     if (in.accept_word("until")) {
       spec.has_until = true;
+    } else if (in.accept_word("mode")) {
+      spec.mode = in.quoted();
+    } else if (in.accept_word("profile")) {
+      spec.profile = true;
     } else if (in.accept("truncate=")) {
       spec.truncate_gradient = in.integer();
     } else if (in.accept("carry ")) {

@@ -22,6 +22,13 @@ Var count(const Var& x, std::uint32_t axes) {
   return cast(n, x.dtype());
 }
 
+/// f(total), and 0 at 0 with gradient 0, the subgradient of a norm there: f' is infinite.
+template <class F>
+Var root(const Var& total, F f) {
+  const Var zero = eq(total, 0);
+  return where(zero, 0.0, f(where(zero, 1.0, total)));
+}
+
 }  // namespace
 
 Var mean(const Arg& x, const Axes& axes, ReduceOptions options) {
@@ -50,12 +57,13 @@ Var norm(const Arg& x, const Axes& axes, NormOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x.var());
   const ReduceOptions keep{.keepdims = options.keepdims};
-  if (options.ord == 2) return sqrt(sum(sqr(v), axes, keep));
+  if (options.ord == 2) return root(sum(sqr(v), axes, keep), [](const Var& s) { return sqrt(s); });
   if (options.ord == 1) return sum(abs(v), axes, keep);
   if (std::isinf(options.ord)) {
     return options.ord > 0 ? max(abs(v), axes, keep) : min(abs(v), axes, keep);
   }
-  return pow(sum(pow(abs(v), options.ord), axes, keep), 1 / options.ord);
+  return root(sum(pow(abs(v), options.ord), axes, keep),
+              [&](const Var& s) { return pow(s, 1 / options.ord); });
 }
 
 }  // namespace detail

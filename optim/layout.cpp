@@ -152,54 +152,6 @@ std::optional<Vars> broadcast_of(const Apply& node, Context&) {
   return Vars{make_var(node.op_ptr(), std::move(inputs), node.site())};
 }
 
-/// The size of an axis of what a loop's step computes, from what is outside the loop: the sizes of
-/// its inputs, and those inputs that no step changes. An empty Var when it takes more.
-Var size_outside_loop(const Var& v, std::size_t axis) {
-  const auto& scan = static_cast<const Scan&>(v.op());
-  const Apply& node = v.owner();
-  const Scan::Output& out = scan.spec().outputs[v.index()];
-  if (out.keep == Scan::Keep::trace || out.keep == Scan::Keep::history) {
-    if (axis == 0) return {};
-    --axis;
-  }
-  const auto& inner = scan.spec().body.inputs;
-  Var size = size_at(scan.spec().body.outputs[out.body_output], axis);
-  for (int depth = 0; depth < 32; ++depth) {
-    VarMap outside;
-    bool deeper = false;
-    for (const Apply* n : toposort(std::span(&size, 1))) {
-      const auto* op = dynamic_cast<const ShapeOf*>(&n->op());
-      if (op == nullptr) continue;
-      const Var& x = n->input(0);
-      const auto at =
-          std::find_if(inner.begin(), inner.end(), [&](const Var& i) { return same(i, x); });
-      if (at == inner.end()) {
-        outside[n->output()] = sizes_of(x)[op->axis()];
-        deeper = true;
-        break;
-      }
-      const auto i = static_cast<std::size_t>(at - inner.begin());
-      outside[n->output()] =
-          size_at(node.input(1 + i), op->axis() + (i < scan.spec().n_sequences ? 1 : 0));
-    }
-    if (outside.empty() && !deeper) break;
-    const Var next = replace(size, outside);
-    if (same_graph(next, size)) return {};
-    size = next;
-    if (!deeper) break;
-  }
-  VarMap inputs;
-  for (std::size_t i = scan.spec().n_sequences + scan.spec().n_states; i < inner.size(); ++i)
-    inputs[inner[i]] = node.input(1 + i);
-  size = replace(size, inputs);
-  for (const Var& leaf : leaves(std::span(&size, 1))) {
-    for (const Var& i : inner) {
-      if (same(leaf, i)) return {};
-    }
-  }
-  return size;
-}
-
 /// The number of steps of the loop whose state's history `v` is, or an empty Var.
 Var steps_of_history(const Var& v) {
   const auto* scan = as<Scan>(v);
@@ -212,9 +164,6 @@ Var steps_of_history(const Var& v) {
 /// The size of `x` along `axis` as known now, or computed without `x`; an empty Var for neither.
 Var size_without(const Var& x, std::size_t axis) {
   Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
-  if (as<Scan>(x) != nullptr) {
-    if (const Var outside = size_outside_loop(x, axis)) size = outside;
-  }
   if (axis == 0 && drops_first(x.owner())) {
     if (const Var steps = steps_of_history(x.inputs()[0])) size = steps;
   }

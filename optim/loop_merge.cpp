@@ -24,7 +24,8 @@ class MergeTwins {
   explicit MergeTwins(const FunctionGraph& graph) {
     const Guards guards(graph.roots());
     for (const Apply* node : graph.order()) {
-      if (dynamic_cast<const Scan*>(&node->op()) == nullptr) continue;
+      const auto* scan = dynamic_cast<const Scan*>(&node->op());
+      if (scan == nullptr || !scan->spec().mode.empty()) continue;
       const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
         const Apply& other = g.members[0].owner();
         return twins(other, *node) && guards.of(other) == guards.of(*node);

@@ -108,6 +108,28 @@ std::string Mode::text() const {
   return text;
 }
 
+Mode Mode::of_text(const std::string& text) {
+  auto next_word = [&, at = std::size_t{0}]() mutable {
+    const std::size_t end = std::min(text.find(", ", at), text.size());
+    const std::string word =
+        text.substr(std::min(at, text.size()), end - std::min(at, text.size()));
+    at = end + 2;
+    return word;
+  };
+  const std::string base = next_word();
+  if (base != "fast" && base != "fast_compile" && base != "none")
+    throw GraphError(fmt::format("mode: '{}' does not begin with a mode", text));
+  Mode mode(base == "fast" ? Base::fast : base == "none" ? Base::none : Base::fast_compile);
+  for (std::string word = next_word(); !word.empty(); word = next_word()) {
+    const std::size_t blank = std::min(word.find(' '), word.size() - 1);
+    const std::string verb = word.substr(0, blank);
+    if (verb != "including" && verb != "excluding")
+      throw GraphError(fmt::format("mode: '{}' is not understood in '{}'", word, text));
+    mode = mode.changed(verb == "including", word.substr(blank + 1));
+  }
+  return mode;
+}
+
 std::vector<std::string> Mode::vocabulary() {
   std::set<std::string> words;
   for (const optim::Rule* rule : optim::all_rules()) {

@@ -57,6 +57,8 @@ class Mode {
   bool has(const std::string& name, const std::vector<std::string>& tags) const;
   /// "fast, excluding log_sigmoid".
   std::string text() const;
+  /// The mode of that text. Throws GraphError when no mode has it.
+  static Mode of_text(const std::string& text);
 
   const std::optional<GuardOptions>& guard_settings() const { return guard_; }
   bool is_checked() const { return checked_; }

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <atomic>
 
 #include <damo/graph/error.hpp>
+#include <damo/ops/scan_op.hpp>
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/inline_graphs.hpp>
 #include <damo/optim/pipeline.hpp>
@@ -51,6 +53,46 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
   return result;
 }
 
+/// Loops with a mode of their own have their bodies rewritten in it; the passes then leave them
+/// alone.
+FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
+  VarMap done;
+  const auto mapped = [&](const Var& v) {
+    const auto it = done.find(v);
+    return it == done.end() ? v : it->second;
+  };
+  for (const Apply* node : graph.order()) {
+    std::shared_ptr<const Op> op = node->op_ptr();
+    if (const auto* scan = dynamic_cast<const Scan*>(op.get())) {
+      Scan::Spec spec = scan->spec();
+      spec.body = spec.mode.empty() ? rewrite_in_own_modes(spec.body, trace)
+                                    : optimize(spec.body, Mode::of_text(spec.mode), trace);
+      op = std::make_shared<Scan>(std::move(spec));
+    }
+    Vars inputs;
+    for (const Var& in : node->inputs()) inputs.push_back(mapped(in));
+    const bool same_inputs =
+        std::equal(inputs.begin(), inputs.end(), node->inputs().begin(), VarSame{});
+    if (same_inputs && op == node->op_ptr()) continue;
+    const Vars fresh = make_node(op, std::move(inputs), node->site());
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (!node->name(i).empty()) static_cast<void>(fresh[i].named(node->name(i)));
+      done[node->output(i)] = fresh[i];
+    }
+  }
+  Vars roots;
+  for (const Var& root : graph.roots()) roots.push_back(mapped(root));
+  return graph.with_roots(roots);
+}
+
+bool has_own_modes(const FunctionGraph& graph) {
+  const auto order = graph.order();
+  return std::any_of(order.begin(), order.end(), [](const Apply* node) {
+    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    return scan != nullptr && (!scan->spec().mode.empty() || has_own_modes(scan->spec().body));
+  });
+}
+
 }  // namespace
 
 const std::vector<Pass>& passes() {
@@ -87,6 +129,7 @@ void set_pass_checks(bool on) { pass_checks = on; }
 
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
   FunctionGraph result = optim::inline_graphs(graph);
+  if (optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
   for (const optim::Pass& pass : optim::passes()) {
     if (!mode.has(pass.name, pass.tags)) continue;
     result = optim::run_pass(pass, result, mode, trace);

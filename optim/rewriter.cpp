@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t deepest_chain = 100;  // rules firing inside what a rule made
 constexpr int most_sweeps = 40;
 constexpr int deepest_probe = 8;
+constexpr int most_probes = 32;  // probes that one probe may lead to: they branch at each level
 
 }  // namespace
 
@@ -226,7 +227,8 @@ std::size_t Rewriter::uses(const Var& v) {
 }
 
 std::optional<Var> Rewriter::stabilized(const Var& v) {
-  if (probing_ >= deepest_probe) return std::nullopt;
+  if (probing_ == 0) probes_ = 0;
+  if (probing_ >= deepest_probe || ++probes_ > most_probes) return std::nullopt;
   ++probing_;
   std::optional<Var> found;
   for (const Rule* rule : rules_.at(v.op())) {
@@ -251,7 +253,7 @@ Var Rewriter::simplified(const Var& v) {
 
 Var Rewriter::with_rewritten_body(const Apply& node) {
   const auto* scan = dynamic_cast<const Scan*>(&node.op());
-  if (scan == nullptr) return {};
+  if (scan == nullptr || !scan->spec().mode.empty()) return {};
   std::shared_ptr<const Op> known = bodies_[scan];
   if (known == nullptr) {
     const Scan::Spec& spec = scan->spec();

@@ -89,6 +89,7 @@ class Rewriter final : public Context {
   std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
   int probing_ = 0;
+  int probes_ = 0;
   bool asking_ = false;  // what fires while a rule asks is neither counted nor traced
 };
 

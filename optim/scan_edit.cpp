@@ -130,6 +130,9 @@ Vars ScanEdit::build() const {
   spec.n_states = states.size();
   spec.has_until = static_cast<bool>(condition);
   spec.name = spec_.name;
+  spec.mode = spec_.mode;
+  spec.profile = spec_.profile;
+  spec.roles = spec_.roles;
   spec.truncate_gradient = spec_.truncate_gradient;
   for (const Output& o : outputs)
     spec.outputs.push_back({o.of_state ? o.index : states.size() + o.index, o.keep});
@@ -160,7 +163,9 @@ FunctionGraph edit_scans(const FunctionGraph& graph, const MakeEditScan& make, T
       changed = changed || !same(inputs.back(), in);
     }
     Vars outputs = changed ? with_inputs(*node, std::move(inputs)) : node->outputs();
-    if (const auto* scan = dynamic_cast<const Scan*>(&node->op())) {
+    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    const bool own_mode = scan != nullptr && !scan->spec().mode.empty();
+    if (scan != nullptr && !own_mode) {
       Scan::Spec spec = scan->spec();
       spec.body = edit_scans(spec.body, make, trace);
       bool inside = false;
@@ -172,7 +177,7 @@ FunctionGraph edit_scans(const FunctionGraph& graph, const MakeEditScan& make, T
         changed = true;
       }
     }
-    if (const auto result = edit(outputs[0].owner(), *node, trace)) {
+    if (const auto result = own_mode ? std::nullopt : edit(outputs[0].owner(), *node, trace)) {
       outputs = *result;
       changed = true;
     }

@@ -37,7 +37,7 @@ std::optional<Read> find_output(const Var& v, Steps& steps) {
     read.seen.path = read.seen.path->outer;
     read.every_step = true;
   }
-  return read.every_step ? std::optional(read) : std::nullopt;
+  return read.every_step && scan->spec().mode.empty() ? std::optional(read) : std::nullopt;
 }
 
 /// f(trace of x) = trace of f(x) where f(x) has a stable form: the function joins the step.

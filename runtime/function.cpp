@@ -5,6 +5,7 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/scan_op.hpp>
 #include <damo/runtime/function_build.hpp>
 #include <damo/runtime/function_impl.hpp>
 #include <damo/runtime/guard.hpp>
@@ -136,6 +137,19 @@ const Array& Function::value(std::string_view input) const {
   return p.stored().value();
 }
 
+namespace {
+
+/// Whether some loop wants to be profiled (ScanOptions::profile).
+bool asks_for_profile(const FunctionGraph& graph) {
+  const auto order = graph.order();
+  return std::any_of(order.begin(), order.end(), [](const Apply* node) {
+    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    return scan != nullptr && (scan->spec().profile || asks_for_profile(scan->spec().body));
+  });
+}
+
+}  // namespace
+
 Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
                   FunctionOptions options, Site site) {
   Function result;
@@ -160,7 +174,7 @@ Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
   f.mode = options.mode;
   f.own_trace = true;
   f.compile();
-  if (options.profile) result.set_profiling(true);
+  if (options.profile || asks_for_profile(f.graph)) result.set_profiling(true);
   return result;
 }
 

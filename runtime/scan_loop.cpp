@@ -108,25 +108,16 @@ bool ScanInstruction::can_overwrite(const Carried& c) const {
   return writes && reads == 1;
 }
 
-std::string ScanInstruction::value_name(const Carried& c) const {
-  const Var& v = body_->slot_vars[c.slot];
-  const auto index = static_cast<std::size_t>(&c - carried_.data());
-  return fmt::format("{} {}{}", c.state_slot >= 0 ? "state" : "output", index,
-                     v.name().empty() ? "" : fmt::format(" '{}'", v.name()));
-}
-
-void ScanInstruction::fail(const std::string& what) const {
-  throw ShapeError(fmt::format("'{}': {}", op().spec().name, what));
+std::size_t ScanInstruction::body_output(const Carried& c) const {
+  return static_cast<std::size_t>(&c - carried_.data());
 }
 
 std::int64_t ScanInstruction::read_steps() const {
   const auto n = in()[0]->first<std::int64_t>();
-  if (n < 0) fail(fmt::format("n_steps is {}, expected 0 or more", n));
+  op().check_steps(n);
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     const Tensor& sequence = *in()[Scan::sequence_input(i)];
-    if (sequence.shape[0] < n) {
-      fail(fmt::format("sequence {} has {} items and the loop {} steps", i, sequence.shape[0], n));
-    }
+    if (sequence.shape[0] < n) op().fail_too_short(i, sequence.shape[0], n);
   }
   return n;
 }
@@ -272,8 +263,7 @@ void ScanInstruction::collect_one(Carried& c, std::int64_t t, std::int64_t n) {
   const Tensor& value = body_->slots[c.slot].tensor;
   c.last = place(c, t, n);
   if (value.shape != c.shape) {
-    fail(fmt::format("{} has shape {} at step {}, and {} before", value_name(c),
-                     to_string(value.shape), t, to_string(c.shape)));
+    op().fail_shape(body_output(c), t, c.shape, value.shape);
   }
   if (value.data == c.last) return;
   copy(value, {c.last, value.dtype, c.shape, contiguous_strides(c.shape)});
@@ -285,10 +275,7 @@ void ScanInstruction::adopt_shapes(Program& outer, std::int64_t n) {
     c.shape = body_->slots[c.slot].tensor.shape;
     if (c.state_slot < 0) continue;
     const Shape& before = body_->slots[static_cast<std::size_t>(c.state_slot)].tensor.shape;
-    if (before != c.shape) {
-      fail(fmt::format("{} has shape {} before step 0, and {} after it", value_name(c),
-                       to_string(before), to_string(c.shape)));
-    }
+    if (before != c.shape) op().fail_shape(body_output(c), 0, before, c.shape);
   }
   allocate(outer, n);
   shapes_known_ = true;
@@ -339,7 +326,7 @@ void ScanInstruction::run_zero(Program& outer) {
     const Carried& c = carried_[outputs[j].body_output];
     const bool wants_value = outputs[j].keep >= Keep::last;
     if (outputs[j].keep == Keep::last_strict || (wants_value && c.state_slot < 0)) {
-      fail(fmt::format("the last {} was asked for, but no step ran", value_name(c)));
+      op().fail_no_step(body_output(c));
     }
     Slot& slot = outer.slots[out_slots()[j]];
     outer.set_shape(slot, shapes_[j]);

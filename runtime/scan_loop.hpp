@@ -70,8 +70,7 @@ class ScanInstruction final : public Instruction {
   void finish(Program& outer, std::int64_t done);
   void finish_copy(Program& outer, const Carried& c, std::size_t output, std::int64_t done);
   void run_zero(Program& outer);
-  [[noreturn]] void fail(const std::string& what) const;
-  std::string value_name(const Carried& c) const;
+  std::size_t body_output(const Carried& c) const;
 
   std::unique_ptr<Program> body_;
   std::vector<Sequence> sequences_;

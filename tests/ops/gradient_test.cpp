@@ -7,6 +7,7 @@
 #include <damo/ops/math.hpp>
 #include <damo/ops/random.hpp>
 #include <damo/ops/reduce.hpp>
+#include <damo/ops/scan.hpp>
 
 using namespace damo;
 using test::check_close;
@@ -161,6 +162,75 @@ TEST_CASE("grad: the derivatives of sigmoid and softplus hold far out") {
         doctest::Approx(8.533047625744065e-17).epsilon(1e-14));
   const Bindings low{{x, test::number(-1000)}};
   CHECK(evaluate(grad(softplus(x), x), low).item<double>() == 0);
+}
+
+TEST_CASE("grad: a norm has gradient 0 at 0 and the unit vector elsewhere") {
+  const Var x = matrix("x", float64);
+  const Bindings at{{x, test::array({2, 2}, {0, 0, 3, 4})}};
+  check_close(evaluate(norm(x, 1), at), test::vector({0, 5}), 0);
+  check_close(evaluate(grad(sum(norm(x, 1)), x), at), test::array({2, 2}, {0, 0, 0.6, 0.8}), 1e-15);
+  const Var cubic = norm(x, 1, {.ord = 3});
+  const double third = std::pow(27 + 64, -2.0 / 3);
+  check_close(evaluate(grad(sum(cubic), x), at), test::array({2, 2}, {0, 0, 9 * third, 16 * third}),
+              1e-14);
+}
+
+TEST_CASE("grad: through a mean of draws alone there is none and the draw and its line are named") {
+  const Var p = vector("p");
+  RandomStream rng(1);
+  const Var sample = rng.bernoulli(sigmoid(p)).named("coin");
+  const std::string text = error_of<GradError>([&] { grad(mean(sqr(sample)), p); });
+  for (const char* part : {"coin", "gradient_test.cpp:", "consider_constant", "sigmoid(p)"}) {
+    CAPTURE(part);
+    CAPTURE(text);
+    CHECK(contains(text, part));
+  }
+  const auto looped = [&] {
+    const Var chain = scan([&](Var h) { return rng.bernoulli(sigmoid(h + p)); },
+                           {.outputs_info = {p}, .n_steps = 3, .name = "gibbs"})
+                          .outputs[0];
+    grad(mean(chain), p);
+  };
+  const std::string inside = error_of<GradError>(looped);
+  CAPTURE(inside);
+  CHECK(contains(inside, "'gibbs'"));
+  CHECK(contains(inside, "bernoulli"));
+  CHECK(contains(inside, "gradient_test.cpp:"));
+}
+
+TEST_CASE("grad: with respect to an expression on the way") {
+  const Var x = vector("x", float64);
+  const Var h = tanh(x);
+  const Var cost = sum(sqr(h) * h);
+  const Bindings at{{x, test::vector({0.5, -1})}};
+  const Vars g = grad(cost, {h, x});
+  check_close(evaluate(g[0], at), evaluate(3 * sqr(h), at), 1e-15);
+  check_close(evaluate(g[1], at), evaluate(3 * sqr(h) * (1 - sqr(h)), at), 1e-15);
+}
+
+TEST_CASE("grad: a constant made anew in the same way matches inside of larger graphs") {
+  // d/dx of x^2 * x^3 at 2 with x^2 constant is 4 * 12 = 48; not 80, as if nothing were.
+  const Var x = scalar("x", float64);
+  const Bindings at{{x, test::number(2)}};
+  const Var cost = sqr(x) * pow(x, 3);
+  check_close(evaluate(grad(cost, x, {.consider_constant = {sqr(x)}}), at), test::number(48),
+              1e-14);
+  check_close(evaluate(grad(cost, x), at), test::number(80), 1e-14);
+}
+
+TEST_CASE("grad: known gradients and constants and disconnected inputs combine") {
+  const Var x = scalar("x", float64);
+  const Var w = scalar("w", float64);
+  const Var y = x * w;
+  const Var z = sqr(y);
+  const Bindings at{{x, test::number(3)}, {w, test::number(2)}};
+  const Vars g = grad(z, {x, w, y},
+                      {.consider_constant = {x},
+                       .known_grads = {{z, constant(test::number(5))}},
+                       .disconnected_inputs = Disconnected::warn});
+  check_close(evaluate(g[2], at), test::number(5 * 2 * 6), 0);
+  check_close(evaluate(g[1], at), test::number(60 * 3), 0);
+  check_close(evaluate(g[0], at), test::number(60 * 2), 0);
 }
 
 TEST_CASE("jacobian and hessian have one row an element") {

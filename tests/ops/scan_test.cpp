@@ -317,5 +317,5 @@ TEST_CASE("scan: a sequence that is too short for n_steps fails when it runs") {
   CHECK(contains(error_of<ShapeError>([&] {
                    evaluate(out, Bindings{{x, test::vector({1, 2})}});
                  }),
-                 "sequence 0 has 2 items"));
+                 "sequence 0 'x' has 2 items"));
 }

@@ -196,7 +196,7 @@ TEST_CASE("a sequence that is too short is an error") {
                               {.sequences = {xs}, .n_steps = n, .name = "walk"});
   Function f = function({xs, n}, outs[0]);
   const std::string text = error_of<ShapeError>([&] { f(Floats{1, 2}, 3); });
-  CHECK(contains(text, "'walk': sequence 0 has 2 items and the loop 3 steps"));
+  CHECK(contains(text, "'walk': sequence 0 'xs' has 2 items, but n_steps is 3"));
 }
 
 TEST_CASE("a state whose shape changes is an error that names state and step") {
@@ -205,7 +205,7 @@ TEST_CASE("a state whose shape changes is an error that names state and step") {
                               {.outputs_info = {h0}, .n_steps = 3, .name = "grow"});
   Function f = function(h0, outs[0]);
   const std::string text = error_of<ShapeError>([&] { f(Floats{1, 2}); });
-  CHECK(contains(text, "'grow': state 0"));
+  CHECK(contains(text, "'grow': the carry of output 0"));
   CHECK(contains(text, "(4,)"));
   CHECK(contains(text, "step 0"));
 }

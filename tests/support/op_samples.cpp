@@ -9,11 +9,13 @@
 
 namespace damo::test {
 
-std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng) {
+std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng,
+                               std::optional<std::int64_t> size) {
   std::map<char, std::int64_t> sizes{{'1', 1}};
   const auto size_of = [&](char letter) {
     const std::int64_t least = entry.nonempty.find(letter) == std::string::npos ? 0 : 1;
-    return sizes.try_emplace(letter, std::max<std::int64_t>(least, rng() % 5)).first->second;
+    return sizes.try_emplace(letter, std::max<std::int64_t>(least, size ? *size : rng() % 5))
+        .first->second;
   };
   std::vector<Array> values;
   for (const OpInput& spec : entry.inputs) {

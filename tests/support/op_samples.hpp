@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -8,8 +9,10 @@
 
 namespace damo::test {
 
-/// Values for an op's operands, of shapes drawn at random: sizes 0 to 4.
-std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng);
+/// Values for an op's operands, of shapes drawn at random: sizes 0 to 4, or all `size` where the op
+/// allows it.
+std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng,
+                               std::optional<std::int64_t> size = {});
 
 /// What the inputs' types know of the sizes.
 enum class Known { only_ones, all };
