@@ -78,12 +78,12 @@ Var eye(const Arg& n, const Arg& m, int k, DType dtype) {
 Var tril(const Arg& x, int k) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Grid at = grid_of(x.var(), k, "tril");
-  return where(at.row_number >= at.column_number, x, 0);
+  return where(at.row_number >= at.column_number, x, number(0, x.dtype()));
 }
 Var triu(const Arg& x, int k) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Grid at = grid_of(x.var(), k, "triu");
-  return where(at.row_number <= at.column_number, x, 0);
+  return where(at.row_number <= at.column_number, x, number(0, x.dtype()));
 }
 
 Var diag(const Arg& x, int k) {

@@ -78,7 +78,7 @@ Var digamma(const Arg& x);
 Var trigamma(const Arg& x);
 /// x log x, 0 at 0.
 Var xlogx(const Arg& x);
-/// x log y, 0 where x is 0 whatever y is.
+/// x log y, 0 where x is 0 unless y is NaN.
 Var xlogy0(const Arg& x, const Arg& y);
 /// NaN if either is NaN, as in NumPy.
 Var maximum(const Arg& a, const Arg& b);

@@ -44,7 +44,7 @@ Var var(const Arg& x, const Axes& axes, VarianceOptions options) {
   const Var v = as_float(x.var());
   const Var spread = sqr(v - mean(v, axes, {.keepdims = true}));
   Var divisor = count(v, axes.mask(v.ndim()));
-  if (options.ddof != 0) divisor = divisor - options.ddof;
+  if (options.ddof != 0) divisor = maximum(divisor - options.ddof, 0);
   return sum(spread, axes, {.keepdims = options.keepdims}) / divisor;
 }
 

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 
+#include <damo/graph/leaves.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/fit.hpp>
@@ -40,9 +42,25 @@ std::optional<Vars> mul_one(const Apply& node, Context&) {
   return std::nullopt;
 }
 
+/// Whether the product of 0 with `v`, or the quotient 0 / v, is known to have a NaN.
+bool spoils_zero(const Var& v, bool divided) {
+  const auto uniform = uniform_value(v);
+  if (uniform) return divided ? *uniform == 0 || std::isnan(*uniform) : !std::isfinite(*uniform);
+  const Array* known = constant_value(v);
+  if (known == nullptr || !is_float(known->dtype())) return false;
+  return dispatch(known->dtype(), [&](auto zero) {
+    const auto values = known->values<decltype(zero)>();
+    return std::any_of(values.begin(), values.end(), [&](auto x) {
+      return x != x || (divided ? x == zero : std::abs(static_cast<double>(x)) == HUGE_VAL);
+    });
+  });
+}
+
 std::optional<Vars> mul_zero(const Apply& node, Context&) {
   const bool divided = scalar_op(node.output()) == words().div;
-  if (uniform_value(node.input(0)) == 0.0 || (!divided && uniform_value(node.input(1)) == 0.0))
+  const auto is_zero = [&](std::size_t i) { return uniform_value(node.input(i)) == 0.0; };
+  if ((is_zero(0) && !spoils_zero(node.input(1), divided)) ||
+      (!divided && is_zero(1) && !spoils_zero(node.input(0), divided)))
     return Vars{fit(filled_like(node.output(), 0), node.output())};
   return std::nullopt;
 }

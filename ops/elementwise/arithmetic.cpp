@@ -33,7 +33,8 @@ struct Mod {
   template <class T>
   DAMO_INLINE T operator()(T a, T b) const {
     const T r = std::fmod(a, b);
-    return r != T(0) && (r < T(0)) != (b < T(0)) ? r + b : r;
+    if (r == T(0)) return std::copysign(r, b);
+    return (r < T(0)) != (b < T(0)) ? r + b : r;
   }
 };
 struct FloorDiv {
@@ -45,7 +46,12 @@ struct FloorDiv {
   }
   template <class T>
   DAMO_INLINE T operator()(T a, T b) const {
-    return math::floor(a / b);
+    if (b == T(0)) return a / b;
+    // The rounded a / b may be the next integer; a - r is a multiple of b.
+    const T r = std::fmod(a, b);
+    const T whole = (a - r) / b;
+    const T q = r != T(0) && (r < T(0)) != (b < T(0)) ? whole - 1 : whole;
+    return q == T(0) ? std::copysign(q, a / b) : math::round(q);
   }
 };
 struct IntPow {

@@ -99,6 +99,11 @@ Var unstretched(const Var& g, const Var& x, const TensorType& out) {
   return axes.empty() ? g : sum(g, axes, {.keepdims = true});
 }
 
+/// Any number is a truth value.
+Var literal(const Arg& a, DType dtype) {
+  return dtype == DType::boolean ? Arg(a.real() != 0).var() : a.var(dtype);
+}
+
 DType gradient_dtype(const Var& x) { return is_float(x.dtype()) ? x.dtype() : floatX(); }
 
 }  // namespace
@@ -143,7 +148,7 @@ Var elementwise(const std::shared_ptr<const Op>& op, std::initializer_list<Arg> 
     const DType wanted = condition                             ? DType::boolean
                          : s.types == ScalarOp::Types::convert ? a.dtype()
                                                                : dtype;
-    inputs.push_back(a.is_literal() ? a.var(wanted) : cast(a, wanted));
+    inputs.push_back(a.is_literal() ? literal(a, wanted) : cast(a, wanted));
     rank = std::max(rank, inputs.back().ndim());
   }
   for (Var& v : inputs) v = aligned(v, rank);

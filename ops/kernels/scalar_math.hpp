@@ -174,15 +174,16 @@ DAMO_INLINE T lgamma(T x) {
   return static_cast<T>(::lgamma_r(static_cast<double>(x), &sign));
 }
 
-/// The derivative of lgamma; NaN at 0, -1, -2, ... and -inf.
+/// The derivative of lgamma; infinite at 0, NaN at -1, -2, ... and -inf.
 template <std::floating_point T>
 T digamma(T at) {
   constexpr double pi = 3.14159265358979323846;
   double x = static_cast<double>(at);
   double result = 0;
   if (x <= 0) {
-    const double fraction = x - std::floor(x);
-    if (!(fraction > 0)) return std::numeric_limits<T>::quiet_NaN();
+    if (x == 0) return std::copysign(std::numeric_limits<T>::infinity(), -at);
+    const double fraction = x - std::nearbyint(x);  // exact, small next to a pole
+    if (!(std::abs(fraction) > 0)) return std::numeric_limits<T>::quiet_NaN();
     result = -pi / std::tan(pi * fraction);
     x = 1 - x;
   }
@@ -216,10 +217,10 @@ template <std::floating_point T>
 DAMO_INLINE T ceil(T x) {
   return -math::floor(-x);
 }
-/// -1, 0 or 1; keeps zeros and NaN.
+/// -1, 0 or 1; keeps NaN.
 template <std::floating_point T>
 DAMO_INLINE T sign(T x) {
-  return x > 0 ? T{1} : (x < 0 ? T{-1} : x);
+  return x > 0 ? T{1} : (x < 0 ? T{-1} : x + T{0});  // -0 + 0 is 0
 }
 /// x log x, 0 at 0.
 template <std::floating_point T>
