@@ -1,10 +1,8 @@
-#include <damo/ops/advanced_subtensor_op.hpp>
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/reduce.hpp>
 #include <damo/ops/reduce_op.hpp>
-#include <damo/ops/subtensor_op.hpp>
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/context.hpp>
 #include <damo/optim/fit.hpp>
@@ -84,17 +82,15 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& core = leaves[i].seen.core;
     const ScalarOp* f = scalar_op(core);
-    if (leaves[i].inverse || leaves[i].seen.path != nullptr ||
-        (f != vocabulary().add && f != vocabulary().sub))
-      continue;
+    if (leaves[i].inverse || (f != vocabulary().add && f != vocabulary().sub)) continue;
     // 1 + exp(x) and the like have rules of their own, as a whole.
     if (uniform_value(core.inputs()[0]) || uniform_value(core.inputs()[1])) continue;
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);
     if (!rest.v || uniform_value(rest.v)) continue;
-    const Var a = core.inputs()[0] * rest.v;
-    const Var b = core.inputs()[1] * rest.v;
+    const Var a = surface({core.inputs()[0], leaves[i].seen.path}) * rest.v;
+    const Var b = surface({core.inputs()[1], leaves[i].seen.path}) * rest.v;
     const auto stable_a = context.stabilized(a);
     const auto stable_b = context.stabilized(b);
     if (!stable_a && !stable_b) continue;
@@ -106,74 +102,39 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
   return std::nullopt;
 }
 
-/// The indexing that `scatter` undoes, when it adds to zeros.
-bool adds_to_zeros(const Apply& scatter) {
-  const auto* basic = dynamic_cast<const IncSubtensor*>(&scatter.op());
-  const auto* advanced = dynamic_cast<const AdvancedIncSubtensor*>(&scatter.op());
-  if ((basic == nullptr || basic->set()) && (advanced == nullptr || advanced->set())) return false;
-  return uniform_value(scatter.input(0)) == 0.0;
+/// x^c as the base and the exponent; a reciprocal power has a negative one.
+std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
+  const Var& v = leaf.seen.core;
+  const ScalarOp* f = scalar_op(v);
+  double exponent = leaf.inverse ? -1 : 1;
+  if (f == vocabulary().sqrt) return {{v.inputs()[0], leaf.seen.path}, exponent / 2};
+  if (f != vocabulary().pow) return {leaf.seen, exponent};
+  const auto c = uniform_value(v.inputs()[1]);
+  if (!c || v.inputs()[0].ndim() != v.ndim()) return {leaf.seen, exponent};
+  return {{v.inputs()[0], leaf.seen.path}, exponent * *c};
 }
 
-/// Whether `gather` takes the elements that `scatter` adds to.
-bool same_places(const Apply& gather, const Apply& scatter) {
-  const auto* get = dynamic_cast<const Subtensor*>(&gather.op());
-  const auto* add = dynamic_cast<const IncSubtensor*>(&scatter.op());
-  const auto* get_many = dynamic_cast<const AdvancedSubtensor*>(&gather.op());
-  const auto* add_many = dynamic_cast<const AdvancedIncSubtensor*>(&scatter.op());
-  const bool basic = get != nullptr && add != nullptr && get->index() == add->index();
-  const bool many =
-      get_many != nullptr && add_many != nullptr && get_many->index() == add_many->index();
-  if (!basic && !many) return false;
-  for (std::size_t i = 1; i < gather.inputs().size(); ++i) {
-    if (!same(gather.input(i), scatter.input(i + 1))) return false;
-  }
-  return true;
-}
-
-/// `y` without the factor 1 / s[index] for the index that `scatter` adds at, or an empty Var.
-Var without_gathered(const Apply& scatter, const Var& s) {
-  Steps steps;
-  const Var& y = scatter.input(1);
-  const Terms terms(Group::product, {y}, steps);
-  for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
-    const auto& leaf = terms.leaves()[i];
-    const Step* step = leaf.seen.path;
-    const bool direct = leaf.inverse && step != nullptr && step->outer == nullptr &&
-                        same(leaf.seen.core, s) && same_places(*step->movement, scatter);
-    const Var& core = leaf.seen.core;
-    const bool leaf_itself = leaf.inverse && step == nullptr && !core.inputs().empty() &&
-                             same(core.inputs()[0], s) && same_places(core.owner(), scatter);
-    if (!direct && !leaf_itself) continue;
-    std::vector<bool> drop(terms.leaves().size(), false);
-    drop[i] = true;
-    return fit(terms.without(drop).value(Group::product), y);
-  }
-  return {};
-}
-
-/// scatter(y / s[index]) * s = scatter(y): what was divided comes back where it came from.
-std::optional<Vars> cancel_in_scatter(const Apply& node, Context& context) {
+/// x^a / x^b = x^(a - b) and sqrt(x) * sqrt(x) = x for positive x.
+std::optional<Vars> join_powers(const Apply& node, Context& context) {
   Steps steps;
   const Terms terms(Group::product, {node.output()}, steps);
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const Var& core = leaves[i].seen.core;
-    if (leaves[i].inverse || !adds_to_zeros(core.owner())) continue;
+    const auto [base, a] = power_of(leaves[i]);
+    if (same(base.core, leaves[i].seen.core) || !context.fact(base.core).positive) continue;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
-      const bool seen_alike =
-          same(Seen{core, leaves[i].seen.path}, Seen{core, leaves[k].seen.path});
-      if (leaves[k].inverse || !seen_alike || !never_zero(leaves[k], context)) continue;
-      const Var y = without_gathered(core.owner(), leaves[k].seen.core);
-      if (!y) continue;
-      Vars inputs = core.inputs();
-      inputs[1] = y;
+      const auto [other, b] = power_of(leaves[k]);
+      const bool roots = std::abs(a) == 0.5 && a == b;
+      if (k == i || !same(base, other) || (a * b > 0 && !roots)) continue;
       std::vector<bool> drop(leaves.size(), false);
       drop[i] = drop[k] = true;
       const Terms::Rest rest = terms.without(drop);
-      const Var scattered =
-          surface({make_var(core.owner().op_ptr(), std::move(inputs)), leaves[i].seen.path});
-      const Var product = rest.v ? scattered * rest.v : scattered;
-      return Vars{fit(rest.negative ? -product : product, node.output())};
+      const Var x = surface(base);
+      const double c = a + b;
+      Var joined = c == 1 || c == -1 ? x : (std::abs(c) == 0.5 ? sqrt(x) : pow(x, std::abs(c)));
+      const Var others = rest.value(Group::product);
+      if (c == 0) return Vars{fit(others, node.output())};
+      return Vars{fit(c > 0 ? others * joined : others / joined, node.output())};
     }
   }
   return std::nullopt;
@@ -226,8 +187,7 @@ const Rules& cancel_rules() {
     add("product_into_where", products, "where(c, 0, x) * y = where(c, 0, x * y)",
         product_into_where);
     add("product_into_sum", products, "(x / s + y) * s = x + y * s", product_into_sum);
-    add("cancel_in_scatter", products, "scatter(y / s[i]) * s = scatter(y) for positive s",
-        cancel_in_scatter);
+    add("join_powers", products, "x^a / x^b = x^(a - b) for positive x", join_powers);
     add("divisor_out_of_sum", {"sum"}, "sum(x / y) = sum(x) / y for positive y constant along it",
         divisor_out_of_sum);
     return list;

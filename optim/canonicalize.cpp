@@ -4,6 +4,7 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/optim/catalogue.hpp>
+#include <damo/optim/context.hpp>
 #include <damo/optim/fit.hpp>
 #include <damo/optim/terms.hpp>
 #include <damo/optim/vocabulary.hpp>
@@ -63,6 +64,12 @@ std::optional<Vars> mul_zero(const Apply& node, Context&) {
       (!divided && is_zero(1) && !spoils_zero(node.input(0), divided)))
     return Vars{fit(filled_like(node.output(), 0), node.output())};
   return std::nullopt;
+}
+
+/// abs(x) = x, relu(x) = x where x cannot be negative.
+std::optional<Vars> abs_of_nonnegative(const Apply& node, Context& context) {
+  if (!context.fact(node.input(0)).nonnegative) return std::nullopt;
+  return Vars{node.input(0)};
 }
 
 std::optional<Vars> neg_of(const Apply& node, Context&) {
@@ -260,6 +267,8 @@ void add_signs(Rules& rules) {
   // clang-format off
   rules.push_back(node_rewriter("neg_of", {"neg"}, "-(-x) = x, -(a - b) = b - a", neg_of)
                       .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("abs_of_nonnegative", {"abs", "relu"}, "abs(x) = x for x >= 0",
+                                abs_of_nonnegative).canonicalizes().sound(S::needs_fact));
   rules.push_back(node_rewriter("neg_in_sum", {"add", "sub"}, "a + (-b) = a - b", neg_in_sum)
                       .canonicalizes().sound(S::bit_exact));
   rules.push_back(node_rewriter("neg_in_product", {"mul", "div"}, "(-a) * b = -(a * b)", neg_in_product)

@@ -8,7 +8,7 @@ const std::vector<const Rule*>& all_rules() {
   static const std::vector<const Rule*> rules = [] {
     std::vector<const Rule*> all;
     for (const Rules* theme :
-         {&cancel_rules(), &stabilize_rules(), &softmax_rules(), &barrier_rules(),
+         {&cancel_rules(), &scatter_rules(), &stabilize_rules(), &softmax_rules(), &barrier_rules(),
           &see_through_rules(), &log1p_rules(), &canonicalize_rules(), &branch_rules(),
           &choice_rules(), &indexing_rules(), &layout_rules(), &reduction_rules(),
           &specialize_rules(), &blas_rules(), &fold_rules()}) {

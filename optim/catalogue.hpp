@@ -12,6 +12,7 @@ const Rules& softmax_rules();       ///< Sums of exponentials.
 const Rules& barrier_rules();       ///< Stable forms through joins, clips, factors and powers.
 const Rules& see_through_rules();   ///< Stable forms across the border of a loop.
 const Rules& cancel_rules();        ///< Factors that cancel, as in derivatives of logarithms.
+const Rules& scatter_rules();       ///< The same across indexing.
 const Rules& log1p_rules();         ///< The least special logarithm.
 const Rules& branch_rules();        ///< What conditions say of their branches.
 const Rules& choice_rules();        ///< Whole values chosen by a condition.

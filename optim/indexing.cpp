@@ -98,12 +98,12 @@ std::optional<Vars> whole_range(const Apply& node, Context& context) {
   return Vars{fit(node.input(0), node.output())};
 }
 
-/// set_subtensor(x[i], y)[i] = y.
+/// set_subtensor(x[i], y)[i] = y, and inc_subtensor(zeros[i], y)[i] = y.
 std::optional<Vars> of_set(const Apply& node, Context&) {
   const auto* set = as<IncSubtensor>(node.input(0));
-  if (set == nullptr || !set->set() || !(set->index() == index_op(node).index()))
-    return std::nullopt;
+  if (set == nullptr || !(set->index() == index_op(node).index())) return std::nullopt;
   const Vars& in = node.input(0).inputs();
+  if (!set->set() && uniform_value(in[0]) != 0.0) return std::nullopt;
   for (std::size_t i = 1; i < node.inputs().size(); ++i) {
     if (!same(node.input(i), in[i + 1])) return std::nullopt;
   }

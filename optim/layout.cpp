@@ -122,7 +122,11 @@ bool same_sizes(const Vars& a, const Vars& b, Context& context) {
 
 std::optional<Vars> reshape_of(const Apply& node, Context& context) {
   Var x = node.input(0);
-  const auto merges = [](const Var& v) {
+  const auto& dims = node.output().type().dims;
+  const bool counts = std::find(dims.begin(), dims.end(), unknown) == dims.end();
+  const auto merges = [&](const Var& v) {
+    // The length that a vector was promised to have is what a reshape to known sizes checks.
+    if (counts && v.ndim() == 1 && as<SpecifyShape>(v) != nullptr) return true;
     const auto* shuffle = as<DimShuffle>(v);
     return as<Reshape>(v) != nullptr || (shuffle != nullptr && keeps_order(*shuffle));
   };

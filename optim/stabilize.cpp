@@ -40,6 +40,7 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_exp_minus_exp", log(exp(a) - exp(b)),
                        where(eq(b, -inf), a, a + log1mexp(b - a))).stabilizes());
   rules.push_back(rule("log_exp_plus_exp", log(exp(a) + exp(b)), logaddexp(a, b)).stabilizes());
+  rules.push_back(rule("softplus_difference", softplus(x) - softplus(-x), x).stabilizes());
   rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
   rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());
   rules.push_back(rule("log1mexp_log1mexp", log1mexp(log1mexp(x)), where(x <= 0, x, nan)).stabilizes());
@@ -64,10 +65,16 @@ void add_sigmoids(Rules& rules) {
   const Var x = any("x"), y = any("y");
   // clang-format off
   rules.push_back(rule("minus_times_sigmoid", y - y * sigmoid(x), y * sigmoid(-x)).stabilizes());
+  rules.push_back(rule("times_sigmoid_minus", y * sigmoid(x) - y, -(y * sigmoid(-x))).stabilizes());
   rules.push_back(rule("exp_over_one_plus_exp", exp(x) / (1 + exp(x)), sigmoid(x)).stabilizes());
   rules.push_back(rule("one_over_one_plus_exp", 1 / (1 + exp(-x)), sigmoid(x)).stabilizes()
                       .when(plain_numerator));
   rules.push_back(rule("exp_times_sigmoid", exp(x) * sigmoid(-x), sigmoid(x)).stabilizes());
+  rules.push_back(rule("sigmoid_over_exp", sigmoid(x) / exp(x), sigmoid(-x)).stabilizes());
+  rules.push_back(rule("exp_over_sum_of_exp", exp(x) / (exp(x) + exp(y)), sigmoid(x - y)).stabilizes());
+  rules.push_back(rule("exp_over_difference", exp(x) / (exp(x) - exp(y)), -1 / expm1(y - x)).stabilizes());
+  rules.push_back(rule("exp_over_difference_minus", exp(y) / (exp(x) - exp(y)), 1 / expm1(x - y)).stabilizes());
+  rules.push_back(rule("sigmoid_times_one_plus_exp", sigmoid(x) * (1 + exp(-x)), Arg(1.0).var(float64)).stabilizes());
   rules.push_back(rule("exp_times_exp_minus", exp(x) * exp(-x), Arg(1.0).var(float64)).stabilizes());
   rules.push_back(rule("odds_of_sigmoid", sigmoid(x) / sigmoid(-x), exp(x)).stabilizes());
   rules.push_back(rule("one_minus_sigmoid", 1 - sigmoid(x), sigmoid(-x)).stabilizes());

@@ -13,18 +13,26 @@ namespace {
 template <class T>
 struct Total {
   T largest = -std::numeric_limits<T>::infinity();
-  /// The sum of exp(x - largest); the number of largest elements when that is infinite.
-  double sum = 0;
+  double n_largest = 0;
+  /// The sum of exp(x - largest) over the other elements, of which the ones of the largest would
+  /// hide small ones.
+  double rest = 0;
 
   bool infinite() const { return std::isinf(largest); }
-  T log_sum() const { return static_cast<T>(math::log(sum)); }
+  double weight(T x) const {
+    if (x == largest) return 1;
+    return infinite() ? 0 : static_cast<double>(math::exp(static_cast<T>(x - largest)));
+  }
+  double sum() const { return n_largest + rest; }
+  T log_sum() const { return static_cast<T>(math::log1p((n_largest - 1) + rest)); }
   /// NaN stays NaN: no comparison holds for it, so `largest` takes it over and keeps it.
   void see(T x) {
     if (!(x <= largest) && largest == largest) largest = x;
   }
   void add(T x) {
-    sum += infinite() ? static_cast<double>(x == largest)
-                      : static_cast<double>(math::exp(static_cast<T>(x - largest)));
+    const bool one = x == largest;
+    n_largest += one ? 1 : 0;
+    rest += one ? 0 : weight(x);
   }
 };
 
@@ -83,9 +91,7 @@ void softmax(const Tensor& in, std::uint32_t axes, const Tensor& out) {
     for_each_group<T>(in, axes, out, false,
                       [](const Walk<2>& group, const Total<T>& total, const T* from, T* to) {
                         for_each_pair(group, from, to, [&](T x, T* y) {
-                          Total<T> own{total.largest};
-                          own.add(x);
-                          *y = static_cast<T>(own.sum / total.sum);
+                          *y = static_cast<T>(total.weight(x) / total.sum());
                         });
                       });
   });

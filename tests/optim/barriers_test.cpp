@@ -33,8 +33,9 @@ Real log_sigmoid(Real x) { return -true_softplus(-x); }
 Real log_sigmoid_slope(Real x) { return true_sigmoid(-x); }
 
 const std::vector<double>& points() {
-  static const std::vector<double> all{-1000, -745, -700, -104, -88, -37, -17, -2.5, -0.3, 0,
-                                       0.3,   2.5,  17,   37,   88,  104, 700, 745,  1000};
+  static const std::vector<double> all{-1000, -745,  -700, -104, -88, -37, -17, -2.5,
+                                       -0.3,  -1e-8, 0,    1e-8, 0.3, 1,   2.5, 17,
+                                       37,    88,    104,  700,  745, 1000};
   return all;
 }
 
@@ -113,6 +114,16 @@ std::vector<Case> cases() {
             [](const Var& x) {
               return log(tile(sigmoid(x), {2}))[range(static_cast<long>(points().size()))];
             }),
+      plain("sliced after a join",
+            [n](const Var& x) {
+              return log(concatenate({sigmoid(x), sigmoid(2 * x)}, 0)[range(n)]);
+            }),
+      plain("sliced twice",
+            [](const Var& x) { return log(sigmoid(x)[range(0, 200)][range(0, 100)]); }),
+      plain("set in",
+            [n](const Var& x) {
+              return log(set_subtensor(sigmoid(concatenate({x, x}))[from(n)], 0.5))[range(n)];
+            }),
       plain("chosen", [](const Var& x) { return log(where(x < 2000, sigmoid(x), 0.5)); }),
       plain("taken",
             [](const Var& x) { return log(ifelse(x[0] < 2000, sigmoid(x), full_like(x, 0.5))); }),
@@ -154,6 +165,11 @@ std::vector<Case> cases() {
        [](Real x) { return 2 * log_sigmoid(x); }, [](Real x) { return 2 * true_sigmoid(-x); }},
       {"pow(s, 3)", [](const Var& x) { return log(pow(sigmoid(x), 3)); },
        [](Real x) { return 3 * log_sigmoid(x); }, [](Real x) { return 3 * true_sigmoid(-x); }},
+      {"pow(s, 2.5)", [](const Var& x) { return log(pow(sigmoid(x), 2.5)); },
+       [](Real x) { return 2.5L * log_sigmoid(x); },
+       [](Real x) { return 2.5L * true_sigmoid(-x); }},
+      {"sqrt(s)", [](const Var& x) { return log(sqrt(sigmoid(x))); },
+       [](Real x) { return log_sigmoid(x) / 2; }, [](Real x) { return true_sigmoid(-x) / 2; }},
       {"log2", [](const Var& x) { return log2(sigmoid(x)); },
        [](Real x) { return log_sigmoid(x) / std::log(2.0L); },
        [](Real x) { return true_sigmoid(-x) / std::log(2.0L); }},
@@ -175,6 +191,33 @@ std::vector<Case> cases() {
        },
        [](Real x) { return x > 0.1L ? true_softplus(x) : true_softplus(-x); },
        [](Real x) { return x > 0.1L ? true_sigmoid(x) : -true_sigmoid(-x); }},
+      {"e * (1 - s)", [](const Var& x) { return exp(-x) * sigmoid(x); },
+       [](Real x) { return true_sigmoid(-x); },
+       [](Real x) { return -true_sigmoid(x) * true_sigmoid(-x); }},
+      {"-e/((1+e)(1+1/e))", [](const Var& x) { return -exp(x) / ((1 + exp(x)) * (1 + exp(-x))); },
+       [](Real x) { return -true_sigmoid(x) * true_sigmoid(x); },
+       [](Real x) { return -2 * true_sigmoid(x) * true_sigmoid(x) * true_sigmoid(-x); }},
+      {"log odds as a difference",
+       [](const Var& x) { return log(sigmoid(x)) - log(1 - sigmoid(x)); }, [](Real x) { return x; },
+       [](Real) { return Real{1}; }},
+      {"sigmoid of the log odds",
+       [](const Var& x) {
+         const Var p = sigmoid(x);
+         return sigmoid(log(p / (1 - p)));
+       },
+       true_sigmoid, [](Real x) { return true_sigmoid(x) * true_sigmoid(-x); }},
+      {"log(e^x + e^2x)", [](const Var& x) { return log(exp(x) + exp(2 * x)); },
+       [](Real x) { return x + true_softplus(x); }, [](Real x) { return 1 + true_sigmoid(x); }},
+      {"logsumexp with 0",
+       [](const Var& x) {
+         return logsumexp(stack({x, zeros_like(x)}), 0);
+       },
+       true_softplus, true_sigmoid},
+      {"log(1 - s) there and back",
+       [n](const Var& x) {
+         return log(reshape(1 - sigmoid(reshape(x, {n, 1})), {n}));
+       },
+       [](Real x) { return -true_softplus(x); }, [](Real x) { return -true_sigmoid(x); }},
       {"xlogy0 cross entropy",
        [](const Var& x) {
          const Var t = where(x > 0.1, 0.0, 1.0);

@@ -38,6 +38,7 @@ TEST_CASE("log of a sigmoid in every spelling becomes a softplus") {
     check_rewrite(log(exp(x) / (1 + exp(x))), -softplus(-x));
     check_rewrite(log(1 - 1 / (1 + exp(-x))), -softplus(x));
     check_rewrite(log(sigmoid(x) + 0), -softplus(-x));
+    check_rewrite(log(abs(sigmoid(x))), -softplus(-x));
     check_rewrite(log(0.5 * tanh(x / 2) + 0.5), -softplus(-x));
     check_rewrite(log(0.5 * (1 + tanh(0.5 * x))), -softplus(-x));
   });

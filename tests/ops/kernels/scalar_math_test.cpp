@@ -199,7 +199,7 @@ TEST_CASE("sigmoid and softplus keep their tails") {
 
 TEST_CASE("odd functions and roundings keep the sign of zero") {
   for (const double y : {math::tanh(-0.0), math::expm1(-0.0), math::log1p(-0.0), math::round(-0.3),
-                         math::trunc(-0.7), math::ceil(-0.7), math::sign(-0.0)}) {
+                         math::trunc(-0.7), math::ceil(-0.7)}) {
     CHECK(y == 0);
     CHECK(std::signbit(y));
   }
