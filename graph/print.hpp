@@ -24,6 +24,7 @@ std::string debugprint(const FunctionGraph& graph);
 
 /// Graphviz text.
 std::string to_dot(std::span<const Var> outputs);
+inline std::string to_dot(const Var& output) { return to_dot(std::span(&output, 1)); }
 std::string to_dot(const FunctionGraph& graph);
 
 }  // namespace damo

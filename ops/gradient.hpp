@@ -28,6 +28,12 @@ struct GradOptions {
 /// the cost does not depend on, and where a derivative does not exist, naming what stands in the
 /// way: for example a random draw.
 Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options = {});
+/// With respect to a list of shared variables, such as a model's parameters.
+template <std::derived_from<Var> V>
+requires(!std::same_as<V, Var>) Vars
+    grad(const Var& cost, const std::vector<V>& wrt, const GradOptions& options = {}) {
+  return grad(cost, Vars(wrt.begin(), wrt.end()), options);
+}
 template <std::derived_from<Var> V>
 Var grad(const Var& cost, const V& wrt, const GradOptions& options = {}) {
   return grad(cost, Vars{wrt}, options).front();

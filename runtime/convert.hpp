@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -21,6 +22,7 @@
 #include <damo/graph/array.hpp>
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/verify_grad.hpp>
 #include <damo/runtime/argument.hpp>
 #include <damo/runtime/outputs.hpp>
 
@@ -115,6 +117,15 @@ void SharedVar::set_value(const V& value) const {
 template <class T>
 auto Outputs::array(std::size_t i) const {
   return to_xarray<T>((*this)[i]);
+}
+
+/// `verify_grad` at xtensor expressions.
+template <class F, XtensorExpression E>
+void verify_grad(const F& fn, std::initializer_list<E> points,
+                 const VerifyGradOptions& options = {}) {
+  std::vector<Array> arrays;
+  for (const E& point : points) arrays.push_back(to_array(point));
+  verify_grad(fn, std::move(arrays), options);
 }
 
 /// xtensor expressions as arguments: row-major containers are read where they are, anything else is

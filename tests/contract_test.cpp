@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <damo/damo.hpp>
@@ -245,4 +246,119 @@ TEST_CASE("contract: looking at graphs") {
   CHECK(!to_dot(Vars{y}).empty());
   CHECK(f.trace().find("log_sigmoid") != std::string::npos);
   CHECK_NOTHROW(f.profile());
+}
+
+TEST_CASE("contract: sizes and bounds are numbers and variables mixed") {
+  const Var x = matrix("x", float64);
+  const Var n = x.shape(0);
+  const Var i = lscalar("i");
+  const Vars all_of_them = {zeros({n}),
+                            zeros({n, 3}),
+                            ones(n),
+                            full({2, n}, x[0](0)),
+                            reshape(x, {n, -1}),
+                            reshape(x, {n, x.shape(1)}),
+                            reshape(x, x.shape()),
+                            tile(x, {n, 1}),
+                            repeat(x, n, 0),
+                            arange(n),
+                            arange(1, n),
+                            eye(n, 3),
+                            broadcast_to(x[0], {n, 2}),
+                            x[range(i, n)],
+                            x(range(n - 1, i, -1), all()),
+                            x(i, -1),
+                            x(newaxis, all(), range(0, n)),
+                            x[i + 1],
+                            take(x, i, 1),
+                            set_subtensor(x(all(), i), 1 - x(all(), i)),
+                            set_subtensor(x[0], 0),
+                            inc_subtensor(x[arange(n)], 1.0)};
+  Function f = function({x, i}, all_of_them);
+  CHECK(f(xt::xarray<double>({{1, 2}, {3, 4}}), 0).size() == all_of_them.size());
+}
+
+TEST_CASE("contract: axes are a number or a list and options follow") {
+  const Var x = matrix("x", float64);
+  const Vars all_of_them = {sum(x, {.keepdims = true}),
+                            sum(x, {0}, {.keepdims = true}),
+                            mean(x, {0, -1}, {.keepdims = true}),
+                            argmin(x, 0, {.keepdims = true}),
+                            all(x > 0, {1}),
+                            var(x, {0}, {.ddof = 1}),
+                            norm(x, 1, {.ord = 1}),
+                            log_softmax(x, -1),
+                            tensordot(x, x, {1}, {1}),
+                            cumsum(x, 1),
+                            x.mean(),
+                            concatenate({x, x}, -1),
+                            atan2(x, 1.0),
+                            pow(2, x),
+                            where(x > 0, 1, 0)};
+  Function f = function({x}, all_of_them);
+  CHECK(f(xt::xarray<double>({{1, 2}, {3, 4}})).size() == all_of_them.size());
+}
+
+TEST_CASE("contract: values come from numbers and vectors and xtensor expressions") {
+  CHECK(shared(true).dtype() == boolean);
+  CHECK(shared(2.5F).dtype() == float32);
+  CHECK(shared(std::vector<int>{1, 2}).dtype() == int64);
+  CHECK(shared(xt::xtensor<float, 2>(xt::ones<float>({2, 2}))).ndim() == 2);
+  CHECK(shared(xt::zeros<double>({2, 3}), "W").dtype() == float64);
+  const SharedVar n = shared(3, "n");
+  n.set_value(7);
+  CHECK(n.get_value<std::int64_t>()() == 7);
+
+  const Var x = matrix("x");
+  Function twice = function(x, 2 * x);
+  const xt::xarray<float> in = {{1, 2}, {3, 4}};
+  CHECK(twice(in + 1).array<float>(0)(1, 1) == 10);
+  CHECK(twice(xt::transpose(in)).array<float>(0)(0, 1) == 6);
+  CHECK(twice(xt::xtensor<float, 2>(in)).array<float>(0)(1, 0) == 6);
+  const xt::xarray<float, xt::layout_type::column_major> columns = in;
+  CHECK(twice(columns).array<float>(0)(0, 1) == 4);
+  const Var b = bvector("b");
+  const Var k = lvector("k");
+  Function count = function({b, k}, {sum(b) + sum(k)});
+  CHECK(count(std::vector<bool>{true, true}, std::vector<int>{3, 4}).scalar<int>(0) == 9);
+}
+
+TEST_CASE("contract: the parameters of a model are what grad takes") {
+  const Var x = matrix("x");
+  const models::RBM rbm({.input = x, .n_visible = 3, .n_hidden = 2, .seed = 1});
+  const Var cost = mean(rbm.free_energy(x));
+  const Vars g = grad(cost, rbm.params, {.disconnected_inputs = Disconnected::raise});
+  CHECK(g.size() == rbm.params.size());
+  CHECK(grad(cost, rbm.params).size() == 3);
+  CHECK(!to_dot(cost).empty());
+  CHECK_NOTHROW(verify_grad([](Var a, Var b) { return dot(a, b); },
+                            {xt::xarray<double>({1, 2}), xt::xarray<double>({3, 4})}));
+}
+
+TEST_CASE("contract: steps take variables or a list and return updates or a condition") {
+  const Var rows = matrix("rows", float64);
+  const Var h0 = vector("h0", float64);
+  const SharedVar count = shared(0, "count");
+  auto [sums, u1] =
+      scan([](const Vars& a) { return a[0] + a[1]; }, {.sequences = {rows}, .outputs_info = {h0}});
+  auto [doubled, u2] = scan([](Var a) { return until(a * 2, sum(a) > 100.0); },
+                            {.outputs_info = {h0}, .n_steps = rows.shape(0)});
+  auto [counted, u3] = scan(
+      [&](Var a) {
+        Updates updates;
+        updates[count] = count + 1;
+        return std::pair{Vars{a + 1}, updates};
+      },
+      {.outputs_info = {h0}, .n_steps = 3});
+  Updates updates;
+  updates += u1;
+  updates += u2;
+  updates += u3;
+  for (const auto& [target, value] : updates) CHECK(target.dtype() == value.dtype());
+  Function f = function({rows, h0}, {sums[0][-1], doubled[0], counted[0]}, {.updates = updates});
+  const Outputs out = f(xt::xarray<double>({{1, 2}, {3, 4}}), xt::xarray<double>({10, 20}));
+  CHECK(out.array<double>(0)(1) == 26);
+  CHECK(out.array<double>(1)(1, 0) == 40);
+  CHECK(out.array<double>(2)(2, 0) == 13);
+  CHECK(count.get_value<std::int64_t>()() == 3);
 }
