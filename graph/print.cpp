@@ -71,6 +71,13 @@ class TreePrinter {
     std::size_t depth;
   };
 
+  /// Two spaces a level; far down, where nobody counts them, the level itself.
+  static std::string indent(std::size_t depth) {
+    constexpr std::size_t deepest = 50;
+    if (depth <= deepest) return std::string(2 * depth, ' ');
+    return std::string(2 * deepest, ' ') + fmt::format("({}) ", depth);
+  }
+
   /// Writes the line; false when the node's inputs need not follow.
   bool node_line(const Line& line) {
     const Apply* node = line.var.owner_ptr();
@@ -80,7 +87,7 @@ class TreePrinter {
     if (!leaf && !node->op().parameters().empty())
       head += fmt::format("{{{}}}", node->op().parameters());
     if (node->n_outputs() > 1) head += fmt::format(".{}", line.var.index());
-    text_ += fmt::format("{:{}}{} [{}] {}", "", 2 * line.depth, head, it->second,
+    text_ += fmt::format("{}{} [{}] {}", indent(line.depth), head, it->second,
                          to_string(line.var.type()));
     if (!leaf && !line.var.name().empty()) text_ += fmt::format(" '{}'", line.var.name());
     if (!fresh && !leaf) text_ += " (above)";

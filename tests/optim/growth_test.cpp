@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <damo/graph/leaves.hpp>
+#include <damo/graph/print.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
@@ -32,6 +33,23 @@ TEST_CASE("rules: the gradients of a network of two hundred layers are rewritten
   const Vars result = rewritten(grad(mean(log(h)), weights), Mode::fast(), &trace);
   CHECK(result.size() == weights.size());
   CHECK(trace.visits() < 100 * weights.size() * 20);
+}
+
+TEST_CASE("rules: the gradient of a chain of thousands of nodes is rewritten") {
+  const Var x = vector("x");
+  Var v = x;
+  for (int i = 0; i < 3000; ++i) v = tanh(v);
+  const Var g = rewritten(grad(sum(v), x), Mode::fast_compile());
+  CHECK(g.ndim() == 1);
+}
+
+TEST_CASE("the text of a deep graph grows with its depth and no faster") {
+  const auto length = [](int depth) {
+    Var v = vector("x");
+    for (int i = 0; i < depth; ++i) v = tanh(v);
+    return static_cast<double>(debugprint(v).size());
+  };
+  CHECK(length(10000) < 12 * length(1000));
 }
 
 TEST_CASE("rules: the nodes looked at grow with the graph and no faster") {
