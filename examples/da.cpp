@@ -7,7 +7,6 @@
 
 #include "support/filters.hpp"
 #include "support/kernels.hpp"
-#include "support/model_state.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -59,8 +58,6 @@ int train_da(Training& training, const Options& o) {
                   io::side_by_side(filter_picture(clean.W.value(), data),
                                    filter_picture(noisy.W.value(), data), gap));
   };
-  // The other model keeps all of its input, whatever it draws.
-  const ModelState state(updates, noisy.rng);
   const auto epoch_end = [&](std::int64_t epoch) {
     draw_filters(epoch);
     const double mean = clean_sum.value().item<double>() / static_cast<double>(batches);
@@ -73,8 +70,7 @@ int train_da(Training& training, const Options& o) {
        .step = [&](std::int64_t, std::int64_t batch) { return train(batch).scalar<double>(0); },
        .first_look = [&] { draw_filters(0); },
        .epoch_end = epoch_end,
-       .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .state = State::updated_by(train),
        .function = &train},
       info);
 }

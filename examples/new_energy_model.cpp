@@ -8,7 +8,6 @@
 #include "support/filters.hpp"
 #include "support/free_energy_gap.hpp"
 #include "support/kernels.hpp"
-#include "support/model_state.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -105,7 +104,6 @@ int train_model(Training& training, const Options& o) {
     io::write_png(training.folder() / "samples.png",
                   chain_picture([&] { return sample()[0]; }, sample_rows, data));
   };
-  const ModelState state(updates, model.rng);
   const auto draw_filters = [&](std::int64_t epoch) {
     io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
                   filter_picture(model.W.value(), data));
@@ -121,8 +119,7 @@ int train_model(Training& training, const Options& o) {
              return gap.measure();
            },
        .finish = draw_samples,
-       .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .state = State::updated_by(train),
        .function = &train},
       info);
 }

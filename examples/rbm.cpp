@@ -14,7 +14,6 @@
 #include "support/filters.hpp"
 #include "support/free_energy_gap.hpp"
 #include "support/kernels.hpp"
-#include "support/model_state.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -96,7 +95,6 @@ int train_rbm(Training& training, const Options& o) {
     io::write_png(training.folder() / name, filter_picture(rbm.W.value(), data));
   };
   FreeEnergyGap gap([&](const Var& v) { return rbm.free_energy(v); }, train_x, data.valid);
-  const ModelState state(updates, rbm.rng);
   return training.run(
       {.cost_name = o.persistent ? "pseudo_likelihood" : "cross_entropy",
        .batches = batches,
@@ -112,8 +110,7 @@ int train_rbm(Training& training, const Options& o) {
              training.note("drawing samples");
              io::write_png(training.folder() / "samples.png", samples(rbm, data, o));
            },
-       .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .state = State::updated_by(train),
        .function = &train},
       info);
 }

@@ -9,7 +9,6 @@
 #include <damo/io/midi.hpp>
 
 #include "support/kernels.hpp"
-#include "support/model_state.hpp"
 #include "support/music.hpp"
 #include "support/program.hpp"
 
@@ -17,7 +16,6 @@ namespace damo::examples {
 namespace {
 
 constexpr std::int64_t quick_pieces = 10;
-constexpr const char* cost_sum_name = "cost_sum_of_chains";
 
 struct Options : MusicOptions {
   double seconds = 60;
@@ -95,27 +93,22 @@ int train_rnn_rbm(Training& training, const Options& o) {
 
   std::int64_t ordered = -1;
   std::vector<std::size_t> order;
-  double cost_sum = 0;
+  const SharedVar cost_sum = shared(Array::scalar(0.0), "cost_sum_of_chains");
   const auto step = [&](std::int64_t epoch, std::int64_t i) {
     if (ordered != epoch)
       order = models::epoch_order(chunks.size(), static_cast<std::uint64_t>(o.seed), epoch);
     ordered = epoch;
     const auto report = model.train_chunk(chunks[order[static_cast<std::size_t>(i)]]);
-    cost_sum += report.cost;
+    cost_sum.set_array(Array::scalar(cost_sum.value().item<double>() + report.cost));
     return report.monitor;
   };
   const auto epoch_end = [&](std::int64_t) {
-    return Metrics{{"cost", std::exchange(cost_sum, 0) / static_cast<double>(chunks.size())}};
+    const double mean = cost_sum.value().item<double>() / static_cast<double>(chunks.size());
+    cost_sum.set_array(Array::scalar(0.0));
+    return Metrics{{"cost", mean}};
   };
-  const ModelState state(model.updates, model.rng);
-  const auto save = [&](io::Checkpoint& c) {
-    state.save(c);
-    c.metadata.set(cost_sum_name, cost_sum);
-  };
-  const auto load = [&](const io::Checkpoint& c) {
-    state.load(c);
-    cost_sum = c.metadata.number(cost_sum_name);
-  };
+  State state = State::updated_by(model.train_function());
+  state += {cost_sum};
   const auto finish = [&] {
     if (o.average > 0) model.use_averages();
     compose(training, model, data, o);
@@ -125,8 +118,7 @@ int train_rnn_rbm(Training& training, const Options& o) {
                        .step = step,
                        .epoch_end = epoch_end,
                        .finish = finish,
-                       .save = save,
-                       .load = load,
+                       .state = state,
                        .function = &model.train_function()},
                       music_info(data).set("parts", chunks.size()).add(kernel_info()));
 }

@@ -11,7 +11,6 @@
 
 #include "support/filters.hpp"
 #include "support/kernels.hpp"
-#include "support/model_state.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
 
@@ -55,14 +54,6 @@ struct Network {
 
   /// Of the layers' hidden units and the classes, not of the reconstructions.
   std::vector<SharedVar> params() const { return {first.W, first.b, second.W, second.b, W, b}; }
-  /// All that training changes.
-  Updates everything() const {
-    Updates all;
-    for (const SharedVar& p : params()) all[p] = p;
-    all[first.b_prime] = first.b_prime;
-    all[second.b_prime] = second.b_prime;
-    return all;
-  }
 
   RandomStream rng;
   models::dA first, second;
@@ -121,7 +112,8 @@ int train_stack(Training& training, const Options& o) {
         std::min(layers, o.pretrain == 0 ? layers : epoch / o.pretrain));
   };
 
-  const ModelState state(net.everything(), net.rng);
+  State state = State::updated_by(steps[0]);
+  for (const Function& f : steps) state += State::updated_by(f);
   return training.run(
       {.cost_name = "cost",
        .batches = train.size() / o.batch,
@@ -135,8 +127,7 @@ int train_stack(Training& training, const Options& o) {
                             {"test_error", error_percent(net, x, test)}};
            },
        .finish = [&] { training.note(summary(training.folder() / "metrics.csv")); },
-       .save = [&](io::Checkpoint& c) { state.save(c); },
-       .load = [&](const io::Checkpoint& c) { state.load(c); },
+       .state = state,
        .function = &steps.back()},
       info);
 }

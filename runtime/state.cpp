@@ -46,6 +46,11 @@ State State::updated_by(const Function& f) {
   return state;
 }
 
+State& State::operator+=(const State& other) {
+  for (const auto& [name, variable] : other.variables_) add(variable);
+  return *this;
+}
+
 std::map<std::string, Array> State::values() const {
   std::map<std::string, Array> values;
   for (const auto& [name, variable] : variables_) values.emplace(name, variable.value());

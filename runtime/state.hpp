@@ -31,6 +31,9 @@ class State {
   /// Of what a function updates only: all that training changes, without the data.
   static State updated_by(const Function& f);
 
+  /// Adds the variables that are not in it yet.
+  State& operator+=(const State& other);
+
   const std::vector<std::pair<std::string, SharedVar>>& variables() const { return variables_; }
 
   /// What the variables hold, by name.

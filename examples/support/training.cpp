@@ -8,6 +8,7 @@
 #include <map>
 
 #include <damo/graph/error.hpp>
+#include <damo/io/checkpoint.hpp>
 #include <damo/io/csv.hpp>
 #include <damo/io/pictures.hpp>
 
@@ -117,7 +118,7 @@ io::Record image_info(const io::Dataset& data) {
   return record;
 }
 
-struct Training::State {
+struct Training::Position {
   std::int64_t epoch = 0;  // the batch to train next
   std::int64_t batch = 0;
   double cost_sum = 0;  // over the epoch so far
@@ -163,113 +164,110 @@ void Training::open_folder(const io::Record& info) {
   record_.add(settings);
 }
 
-void Training::set_status(const std::string& status, const State& state) {
-  record_.set("status", status).set("epochs_done", state.epoch).set("updated", timestamp());
+void Training::set_status(const std::string& status, const Position& at) {
+  record_.set("status", status).set("epochs_done", at.epoch).set("updated", timestamp());
   folder_->save_info(record_);
 }
 
-void Training::load(const TrainingSteps& steps, State& state) {
+void Training::load(const TrainingSteps& steps, Position& at) {
   std::string trouble;
   const io::Checkpoint checkpoint = io::load_checkpoint(*folder_ / checkpoint_name, &trouble);
   if (!trouble.empty()) note(trouble);
-  steps.load(checkpoint);
-  state.epoch = checkpoint.metadata.integer("epoch");
-  state.batch = checkpoint.metadata.integer("batch");
-  state.cost_sum = checkpoint.metadata.number("cost_sum");
-  if (state.batch < 0 || state.batch >= std::max<std::int64_t>(steps.batches, 1)) {
+  steps.state.set_values(checkpoint.arrays, (*folder_ / checkpoint_name).string());
+  at.epoch = checkpoint.metadata.integer("epoch");
+  at.batch = checkpoint.metadata.integer("batch");
+  at.cost_sum = checkpoint.metadata.number("cost_sum");
+  if (at.batch < 0 || at.batch >= std::max<std::int64_t>(steps.batches, 1)) {
     throw IoError(fmt::format("{}: was written after batch {} of an epoch, which has {} now",
-                              (*folder_ / checkpoint_name).string(), state.batch, steps.batches));
+                              (*folder_ / checkpoint_name).string(), at.batch, steps.batches));
   }
-  note(fmt::format("resumed at batch {} of epoch {}", state.batch + 1, state.epoch + 1));
+  note(fmt::format("resumed at batch {} of epoch {}", at.batch + 1, at.epoch + 1));
 }
 
-void Training::save(const TrainingSteps& steps, const State& state) {
-  io::Checkpoint checkpoint;
-  steps.save(checkpoint);
+void Training::save(const TrainingSteps& steps, const Position& at) {
+  io::Checkpoint checkpoint{.arrays = steps.state.values(), .metadata = {}};
   require_finite(checkpoint);
   checkpoint.metadata.set("program", cli_.program())
-      .set("epoch", state.epoch)
-      .set("batch", state.batch)
-      .set("cost_sum", state.cost_sum);
+      .set("epoch", at.epoch)
+      .set("batch", at.batch)
+      .set("cost_sum", at.cost_sum);
   io::save_checkpoint(*folder_ / checkpoint_name, checkpoint);
 }
 
 // False when a stop was asked for.
-bool Training::train_epoch(const TrainingSteps& steps, State& state) {
-  while (state.batch < steps.batches) {
+bool Training::train_epoch(const TrainingSteps& steps, Position& at) {
+  while (at.batch < steps.batches) {
     if (stop_requested()) return false;
-    state.report.next_batch();
-    const double cost = steps.step(state.epoch, state.batch);
+    at.report.next_batch();
+    const double cost = steps.step(at.epoch, at.batch);
     if (!std::isfinite(cost)) {
       throw NumericError(fmt::format(
           "the {} is {} at batch {} of epoch {}; nothing was saved over the last checkpoint. A "
           "smaller --lr may help",
-          steps.cost_name, cost, state.batch + 1, state.epoch + 1));
+          steps.cost_name, cost, at.batch + 1, at.epoch + 1));
     }
-    state.cost_sum += cost;
-    ++state.batch;
-    progress_->batch_done(state.epoch, state.batch - 1,
-                          {{steps.cost_name, state.cost_sum / static_cast<double>(state.batch)}});
-    if (steps.first_look && state.epoch == 0 && !state.looked &&
-        seconds_since(state.start) > first_look_seconds) {
+    at.cost_sum += cost;
+    ++at.batch;
+    progress_->batch_done(at.epoch, at.batch - 1,
+                          {{steps.cost_name, at.cost_sum / static_cast<double>(at.batch)}});
+    if (steps.first_look && at.epoch == 0 && !at.looked &&
+        seconds_since(at.start) > first_look_seconds) {
       steps.first_look();
-      state.looked = true;
+      at.looked = true;
       note("first pictures are in " + folder_->path().string());
     }
-    if (state.batch < steps.batches &&
-        seconds_since(state.saved) > 60 * options_.checkpoint_minutes) {
-      save(steps, state);
-      state.saved = Clock::now();
+    if (at.batch < steps.batches && seconds_since(at.saved) > 60 * options_.checkpoint_minutes) {
+      save(steps, at);
+      at.saved = Clock::now();
     }
   }
   return true;
 }
 
-void Training::end_epoch(const TrainingSteps& steps, State& state) {
-  Metrics metrics{{steps.cost_name, state.cost_sum / static_cast<double>(steps.batches)}};
+void Training::end_epoch(const TrainingSteps& steps, Position& at) {
+  Metrics metrics{{steps.cost_name, at.cost_sum / static_cast<double>(steps.batches)}};
   if (steps.epoch_end) {
-    for (Metric& m : steps.epoch_end(state.epoch)) metrics.push_back(std::move(m));
+    for (Metric& m : steps.epoch_end(at.epoch)) metrics.push_back(std::move(m));
   }
-  progress_->epoch_done(state.epoch, metrics);
+  progress_->epoch_done(at.epoch, metrics);
   std::vector<std::string> columns{"epoch"};
-  std::vector<double> row{static_cast<double>(state.epoch)};
+  std::vector<double> row{static_cast<double>(at.epoch)};
   for (const Metric& m : metrics) {
     columns.push_back(m.name);
     row.push_back(m.value);
   }
   columns.emplace_back("seconds");
-  row.push_back(seconds_since(state.epoch_start));
+  row.push_back(seconds_since(at.epoch_start));
   const std::filesystem::path csv = *folder_ / metrics_name;
-  if (!state.csv) state.csv.emplace(csv, columns, static_cast<std::size_t>(state.epoch));
-  state.csv->row(row);
+  if (!at.csv) at.csv.emplace(csv, columns, static_cast<std::size_t>(at.epoch));
+  at.csv->row(row);
   const io::CsvTable table = io::read_csv(csv);
   io::write_png(*folder_ / "learning_curve.png",
                 io::plot({{steps.cost_name, table.column("epoch"), table.column(steps.cost_name)}},
                          {.title = fmt::format("{} on {}", cli_.program(), options_.data),
                           .y_label = steps.cost_name}));
-  ++state.epoch;
-  state.batch = 0;
-  state.cost_sum = 0;
-  state.epoch_start = Clock::now();
+  ++at.epoch;
+  at.batch = 0;
+  at.cost_sum = 0;
+  at.epoch_start = Clock::now();
 }
 
-int Training::stop(State& state) {
-  set_status("stopped", state);
-  state.report.write(*folder_);
+int Training::stop(Position& at) {
+  set_status("stopped", at);
+  at.report.write(*folder_);
   fmt::print(stderr,
              "{}: stopped before batch {} of epoch {}; a checkpoint is written. Go on with\n  {} "
              "--resume {}\n",
-             cli_.program(), state.batch + 1, state.epoch + 1, cli_.command(),
-             folder_->path().string());
+             cli_.program(), at.batch + 1, at.epoch + 1, cli_.command(), folder_->path().string());
   return stopped;
 }
 
-int Training::finish(State& state) {
-  set_status("finished", state);
-  state.report.write(*folder_);
+int Training::finish(Position& at) {
+  set_status("finished", at);
+  at.report.write(*folder_);
   if (options_.quiet) return success;
-  fmt::print("{} epochs are done; this call took {}. Pictures:\n", state.epoch,
-             clock_time(seconds_since(state.start)));
+  fmt::print("{} epochs are done; this call took {}. Pictures:\n", at.epoch,
+             clock_time(seconds_since(at.start)));
   print_pictures(folder_->path());
   fmt::print("All of it on one page: {}\n", (*folder_ / "report.html").string());
   return success;
@@ -286,26 +284,26 @@ int Training::run(const TrainingSteps& steps, const io::Record& info) {
     progress_ = nullptr;
     progress.reset();  // clears its line
   };
-  State state;
-  state.report = Report(steps.function);
-  if (resumed_) load(steps, state);
-  set_status("running", state);
-  while (state.epoch < options_.epochs) {
-    if (!train_epoch(steps, state)) {
-      save(steps, state);
+  Position at;
+  at.report = Report(steps.function);
+  if (resumed_) load(steps, at);
+  set_status("running", at);
+  while (at.epoch < options_.epochs) {
+    if (!train_epoch(steps, at)) {
+      save(steps, at);
       end_progress();
-      return stop(state);
+      return stop(at);
     }
-    end_epoch(steps, state);
-    const bool last = state.epoch == options_.epochs;
-    if (last || seconds_since(state.saved) > 60 * options_.checkpoint_minutes) {
-      save(steps, state);
-      state.saved = Clock::now();
+    end_epoch(steps, at);
+    const bool last = at.epoch == options_.epochs;
+    if (last || seconds_since(at.saved) > 60 * options_.checkpoint_minutes) {
+      save(steps, at);
+      at.saved = Clock::now();
     }
   }
   if (steps.finish) steps.finish();
   end_progress();
-  return finish(state);
+  return finish(at);
 }
 
 }  // namespace damo::examples

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 
-#include <damo/io/checkpoint.hpp>
 #include <damo/io/dataset.hpp>
 #include <damo/io/record.hpp>
+#include <damo/runtime/state.hpp>
 
 #include "support/cli.hpp"
 #include "support/progress.hpp"
@@ -57,10 +57,9 @@ struct TrainingSteps {
   std::function<Metrics(std::int64_t epoch)> epoch_end{};
   /// After the last epoch and its checkpoint (optional).
   std::function<void()> finish{};
-  /// Puts parameters, chains and the states of random streams into a checkpoint.
-  std::function<void(io::Checkpoint&)> save{};
-  /// Takes them out again; `save` then `load` must change nothing.
-  std::function<void(const io::Checkpoint&)> load{};
+  /// What a checkpoint holds, so that training goes on with the same bits: all that `step` changes,
+  /// chains and random streams too.
+  State state;
   /// The function that `step` calls (optional): report.html shows its graph and its profile.
   Function* function = nullptr;
 };
@@ -71,7 +70,7 @@ struct TrainingSteps {
 ///     Training training(cli, options);           // after cli.parse
 ///     const io::Dataset data = load_images(options);
 ///     ... build the model ...
-///     return training.run({.batches = ..., .step = ..., .save = ..., .load = ...}, info);
+///     return training.run({.batches = ..., .step = ..., .state = State::updated_by(train)}, info);
 class Training {
  public:
   /// With --resume, opens that run's folder and takes over its settings, except where the command
@@ -92,15 +91,15 @@ class Training {
   void note(std::string_view text);
 
  private:
-  struct State;
+  struct Position;
   void open_folder(const io::Record& info);
-  void load(const TrainingSteps& steps, State& state);
-  void save(const TrainingSteps& steps, const State& state);
-  bool train_epoch(const TrainingSteps& steps, State& state);
-  void end_epoch(const TrainingSteps& steps, State& state);
-  int stop(State& state);
-  int finish(State& state);
-  void set_status(const std::string& status, const State& state);
+  void load(const TrainingSteps& steps, Position& at);
+  void save(const TrainingSteps& steps, const Position& at);
+  bool train_epoch(const TrainingSteps& steps, Position& at);
+  void end_epoch(const TrainingSteps& steps, Position& at);
+  int stop(Position& at);
+  int finish(Position& at);
+  void set_status(const std::string& status, const Position& at);
 
   Cli& cli_;
   TrainingOptions& options_;

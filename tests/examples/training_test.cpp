@@ -18,30 +18,24 @@ using testing::TemporaryFolder;
 
 // A model of one number whose steps depend on all that went before.
 struct Toy {
-  double w = 1;
-  std::int64_t noise = 42;
+  SharedVar w = shared(Array::scalar(1.0), "w");
+  SharedVar noise = shared(Array::scalar(std::int64_t{42}), "noise");
   std::int64_t stop_after = -1;
   double last_cost = 0;
 
+  double value() const { return w.value().item<double>(); }
   double step() {
-    noise = (noise * 1103515245 + 12345) % 2147483648;
-    w = w * 0.999 + static_cast<double>(noise) * 1e-10;
+    const auto next = (noise.value().item<std::int64_t>() * 1103515245 + 12345) % 2147483648;
+    noise.set_array(Array::scalar(next));
+    w.set_array(Array::scalar(value() * 0.999 + static_cast<double>(next) * 1e-10));
     if (stop_after-- == 0) std::raise(SIGINT);
-    return last_cost = -w;
+    return last_cost = -value();
   }
   TrainingSteps steps() {
-    TrainingSteps s;
+    TrainingSteps s{.state = {w, noise}};
     s.batches = 10;
     s.step = [this](std::int64_t, std::int64_t) { return step(); };
-    s.epoch_end = [this](std::int64_t) { return Metrics{{"w", w}}; };
-    s.save = [this](io::Checkpoint& c) {
-      c.arrays["w"] = Array::scalar(w);
-      c.arrays["noise"] = Array::scalar(noise);
-    };
-    s.load = [this](const io::Checkpoint& c) {
-      w = c.at("w", float64, {}).item<double>();
-      noise = c.at("noise", int64, {}).item<std::int64_t>();
-    };
+    s.epoch_end = [this](std::int64_t) { return Metrics{{"w", value()}}; };
     return s;
   }
 };
@@ -94,7 +88,7 @@ TEST_CASE("a finished run can be given more epochs and keeps its metrics") {
   train(whole, {"--out", a, "--epochs", "5"});
   train(part, {"--out", b, "--epochs", "2"});
   CHECK(train(rest, {"--resume", b, "--epochs", "5"}) == 0);
-  CHECK(rest.w == whole.w);
+  CHECK(rest.value() == whole.value());
   CHECK(costs(folder / "b").size() == 5);
   const io::Record info = RunFolder::open(b).info();
   CHECK(info.text("status") == "finished");
@@ -119,8 +113,8 @@ TEST_CASE("a cost or a parameter that is not finite ends the run and keeps the l
     Training training(cli, options);
     TrainingSteps steps = bad.steps();
     steps.step = [&](std::int64_t, std::int64_t) {
-      bad.w = std::numeric_limits<double>::quiet_NaN();
-      return in_cost ? bad.w : 1.0;
+      bad.w.set_array(Array::scalar(std::numeric_limits<double>::quiet_NaN()));
+      return in_cost ? bad.value() : 1.0;
     };
     CHECK_THROWS_AS(training.run(steps), NumericError);
     CHECK(io::read_file(folder / "a/checkpoint.npz") == before);
