@@ -1,0 +1,134 @@
+#include "references.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nd.hpp"
+
+namespace damo::test {
+namespace {
+
+Reference unary(double (*f)(double)) {
+  return elementwise([f](const std::vector<double>& x) { return f(x[0]); });
+}
+Reference binary(double (*f)(double, double)) {
+  return elementwise([f](const std::vector<double>& x) { return f(x[0], x[1]); });
+}
+
+double digamma(double x) {
+  double sum = 0;
+  for (int k = 0; k < 3000; ++k) sum -= 1 / (x + k);
+  const double y = x + 3000;
+  return sum + std::log(y) - 1 / (2 * y) - 1 / (12 * y * y);
+}
+double trigamma(double x) {
+  double sum = 0;
+  for (int k = 0; k < 3000; ++k) sum += 1 / ((x + k) * (x + k));
+  const double y = x + 3000;
+  return sum + 1 / y + 1 / (2 * y * y) + 1 / (6 * y * y * y);
+}
+
+void add_binary(References& all) {
+  using D = double;
+  all["add"] = binary([](D a, D b) { return a + b; });
+  all["sub"] = binary([](D a, D b) { return a - b; });
+  all["mul"] = binary([](D a, D b) { return a * b; });
+  all["div"] = binary([](D a, D b) { return a / b; });
+  all["mod"] = binary([](D a, D b) { return a - b * std::floor(a / b); });
+  all["floor_div"] = binary([](D a, D b) { return std::floor(a / b); });
+  all["pow"] = binary([](D a, D b) { return std::pow(a, b); });
+  all["atan2"] = binary([](D a, D b) { return std::atan2(a, b); });
+  all["logaddexp"] = binary([](D a, D b) { return std::log(std::exp(a) + std::exp(b)); });
+  all["xlogy0"] = binary([](D a, D b) { return a * std::log(b); });
+  all["maximum"] = binary([](D a, D b) { return a > b ? a : b; });
+  all["minimum"] = binary([](D a, D b) { return a < b ? a : b; });
+  all["lt"] = binary([](D a, D b) { return D(a < b); });
+  all["le"] = binary([](D a, D b) { return D(a <= b); });
+  all["gt"] = binary([](D a, D b) { return D(a > b); });
+  all["ge"] = binary([](D a, D b) { return D(a >= b); });
+  all["eq"] = binary([](D a, D b) { return D(a == b); });
+  all["neq"] = binary([](D a, D b) { return D(a != b); });
+  all["and_"] = binary([](D a, D b) { return D(a != 0 && b != 0); });
+  all["or_"] = binary([](D a, D b) { return D(a != 0 || b != 0); });
+  all["xor_"] = binary([](D a, D b) { return D((a != 0) != (b != 0)); });
+  all["where"] = elementwise([](const auto& x) { return x[0] != 0 ? x[1] : x[2]; });
+  all["clip"] = elementwise([](const auto& x) { return std::min(std::max(x[0], x[1]), x[2]); });
+}
+
+void add_unary(References& all) {
+  using D = double;
+  all["neg"] = unary([](D x) { return -x; });
+  all["sqr"] = unary([](D x) { return x * x; });
+  all["exp"] = unary([](D x) { return std::exp(x); });
+  all["expm1"] = unary([](D x) { return std::expm1(x); });
+  all["sigmoid"] = unary([](D x) { return 1 / (1 + std::exp(-x)); });
+  all["softplus"] = unary([](D x) { return std::log1p(std::exp(x)); });
+  all["sin"] = unary([](D x) { return std::sin(x); });
+  all["cos"] = unary([](D x) { return std::cos(x); });
+  all["tan"] = unary([](D x) { return std::tan(x); });
+  all["arcsin"] = unary([](D x) { return std::asin(x); });
+  all["arccos"] = unary([](D x) { return std::acos(x); });
+  all["arctan"] = unary([](D x) { return std::atan(x); });
+  all["sinh"] = unary([](D x) { return std::sinh(x); });
+  all["cosh"] = unary([](D x) { return std::cosh(x); });
+  all["tanh"] = unary([](D x) { return std::tanh(x); });
+  all["erf"] = unary([](D x) { return std::erf(x); });
+  all["erfc"] = unary([](D x) { return std::erfc(x); });
+  all["abs"] = unary([](D x) { return std::abs(x); });
+  all["relu"] = unary([](D x) { return std::max(x, 0.0); });
+  all["reciprocal"] = unary([](D x) { return 1 / x; });
+  all["sqrt"] = unary([](D x) { return std::sqrt(x); });
+  all["log"] = unary([](D x) { return std::log(x); });
+  all["log2"] = unary([](D x) { return std::log2(x); });
+  all["log10"] = unary([](D x) { return std::log10(x); });
+  all["log1p"] = unary([](D x) { return std::log1p(x); });
+  all["log1mexp"] = unary([](D x) { return std::log(1 - std::exp(x)); });
+  all["xlogx"] = unary([](D x) { return x * std::log(x); });
+  all["gammaln"] = unary([](D x) { return std::log(std::tgamma(x)); });
+  all["digamma"] = unary(digamma);
+  all["trigamma"] = unary(trigamma);
+  all["sign"] = unary([](D x) { return D(x > 0) - D(x < 0); });
+  all["floor"] = unary([](D x) { return std::floor(x); });
+  all["ceil"] = unary([](D x) { return std::ceil(x); });
+  all["trunc"] = unary([](D x) { return std::trunc(x); });
+  all["round"] = unary([](D x) { return std::nearbyint(x); });
+  all["isnan"] = unary([](D x) { return D(x != x); });
+  all["isinf"] = unary([](D x) { return D(std::isinf(x)); });
+  all["not_"] = unary([](D x) { return D(x == 0); });
+  all["cast to bool"] = unary([](D x) { return D(x != 0); });
+  all["cast to int64"] = unary([](D x) { return std::trunc(x); });
+  all["cast to float32"] = unary([](D x) { return D(static_cast<float>(x)); });
+  all["cast to float64"] = unary([](D x) { return x; });
+}
+
+}  // namespace
+
+Reference elementwise(std::function<double(const std::vector<double>&)> f) {
+  return [f](const std::vector<Array>& in) {
+    std::vector<Nd> x(in.begin(), in.end());
+    Shape shape = x[0].shape;
+    for (const Nd& operand : x) {
+      for (std::size_t axis = 0; axis < operand.shape.rank(); ++axis) {
+        if (operand.shape[axis] != 1) shape[axis] = operand.shape[axis];
+      }
+    }
+    return build(shape, [&](const Position& at) {
+      std::vector<double> arguments;
+      for (Nd& operand : x) {
+        Position own;
+        for (std::size_t axis = 0; axis < operand.shape.rank(); ++axis) {
+          own.push_back(operand.shape[axis] == 1 ? 0 : at[axis]);
+        }
+        arguments.push_back(operand(own));
+      }
+      return f(arguments);
+    });
+  };
+}
+
+void add_elementwise(References& all) {
+  add_binary(all);
+  add_unary(all);
+}
+
+}  // namespace damo::test

@@ -1,0 +1,68 @@
+#include "references.hpp"
+
+#include "nd.hpp"
+
+namespace damo::test {
+namespace {
+
+double dot_at(Nd& a, Nd& b, const Position& row, const Position& col) {
+  double total = 0;
+  for (std::int64_t k = 0; k < b.n(0); ++k) {
+    Position left = row;
+    Position right{k};
+    left.push_back(k);
+    right.insert(right.end(), col.begin(), col.end());
+    total += a(left) * b(right);
+  }
+  return total;
+}
+
+}  // namespace
+
+void add_products(References& all) {
+  all["dot of matrices"] = [](const auto& in) {
+    Nd a(in[0]);
+    Nd b(in[1]);
+    return build({a.n(0), b.n(1)}, [&](const auto& i) { return dot_at(a, b, {i[0]}, {i[1]}); });
+  };
+  all["binary_dot"] = all["dot of matrices"];
+  all["dot of vector and matrix"] = [](const auto& in) {
+    Nd a(in[0]);
+    Nd b(in[1]);
+    return build({b.n(1)}, [&](const auto& i) { return dot_at(a, b, {}, {i[0]}); });
+  };
+  all["dot of matrix and vector"] = [](const auto& in) {
+    Nd a(in[0]);
+    Nd b(in[1]);
+    return build({a.n(0)}, [&](const auto& i) { return dot_at(a, b, {i[0]}, {}); });
+  };
+  all["dot of vectors"] = [](const auto& in) {
+    Nd a(in[0]);
+    Nd b(in[1]);
+    return Array::scalar(dot_at(a, b, {}, {}));
+  };
+  all["batched_dot"] = [](const auto& in) {
+    Nd a(in[0]);
+    Nd b(in[1]);
+    return build({a.n(0), a.n(1), b.n(2)}, [&](const auto& i) {
+      double total = 0;
+      for (std::int64_t k = 0; k < a.n(2); ++k) total += a({i[0], i[1], k}) * b({i[0], k, i[2]});
+      return total;
+    });
+  };
+  const auto gemm = [](const auto& in) {
+    Nd c(in[0]);
+    Nd a(in[2]);
+    Nd b(in[3]);
+    const double alpha = in[1].template item<double>();
+    const double beta = in[4].template item<double>();
+    return build(c.shape, [&](const Position& i) {
+      const Position row(i.begin(), i.end() - 1);
+      return beta * c(i) + alpha * dot_at(a, b, row, {i.back()});
+    });
+  };
+  all["gemm"] = gemm;
+  all["gemm of a vector"] = gemm;
+}
+
+}  // namespace damo::test
