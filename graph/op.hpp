@@ -47,10 +47,16 @@ struct Printed {
 /// members, compared by `equals`.
 class Op : public std::enable_shared_from_this<Op> {
  public:
+  /// Tells classes of ops apart: the address of something that each has one of.
+  using Class = const void*;
+
   Op() = default;
   Op(const Op&) = default;
   Op& operator=(const Op&) = delete;
   virtual ~Op() = default;
+
+  /// That of `OpOf<Derived>`; null for an op that is not made from it.
+  Class op_class() const { return class_; }
 
   /// As users call it: "dot", "sigmoid", "scan".
   virtual std::string name() const = 0;
@@ -125,7 +131,11 @@ class Op : public std::enable_shared_from_this<Op> {
   static std::vector<std::string> known_classes();
 
  protected:
+  explicit Op(Class op_class) : class_(op_class) {}
   static bool register_class(const std::type_info& type);
+
+ private:
+  Class class_ = nullptr;
 };
 
 /// Base of concrete ops: equality from the class and its defaulted `operator==`, so that no
@@ -133,21 +143,31 @@ class Op : public std::enable_shared_from_this<Op> {
 template <class Derived>
 class OpOf : public Op {
  public:
+  /// What `op_class` is for ops of this class.
+  static Class class_id() { return &registered_; }
+
   bool equals(const Op& other) const final {
-    return typeid(other) == typeid(Derived) &&
+    return other.op_class() == class_id() && typeid(other) == typeid(Derived) &&
            static_cast<const Derived&>(*this) == static_cast<const Derived&>(other);
   }
+  /// Asked whenever a graph is rebuilt, so it is remembered: the text of parameters takes time.
   std::size_t hash() const override {
-    return std::type_index(typeid(Derived)).hash_code() ^
-           (std::hash<std::string>{}(parameters()) << 1U);
+    std::size_t h = hash_.load(std::memory_order_relaxed);
+    if (h == 0) {
+      h = std::hash<Class>{}(class_id()) ^ (std::hash<std::string>{}(parameters()) << 1U);
+      hash_.store(h, std::memory_order_relaxed);
+    }
+    return h;
   }
   friend bool operator==(const OpOf&, const OpOf&) { return true; }
 
  protected:
-  OpOf() { static_cast<void>(registered_); }
+  OpOf() : Op(class_id()) {}
+  OpOf(const OpOf& other) : Op(other) {}
 
  private:
   static inline const bool registered_ = Op::register_class(typeid(Derived));
+  mutable std::atomic<std::size_t> hash_ = 0;
 };
 
 /// A node: an op applied to inputs. Immutable, reference counted; its names are notes for people.
@@ -192,10 +212,20 @@ Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
 /// The same for the first output.
 Var make_var(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
 
+/// `op` as `T`, or null. Rewriting asks this more often than anything else, so a final class is
+/// told by one comparison.
+template <class T>
+const T* as(const Op& op) {
+  if constexpr (std::is_final_v<T> && std::is_base_of_v<OpOf<T>, T>) {
+    return op.op_class() == T::class_id() ? static_cast<const T*>(&op) : nullptr;
+  } else {
+    return dynamic_cast<const T*>(&op);
+  }
+}
 /// The op of `v` as `T`, or null.
 template <class T>
 const T* as(const Var& v) {
-  return dynamic_cast<const T*>(&v.op());
+  return as<T>(v.op());
 }
 
 }  // namespace damo

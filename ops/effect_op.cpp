@@ -60,7 +60,7 @@ Vars without_effects(const Vars& outputs) {
     return it == done.end() ? v : it->second;
   };
   for (const Apply* node : toposort(outputs)) {
-    if (dynamic_cast<const After*>(&node->op()) != nullptr) {
+    if (as<After>(node->op()) != nullptr) {
       done[node->output()] = mapped(node->input(0));
       continue;
     }
@@ -70,7 +70,7 @@ Vars without_effects(const Vars& outputs) {
       inputs.push_back(mapped(in));
       changed = changed || !same(inputs.back(), in);
     }
-    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    const auto* scan = as<Scan>(node->op());
     const bool loop = scan != nullptr && !scan->pure();
     if (!changed && !loop) continue;
     const Vars fresh =

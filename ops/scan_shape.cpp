@@ -34,7 +34,7 @@ class SizesInside {
   Var by_leaves(const Var& size_of_inputs, int depth) {
     VarMap found;
     for (const Apply* node : toposort(std::span(&size_of_inputs, 1))) {
-      const auto* shape = dynamic_cast<const ShapeOf*>(&node->op());
+      const auto* shape = as<ShapeOf>(node->op());
       if (shape == nullptr || is_leaf(node->input(0))) continue;
       const Var inner = size(node->input(0), shape->axis(), depth + 1);
       if (!inner) return {};
@@ -62,7 +62,7 @@ Vars Scan::item_sizes(const Vars& inputs, const std::vector<Vars>& shapes,
     }
     VarMap outside;
     for (const Apply* node : toposort(std::span(&size, 1))) {
-      const auto* shape = dynamic_cast<const ShapeOf*>(&node->op());
+      const auto* shape = as<ShapeOf>(node->op());
       if (shape == nullptr) continue;
       const auto at = std::find_if(spec_.body.inputs.begin(), spec_.body.inputs.end(),
                                    [&](const Var& v) { return same(v, node->input(0)); });

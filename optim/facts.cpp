@@ -113,7 +113,7 @@ Fact fact_of_elementwise(const Apply& node, const ScalarOp* f, const std::vector
 
 Fact fact_of_other(const Apply& node, const std::vector<Fact>& in) {
   const std::string name = node.op().name();
-  if (const auto* draw = dynamic_cast<const Draw*>(&node.op())) {
+  if (const auto* draw = as<Draw>(node.op())) {
     if (draw->distribution() == Draw::Distribution::bernoulli) return zero_or_one;
     if (draw->distribution() == Draw::Distribution::uniform)
       return {.nonnegative = true, .at_most_one = true};
@@ -170,7 +170,7 @@ Fact Facts::of(const Var& v) {
 
 void Facts::infer(const Apply& node) {
   kept_.push_back(node.output());
-  if (dynamic_cast<const Scan*>(&node.op()) != nullptr) return infer_scan(node);
+  if (as<Scan>(node.op()) != nullptr) return infer_scan(node);
   std::vector<Fact> in;
   for (const Var& v : node.inputs()) in.push_back(known_.at(v.owner_ptr())[v.index()]);
   Fact f;

@@ -6,7 +6,7 @@ namespace damo::optim {
 
 FunctionGraph inline_graphs(const FunctionGraph& graph) {
   const EditScan edit = [](const Apply& node, const Apply&, Trace*) -> std::optional<Vars> {
-    const auto* op = dynamic_cast<const SubGraph*>(&node.op());
+    const auto* op = as<SubGraph>(node.op());
     if (op == nullptr) return std::nullopt;
     FunctionGraph body = inline_graphs(*op->body());
     VarMap outside;

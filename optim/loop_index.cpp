@@ -6,7 +6,7 @@ namespace {
 
 /// The entry at the first axis, when all other axes are whole.
 const IndexEntry* first_axis_entry(const Apply& node) {
-  const auto* sub = dynamic_cast<const Subtensor*>(&node.op());
+  const auto* sub = as<Subtensor>(node.op());
   if (sub == nullptr || sub->index().entries().empty()) return nullptr;
   const auto& entries = sub->index().entries();
   for (std::size_t i = 1; i < entries.size(); ++i) {

@@ -24,7 +24,7 @@ class MergeTwins {
   explicit MergeTwins(const FunctionGraph& graph) {
     const Guards guards(graph.roots());
     for (const Apply* node : graph.order()) {
-      const auto* scan = dynamic_cast<const Scan*>(&node->op());
+      const auto* scan = as<Scan>(node->op());
       if (scan == nullptr || !scan->spec().mode.empty()) continue;
       const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
         const Apply& other = g.members[0].owner();

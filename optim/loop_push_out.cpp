@@ -247,7 +247,7 @@ FunctionGraph scan_push_out(const FunctionGraph& graph, const Pass::Setting& set
       graph,
       [](const FunctionGraph&) -> EditScan {
         return [](const Apply& node, const Apply&, Trace* trace) -> std::optional<Vars> {
-          if (dynamic_cast<const Scan*>(&node.op()) == nullptr) return std::nullopt;
+          if (as<Scan>(node.op()) == nullptr) return std::nullopt;
           const SiteScope scope(node.site());
           auto fresh = PushOut(node).run();
           if (fresh)

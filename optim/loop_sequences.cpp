@@ -249,7 +249,7 @@ class InlineSequences {
   std::vector<ScanEdit::Carried> fresh_;
 };
 
-bool is_loop(const Apply& node) { return dynamic_cast<const Scan*>(&node.op()) != nullptr; }
+bool is_loop(const Apply& node) { return as<Scan>(node.op()) != nullptr; }
 
 }  // namespace
 

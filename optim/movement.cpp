@@ -11,13 +11,10 @@ namespace damo::optim {
 bool is_movement(const Apply& node) {
   if (node.inputs().empty() || node.n_outputs() != 1) return false;
   const Op& op = node.op();
-  return dynamic_cast<const DimShuffle*>(&op) != nullptr ||
-         dynamic_cast<const BroadcastTo*>(&op) != nullptr ||
-         dynamic_cast<const Reshape*>(&op) != nullptr ||
-         dynamic_cast<const Subtensor*>(&op) != nullptr ||
-         dynamic_cast<const AdvancedSubtensor*>(&op) != nullptr ||
-         dynamic_cast<const SpecifyShape*>(&op) != nullptr ||
-         dynamic_cast<const After*>(&op) != nullptr;
+  return as<DimShuffle>(op) != nullptr || as<BroadcastTo>(op) != nullptr ||
+         as<Reshape>(op) != nullptr || as<Subtensor>(op) != nullptr ||
+         as<AdvancedSubtensor>(op) != nullptr || as<SpecifyShape>(op) != nullptr ||
+         as<After>(op) != nullptr;
 }
 
 }  // namespace damo::optim

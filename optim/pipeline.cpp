@@ -63,7 +63,7 @@ FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
   };
   for (const Apply* node : graph.order()) {
     std::shared_ptr<const Op> op = node->op_ptr();
-    if (const auto* scan = dynamic_cast<const Scan*>(op.get())) {
+    if (const auto* scan = as<Scan>(*op)) {
       Scan::Spec spec = scan->spec();
       spec.body = spec.mode.empty() ? rewrite_in_own_modes(spec.body, trace)
                                     : optimize(spec.body, Mode::of_text(spec.mode), trace);
@@ -88,7 +88,7 @@ FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
 bool has_own_modes(const FunctionGraph& graph) {
   const auto order = graph.order();
   return std::any_of(order.begin(), order.end(), [](const Apply* node) {
-    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    const auto* scan = as<Scan>(node->op());
     return scan != nullptr && (!scan->spec().mode.empty() || has_own_modes(scan->spec().body));
   });
 }

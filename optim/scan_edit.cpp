@@ -163,7 +163,7 @@ FunctionGraph edit_scans(const FunctionGraph& graph, const MakeEditScan& make, T
       changed = changed || !same(inputs.back(), in);
     }
     Vars outputs = changed ? with_inputs(*node, std::move(inputs)) : node->outputs();
-    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    const auto* scan = as<Scan>(node->op());
     const bool own_mode = scan != nullptr && !scan->spec().mode.empty();
     if (scan != nullptr && !own_mode) {
       Scan::Spec spec = scan->spec();

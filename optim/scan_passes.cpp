@@ -27,7 +27,7 @@ struct Reading {
   VarSet whole_tails;
 };
 
-bool is_loop(const Var& v) { return dynamic_cast<const Scan*>(&v.op()) != nullptr; }
+bool is_loop(const Var& v) { return as<Scan>(v.op()) != nullptr; }
 
 Reading read_outputs(const FunctionGraph& graph) {
   Reading r;
@@ -85,7 +85,7 @@ class KeepWhatIsRead {
       if (known == last_values_.end()) return std::nullopt;
       return Vars{known->second};
     }
-    if (dynamic_cast<const Scan*>(&before.op()) == nullptr) return std::nullopt;
+    if (as<Scan>(before.op()) == nullptr) return std::nullopt;
     return shrink(node, before, trace);
   }
 
@@ -229,7 +229,7 @@ class Hoist {
 
   /// States and items of sequences have the same shape at each step.
   Var size_outside(const Apply& node) const {
-    const auto* op = dynamic_cast<const ShapeOf*>(&node.op());
+    const auto* op = as<ShapeOf>(node.op());
     if (op == nullptr) return {};
     for (const auto& s : edit_.states) {
       if (same(s.inner, node.input(0))) return size_at(s.initial, op->axis());
@@ -274,7 +274,7 @@ FunctionGraph scan_hoist_invariants(const FunctionGraph& graph, const Pass::Sett
       graph,
       [](const FunctionGraph&) -> EditScan {
         return [](const Apply& node, const Apply&, Trace* trace) -> std::optional<Vars> {
-          if (dynamic_cast<const Scan*>(&node.op()) == nullptr) return std::nullopt;
+          if (as<Scan>(node.op()) == nullptr) return std::nullopt;
           auto fresh = Hoist(node).run();
           if (fresh)
             record(trace, "scan_hoist_invariants", node.output(), (*fresh)[0],

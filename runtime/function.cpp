@@ -143,7 +143,7 @@ namespace {
 bool asks_for_profile(const FunctionGraph& graph) {
   const auto order = graph.order();
   return std::any_of(order.begin(), order.end(), [](const Apply* node) {
-    const auto* scan = dynamic_cast<const Scan*>(&node->op());
+    const auto* scan = as<Scan>(node->op());
     return scan != nullptr && (scan->spec().profile || asks_for_profile(scan->spec().body));
   });
 }

@@ -16,12 +16,12 @@ constexpr std::size_t max_arity = 4;
 constexpr std::size_t max_search = 64;
 
 bool is_draw(const Apply& node) {
-  const auto* draw = dynamic_cast<const Draw*>(&node.op());
+  const auto* draw = as<Draw>(node.op());
   return draw != nullptr && draw->fillable();
 }
 
 bool is_loop(const Apply& node) {
-  const auto* op = dynamic_cast<const Elementwise*>(&node.op());
+  const auto* op = as<Elementwise>(node.op());
   return op != nullptr && node.inputs().size() <= max_arity &&
          op->loops(Elementwise::compute_dtype(node));
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t max_places = 512;
 
-const Draw* as_draw(const Apply& node) { return dynamic_cast<const Draw*>(&node.op()); }
+const Draw* as_draw(const Apply& node) { return as<Draw>(node.op()); }
 
 /// Copies one line of elements that lie `step` elements apart.
 template <class T>

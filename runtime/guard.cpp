@@ -83,7 +83,7 @@ struct Finding {
   const Apply& node = *f.node;
   ErrorText text("guard", bad_element(node.op().name() + " gives", f.result, f.index));
   text.add("node", fmt::format("{} {}", name(f.result.dtype), reference(node.output())));
-  const bool elementwise = dynamic_cast<const Elementwise*>(&node.op()) != nullptr;
+  const bool elementwise = as<Elementwise>(node.op()) != nullptr;
   for (std::size_t i = 0; i < f.operands.size(); ++i) {
     std::optional<Shape> index;
     if (elementwise || f.operands[i].shape == f.result.shape)
@@ -184,7 +184,7 @@ class GuardObserver::ElementTrace {
 
   /// The first operand that is bad at this element, of those that count.
   std::optional<std::size_t> source_of(const Finding& f) const {
-    if (dynamic_cast<const Elementwise*>(&f.node->op()) == nullptr) return std::nullopt;
+    if (as<Elementwise>(f.node->op()) == nullptr) return std::nullopt;
     const auto at = [&](std::size_t k) {
       return element_at(f.operands[k], operand_index(f.operands[k], f.index));
     };
@@ -226,8 +226,8 @@ void GuardObserver::after(Program& program, std::size_t i) {
   if (instruction.is_view() || instruction.inner() != nullptr || op.chooses()) return;
   for (std::size_t k = 0; k < instruction.out().size(); ++k) {
     if (!any_bad(*instruction.out()[k])) continue;
-    const bool loop = dynamic_cast<const Elementwise*>(&instruction.node().op()) != nullptr ||
-                      instruction.members().size() > 1;
+    const bool loop =
+        as<Elementwise>(instruction.node().op()) != nullptr || instruction.members().size() > 1;
     if (loop) {
       ElementTrace(*this, program, instruction)
           .examine(program.slot_vars[instruction.out_slots()[k]]);

@@ -20,7 +20,7 @@ PerformInstruction::PerformInstruction(const Apply& node, std::vector<std::uint3
 
 Profile::Kind PerformInstruction::kind() const {
   const std::string name = node().op().name();
-  if (dynamic_cast<const Draw*>(&node().op()) != nullptr) return Profile::Kind::draw;
+  if (as<Draw>(node().op()) != nullptr) return Profile::Kind::draw;
   return name.find("dot") != std::string::npos || name.find("gemm") != std::string::npos
              ? Profile::Kind::product
              : Profile::Kind::other;

@@ -95,7 +95,7 @@ class Lowering {
 
   std::unique_ptr<Instruction> instruction(const Apply& node, std::vector<std::uint32_t> in,
                                            std::vector<std::uint32_t> out) const {
-    if (dynamic_cast<const Scan*>(&node.op()) != nullptr) {
+    if (as<Scan>(node.op()) != nullptr) {
       return std::make_unique<ScanInstruction>(node, std::move(in), std::move(out), options_);
     }
     if (node.op().chooses()) {

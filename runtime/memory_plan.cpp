@@ -93,7 +93,7 @@ class Planner {
     if (base_[in] != in || block == none) return false;
     const Block& b = blocks_[static_cast<std::size_t>(block)];
     if (b.exported || b.last_use != i) return false;
-    const bool elementwise = dynamic_cast<const Elementwise*>(&at(i).node().op()) != nullptr;
+    const bool elementwise = as<Elementwise>(at(i).node().op()) != nullptr;
     std::size_t uses = 0;
     for (const std::uint32_t s : at(i).in_slots()) {
       if (block_of_[base_[s]] != block) continue;
@@ -103,7 +103,7 @@ class Planner {
     if (uses > 1 && !elementwise) return false;
     const TensorType& from = program_.slot_vars[in].type();
     const TensorType& to = program_.slot_vars[out].type();
-    const bool reshape = dynamic_cast<const Reshape*>(&at(i).node().op()) != nullptr;
+    const bool reshape = as<Reshape>(at(i).node().op()) != nullptr;
     return reshape ? from.dtype == to.dtype : same_size(from, to);
   }
 

@@ -40,8 +40,7 @@ bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <
 }  // namespace
 
 bool ProductInstruction::fits(const Apply& node) {
-  const bool product = dynamic_cast<const Dot*>(&node.op()) != nullptr ||
-                       dynamic_cast<const BinaryDot*>(&node.op()) != nullptr;
+  const bool product = as<Dot>(node.op()) != nullptr || as<BinaryDot>(node.op()) != nullptr;
   return product && node.input(0).ndim() == 2 && node.input(1).ndim() == 2 &&
          is_float(node.types()[0].dtype);
 }
@@ -79,7 +78,7 @@ void ProductInstruction::multiply(const Program& program, Prepared<T>& prepared)
 
 template <class T>
 bool ProductInstruction::adds_rows(Matrix<const T> left) const {
-  const auto* binary = dynamic_cast<const BinaryDot*>(&node().op());
+  const auto* binary = as<BinaryDot>(node().op());
   if (binary == nullptr || !rows_contiguous(*in()[0])) return false;
   return !binary->verify() || is_binary(left);
 }

@@ -63,7 +63,7 @@ class RewriteCheck {
   /// rounding error flips a sample now and then, and all that follows from it.
   static bool draws(const FunctionGraph& graph) {
     for (const Apply* node : graph.order()) {
-      if (dynamic_cast<const Draw*>(&node->op()) != nullptr) return true;
+      if (as<Draw>(node->op()) != nullptr) return true;
       if (node->op().body() != nullptr && draws(*node->op().body())) return true;
     }
     return false;

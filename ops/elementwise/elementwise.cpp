@@ -110,6 +110,7 @@ DType gradient_dtype(const Var& x) { return is_float(x.dtype()) ? x.dtype() : fl
 
 std::shared_ptr<const Op> define(ScalarOp scalar) {
   const std::lock_guard lock(registry().mutex);
+  scalar.number = registry().ops.size();
   registry().ops.push_back(std::move(scalar));
   return std::make_shared<Elementwise>(registry().ops.back());
 }

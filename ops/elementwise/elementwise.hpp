@@ -39,6 +39,8 @@ struct ScalarOp {
   int precedence = 100;
   bool commutative = false;
   DType to = DType::float32;
+  /// Its place among all, in the order of their definition.
+  std::size_t number = 0;
 };
 
 /// The op that applies a ScalarOp to tensors of equal rank, stretching axes known to be 1. An
