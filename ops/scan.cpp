@@ -19,7 +19,7 @@ namespace {
 /// the loop.
 class ScanBuilder {
  public:
-  ScanBuilder(const Step& step, const ScanOptions& options)
+  ScanBuilder(const Step& step, ScanOptions& options)
       : step_(step), options_(options), site_(SiteScope::or_else(options.site)) {
     loop_.name = options.name;
     loop_.truncate_gradient = options.truncate_gradient;
@@ -31,7 +31,8 @@ class ScanBuilder {
     }
   }
 
-  ScanResult run() {
+  /// Nothing when a number among the initial values took another dtype: then build once more.
+  std::optional<ScanResult> run(bool numbers_are_typed) {
     first_inner_id_ = Arg(0).var().owner().id();
     {
       const SiteScope scope(site_);
@@ -40,6 +41,7 @@ class ScanBuilder {
     }
     for (const Var& v : options_.non_sequences) add_non_sequence(v);
     StepResult result = call_step();
+    if (!numbers_are_typed && type_numbers(result.outputs)) return std::nullopt;
     match_outputs(result.outputs);
     collect_shared_updates(result);
     capture_outside(result);
@@ -210,6 +212,18 @@ class ScanBuilder {
       args.resize(arity);
     }
     return step_.call(args);
+  }
+
+  bool type_numbers(const Vars& outputs) {
+    bool changed = false;
+    for (std::size_t i = 0; i < std::min(outputs.size(), options_.outputs_info.size()); ++i) {
+      OutputInfo& info = options_.outputs_info[i];
+      if (!info.number || !outputs[i] || outputs[i].dtype() == info.initial.dtype()) continue;
+      if (info.number->kind() == Arg::Kind::real && !is_float(outputs[i].dtype())) continue;
+      info.initial = info.number->var(outputs[i].dtype());
+      changed = true;
+    }
+    return changed;
   }
 
   void match_outputs(const Vars& outputs) {
@@ -402,7 +416,7 @@ class ScanBuilder {
   }
 
   const Step& step_;
-  const ScanOptions& options_;
+  ScanOptions& options_;
   Site site_;
   std::uint64_t first_inner_id_ = 0;
   LoopBuilder loop_{};
@@ -417,13 +431,18 @@ class ScanBuilder {
 
 }  // namespace
 
-ScanResult scan(const Step& step, const ScanOptions& options) {
-  return ScanBuilder(step, options).run();
+ScanResult scan(const Step& step, ScanOptions options) {
+  // From bool over int64 and float32 to float64 there are three changes of a dtype.
+  for (int change = 0; change < 3; ++change) {
+    if (auto result = ScanBuilder(step, options).run(false)) return *result;
+  }
+  return *ScanBuilder(step, options).run(true);
 }
 
 ScanResult fold(const Step& step, ScanOptions options) {
-  ScanResult result = scan(step, options);
-  const SiteScope scope(SiteScope::or_else(options.site));
+  const Site site = SiteScope::or_else(options.site);
+  ScanResult result = scan(step, std::move(options));
+  const SiteScope scope(site);
   for (Var& v : result.outputs) v = v[-1];
   return result;
 }

@@ -29,11 +29,17 @@ inline Sequence seq(const Var& x, std::vector<int> taps) { return {x, std::move(
 
 inline Sequence seq(const Var& x, int tap) { return {x, std::vector<int>{tap}}; }
 
-/// What an output of the step starts from, and at which taps it is fed back.
+/// What an output of the step starts from, and at which taps it is fed back. A number has the dtype
+/// that the step makes of it; to find that out, the step may be called again.
 struct OutputInfo {
   OutputInfo(None) {}
+  template <class Number>
+  requires std::is_arithmetic_v<Number> OutputInfo(Number value, const char* f = __builtin_FILE(),
+                                                   unsigned l = __builtin_LINE())
+      : number(Arg(value, f, l)), initial(number->var()), taps{-1} {}
   OutputInfo(const Var& v) : initial(v), taps{-1} {}
   OutputInfo(Var v, std::vector<int> t) : initial(std::move(v)), taps(std::move(t)) {}
+  std::optional<Arg> number{};
   Var initial{};
   std::vector<int> taps{};
 };
@@ -184,14 +190,14 @@ Step make_step(F f) {
   }
 }
 
-ScanResult scan(const Step& step, const ScanOptions& options);
+ScanResult scan(const Step& step, ScanOptions options);
 ScanResult fold(const Step& step, ScanOptions options);
 
 }  // namespace detail
 
-/// A symbolic loop (Theano's scan). `step` is called once, with symbolic arguments in Theano's
-/// order: the sequences' taps, the outputs' taps, the non-sequences; it builds the expressions of
-/// one step. Errors name the scan, the role of the variable at fault, both types and the remedy.
+/// A symbolic loop (Theano's scan). `step` is called with symbolic arguments in Theano's order: the
+/// sequences' taps, the outputs' taps, the non-sequences; it builds the expressions of one step.
+/// Errors name the scan, the role of the variable at fault, both types and the remedy.
 template <class F>
 ScanResult scan(F step, const ScanOptions& options) {
   return detail::scan(detail::make_step(std::move(step)), options);

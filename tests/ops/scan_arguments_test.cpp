@@ -232,3 +232,30 @@ TEST_CASE("map and reduce take scan's options") {
   check_close(evaluate(two.outputs[0], at), test::number(6), 0);
   check_close(evaluate(two.outputs[1], at), test::number(6), 0);
 }
+
+TEST_CASE("scan: a number as initial value takes the dtype that the step makes of it") {
+  const Var x = vector("x", float64), i = lvector("i"), y = vector("y", float32);
+  const auto total = [](Var e, Var sum) { return sum + e; };
+  CHECK(scan(total, {.sequences = x, .outputs_info = 0.1}).outputs[0].dtype() == float64);
+  CHECK(scan(total, {.sequences = y, .outputs_info = {0.1}}).outputs[0].dtype() == float32);
+  CHECK(scan(total, {.sequences = i, .outputs_info = {0}}).outputs[0].dtype() == int64);
+  CHECK(scan(total, {.sequences = i, .outputs_info = {0.5}}).outputs[0].dtype() == floatX());
+  CHECK(scan(total, {.sequences = x > 0, .outputs_info = false}).outputs[0].dtype() == int64);
+  const Bindings at{{x, test::vector({1, 2, 3})}};
+  check_close(evaluate(foldl(total, x, 0.1).outputs[0], at), test::number(0.1 + 1 + 2 + 3), 0);
+  const auto [pair, updates] = scan(
+      [](Var e, Var n, Var sum) {
+        return Vars{n + 1, sum + e * n};
+      },
+      {.sequences = x, .outputs_info = {0, 0}});
+  CHECK(pair[0].dtype() == int64);
+  check_close(evaluate(pair[1][-1], at), test::number(0 * 1 + 1 * 2 + 2 * 3), 0);
+}
+
+TEST_CASE("scan: a number whose dtype never settles is an error with both types") {
+  const auto flips = [](Var h) { return cast(h, h.dtype() == float32 ? float64 : float32); };
+  const std::string message =
+      error_of<TypeError>([&] { scan(flips, {.outputs_info = 1.0, .n_steps = 2}); });
+  CHECK(contains(message, "float32"));
+  CHECK(contains(message, "float64"));
+}
