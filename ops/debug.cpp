@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +11,9 @@
 #include <damo/graph/tensor_text.hpp>
 #include <damo/ops/debug.hpp>
 #include <damo/ops/effect_op.hpp>
+#include <damo/ops/graph_text.hpp>
 #include <damo/ops/kernels/copy.hpp>
+#include <damo/ops/op_readers.hpp>
 
 namespace damo {
 namespace {
@@ -104,23 +107,18 @@ Array copy_of(const Tensor& t) {
   return a;
 }
 
-}  // namespace
+using Names = std::vector<std::string>;
 
-Print::Print(std::string message, PrintSettings options)
-    : message_(std::move(message)), options_(std::move(options)) {
-  const std::vector<std::string> known{"dtype", "shape", "value", "min",
-                                       "max",   "mean",  "std",   "norm"};
-  for (const std::string& a : options_.attributes) {
-    if (std::find(known.begin(), known.end(), a) != known.end()) continue;
-    throw GraphError(
-        fmt::format("Print: there is no attribute '{}'; known are dtype, shape, value, min, max, "
-                    "mean, std, norm",
-                    a));
-  }
+constexpr std::string_view all_attributes[] = {"dtype", "shape", "value", "min",
+                                               "max",   "mean",  "std",   "norm"};
+
+bool is_attribute(std::string_view word) {
+  return std::find(std::begin(all_attributes), std::end(all_attributes), word) !=
+         std::end(all_attributes);
 }
 
-Var Print::operator()(const Arg& x) const {
-  const auto print = [message = message_, options = options_](const Apply&, TensorsIn in) {
+Effect::Action print_action(const std::string& message, const PrintSettings& options) {
+  return [message, options](const Apply&, TensorsIn in) {
     std::string line = with_loops(message) + ":";
     for (const std::string& a : options.attributes)
       line += " " + attribute_text(a, *in[0], options.edge);
@@ -130,8 +128,63 @@ Var Print::operator()(const Arg& x) const {
       (options.stream != nullptr ? *options.stream : std::cerr) << line << std::endl;
     }
   };
+}
+
+/// What differs from the defaults.
+std::string settings_text(const PrintSettings& options) {
+  const PrintSettings usual;
+  std::string text;
+  if (options.attributes != usual.attributes)
+    text += fmt::format(", attributes=({})", fmt::join(options.attributes, ", "));
+  if (options.edge != usual.edge) text += fmt::format(", edge={}", options.edge);
+  return text;
+}
+
+Effect::Action assert_action(const std::string& message) {
+  return [message](const Apply& node, TensorsIn in) {
+    for (std::size_t i = 1; i < in.size(); ++i) {
+      if (const auto index = first_false(*in[i])) fail_assertion(message, node, in, i, *index);
+    }
+  };
+}
+
+/// Inputs after those with names: the condition, if there is one.
+Effect::Action break_action(const Breakpoint::Callback& callback, const std::string& name,
+                            const Names& names) {
+  return [callback, name, names](const Apply& node, TensorsIn in) {
+    const std::size_t n = names.size();
+    if (in.size() > n && !*in[n]->as<const bool>()) return;
+    BreakpointEvent event{{}, names, name, node.site(), LoopScope::places()};
+    for (std::size_t i = 0; i < n; ++i) event.values.push_back(copy_of(*in[i]));
+    callback(event);
+  };
+}
+
+std::string names_text(const Names& names) {
+  std::string text = ", values=(";
+  for (std::size_t i = 0; i < names.size(); ++i) text += (i > 0 ? ", " : "") + quoted(names[i]);
+  return text + ")";
+}
+
+}  // namespace
+
+Print::Print(std::string message, PrintSettings options)
+    : message_(std::move(message)), options_(std::move(options)) {
+  for (const std::string& a : options_.attributes) {
+    if (is_attribute(a)) continue;
+    throw GraphError(
+        fmt::format("Print: there is no attribute '{}'; known are dtype, shape, value, min, max, "
+                    "mean, std, norm",
+                    a));
+  }
+}
+
+Var Print::operator()(const Arg& x) const {
   const Var v = x.var();
-  return after_effect(x, v, std::make_shared<const Effect>("Print", message_, print), {v});
+  return after_effect(x, v,
+                      std::make_shared<const Effect>("Print", message_, settings_text(options_),
+                                                     print_action(message_, options_)),
+                      {v});
 }
 
 Var Assert::apply(const Arg& x, Vars conditions) const {
@@ -142,15 +195,11 @@ Var Assert::apply(const Arg& x, Vars conditions) const {
                     "      write a comparison, such as neq(condition, 0)",
                     describe(c)));
   }
-  const auto check = [message = message_](const Apply& node, TensorsIn in) {
-    for (std::size_t i = 1; i < in.size(); ++i) {
-      if (const auto index = first_false(*in[i])) fail_assertion(message, node, in, i, *index);
-    }
-  };
   const Var v = x.var();
   conditions.insert(conditions.begin(), v);
-  return after_effect(x, v, std::make_shared<const Effect>("Assert", message_, check),
-                      std::move(conditions));
+  return after_effect(
+      x, v, std::make_shared<const Effect>("Assert", message_, "", assert_action(message_)),
+      std::move(conditions));
 }
 
 Breakpoint::Breakpoint(Callback callback, BreakpointOptions options)
@@ -167,19 +216,90 @@ Var Breakpoint::apply(const Arg& x, Vars others) const {
   const Var v = x.var();
   Vars inputs{v};
   inputs.insert(inputs.end(), others.begin(), others.end());
-  BreakpointEvent blank{{}, {}, options_.name, SiteScope::or_else(x.site()), {}};
-  for (const Var& in : inputs) blank.names.push_back(short_name(in));
-  const std::size_t n = inputs.size();
+  Names names;
+  for (const Var& in : inputs) names.push_back(short_name(in));
   if (options_.condition) inputs.push_back(options_.condition);
-  const auto stop = [callback = callback_, blank, n](const Apply&, TensorsIn in) {
-    if (in.size() > n && !*in[n]->as<const bool>()) return;
-    BreakpointEvent event = blank;
-    for (std::size_t i = 0; i < n; ++i) event.values.push_back(copy_of(*in[i]));
-    event.loops = LoopScope::places();
-    callback(event);
-  };
-  return after_effect(x, v, std::make_shared<const Effect>("Breakpoint", options_.name, stop),
+  return after_effect(x, v,
+                      std::make_shared<const Effect>("Breakpoint", options_.name, names_text(names),
+                                                     break_action(callback_, options_.name, names)),
                       std::move(inputs));
+}
+
+namespace {
+
+/// "(a, b)", each item read by `next`.
+template <class Next>
+Names read_list(TextReader& in, Next&& next) {
+  Names items;
+  in.expect("(");
+  while (!in.accept(")")) {
+    items.emplace_back(next());
+    if (!in.accept(",") && !in.next_is(')')) in.fail("',' or ')'");
+  }
+  return items;
+}
+
+PrintSettings read_settings(TextReader& in, const ParseOptions& options) {
+  PrintSettings settings;
+  settings.callback = options.print_line;
+  while (in.accept(",")) {
+    if (in.accept("attributes=")) {
+      settings.attributes = read_list(in, [&] {
+        const TextReader start = in;
+        const std::string_view word = in.word("an attribute");
+        if (!is_attribute(word)) start.fail("an attribute that Print has");
+        return word;
+      });
+    } else {
+      in.expect("edge=");
+      settings.edge = static_cast<int>(in.number_below(1U << 30U, "a number of elements"));
+    }
+  }
+  return settings;
+}
+
+const Breakpoint::Callback& callback_for(const std::string& name, const TextReader& at,
+                                         const ParseOptions& options) {
+  const auto found = options.breakpoints.find(name);
+  if (found == options.breakpoints.end() || !found->second) {
+    at.fail(fmt::format("a Breakpoint with its callback in ParseOptions::breakpoints, not {} alone",
+                        quoted(name)));
+  }
+  return found->second;
+}
+
+}  // namespace
+
+OpPtr read_effect(OpText& text) {
+  TextReader& in = text.parameters;
+  in.expect("order=");
+  const std::uint64_t number =
+      text.first_effect + in.number_below(text.most_effects, "a place in the order of effects");
+  in.expect(",");
+  const TextReader start = in;
+  const std::string message = in.quoted();
+  const std::span<const TensorType> operands = text.operands;
+  const auto made = [&](std::string settings, Effect::Action action) {
+    return std::make_shared<const Effect>(std::string(text.name), message, std::move(settings),
+                                          std::move(action), number);
+  };
+  if (text.name == "Print") {
+    const PrintSettings settings = read_settings(in, *text.options);
+    return made(settings_text(settings), print_action(message, settings));
+  }
+  if (text.name == "Assert") {
+    const auto is_bool = [](const TensorType& t) { return t.dtype == DType::boolean; };
+    if (!std::all_of(operands.begin() + 1, operands.end(), is_bool)) in.fail("bool conditions");
+    return made("", assert_action(message));
+  }
+  in.expect(", values=");
+  const Names names = read_list(in, [&] { return in.quoted(); });
+  const bool has_condition =
+      operands.size() == names.size() + 1 && operands.back() == TensorType{DType::boolean, {}};
+  if (operands.size() != names.size() && !has_condition)
+    in.fail("an operand for each name, and perhaps a bool scalar for a condition");
+  return made(names_text(names),
+              break_action(callback_for(message, start, *text.options), message, names));
 }
 
 }  // namespace damo

@@ -1,16 +1,26 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <set>
 
 #include <damo/graph/walk.hpp>
 #include <damo/ops/effect_op.hpp>
 #include <damo/ops/scan_op.hpp>
+#include <damo/ops/text_reader.hpp>
 
 namespace damo {
 namespace {
 
 std::atomic<std::uint64_t> last_number{0};
 thread_local int quiet = 0;
+thread_local const GraphComparison* comparison = nullptr;
+
+void collect_effects(const FunctionGraph& graph, std::set<std::uint64_t>& numbers) {
+  for (const Apply* node : graph.order()) {
+    if (dynamic_cast<const Effect*>(&node->op()) != nullptr) numbers.insert(node->op().effect());
+    if (node->op().body() != nullptr) collect_effects(*node->op().body(), numbers);
+  }
+}
 
 /// The loop with no effects in its body.
 Vars quiet_loop(const Apply& node, const Scan& scan, Vars inputs) {
@@ -24,11 +34,44 @@ Vars quiet_loop(const Apply& node, const Scan& scan, Vars inputs) {
 QuietEffects::QuietEffects() { ++quiet; }
 QuietEffects::~QuietEffects() { --quiet; }
 
-Effect::Effect(std::string name, std::string message, Action action)
+EffectPlaces effect_places(const FunctionGraph& graph) {
+  std::set<std::uint64_t> numbers;
+  collect_effects(graph, numbers);
+  EffectPlaces places;
+  for (const std::uint64_t number : numbers) places.emplace(number, places.size());
+  return places;
+}
+
+GraphComparison::GraphComparison(const FunctionGraph& a, const FunctionGraph& b)
+    : a_(effect_places(a)), b_(effect_places(b)), outer_(std::exchange(comparison, this)) {}
+GraphComparison::~GraphComparison() { comparison = outer_; }
+
+const GraphComparison* GraphComparison::current() { return comparison; }
+
+bool GraphComparison::same_place(std::uint64_t effect_a, std::uint64_t effect_b) const {
+  const auto a = a_.find(effect_a);
+  const auto b = b_.find(effect_b);
+  return a != a_.end() && b != b_.end() && a->second == b->second;
+}
+
+Effect::Effect(std::string name, std::string message, std::string settings, Action action,
+               std::uint64_t number)
     : name_(std::move(name)),
       message_(std::move(message)),
+      settings_(std::move(settings)),
       action_(std::move(action)),
-      number_(++last_number) {}
+      number_(number) {}
+
+std::uint64_t Effect::reserve(std::uint64_t n) { return last_number.fetch_add(n) + 1; }
+
+std::string Effect::parameters() const { return quoted(message_) + settings_; }
+
+bool operator==(const Effect& a, const Effect& b) {
+  const GraphComparison* graphs = GraphComparison::current();
+  const bool same_one =
+      graphs != nullptr ? graphs->same_place(a.number_, b.number_) : a.number_ == b.number_;
+  return same_one && a.name_ == b.name_ && a.message_ == b.message_ && a.settings_ == b.settings_;
+}
 
 void Effect::perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace&) const {
   if (quiet == 0) action_(node, in);

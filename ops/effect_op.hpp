@@ -1,7 +1,8 @@
 #pragma once
 #include <functional>
+#include <unordered_map>
 
-#include <damo/graph/op.hpp>
+#include <damo/graph/function_graph.hpp>
 
 // An op with an effect is two nodes. The `Effect` looks at values and does what it is for; the
 // `After` is the value that goes on, with the effect for its second input, so that whoever needs
@@ -13,11 +14,15 @@ namespace damo {
 class Effect final : public OpOf<Effect> {
  public:
   using Action = std::function<void(const Apply& node, TensorsIn in)>;
-  /// `name` is "Print" and the like. Every instance is its own, numbered in the order of making.
-  Effect(std::string name, std::string message, Action action);
+  /// `name` is "Print" and the like; `settings` is what its text says after the message. Every
+  /// instance is its own, numbered in the order of making.
+  Effect(std::string name, std::string message, std::string settings, Action action,
+         std::uint64_t number = reserve(1));
+  /// The first of `n` numbers that no other effect gets.
+  static std::uint64_t reserve(std::uint64_t n);
 
   std::string name() const override { return name_; }
-  std::string parameters() const override { return message_; }
+  std::string parameters() const override;
   std::vector<TensorType> infer(std::span<const TensorType>) const override {
     return {{DType::boolean, {}}};
   }
@@ -31,10 +36,10 @@ class Effect final : public OpOf<Effect> {
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   std::uint64_t effect() const override { return number_; }
   std::size_t hash() const override { return number_; }
-  friend bool operator==(const Effect& a, const Effect& b) { return a.number_ == b.number_; }
+  friend bool operator==(const Effect& a, const Effect& b);
 
  private:
-  std::string name_, message_;
+  std::string name_, message_, settings_;
   Action action_;
   std::uint64_t number_;
 };
@@ -57,6 +62,30 @@ class After final : public OpOf<After> {
   void view(const Apply&, TensorsIn in, Tensor& out) const override { out = *in[0]; }
   Printed print(const Apply&, std::span<const Printed> in) const override { return in[1]; }
   friend bool operator==(const After&, const After&) = default;
+};
+
+/// The place of each effect of a graph, by its number: 0, 1, ... in the order in which they were
+/// made, those in bodies included.
+using EffectPlaces = std::unordered_map<std::uint64_t, std::size_t>;
+EffectPlaces effect_places(const FunctionGraph& graph);
+
+/// While alive, two graphs are being compared on this thread. Then effects are equal that say the
+/// same at the same place, and derivatives that were given to graphs when what they build is.
+/// Otherwise, where equal nodes would be merged, each is equal to itself only.
+class GraphComparison {
+ public:
+  GraphComparison(const FunctionGraph& a, const FunctionGraph& b);
+  ~GraphComparison();
+  GraphComparison(const GraphComparison&) = delete;
+  GraphComparison& operator=(const GraphComparison&) = delete;
+  /// The innermost one, or null.
+  static const GraphComparison* current();
+  bool as_many_effects() const { return a_.size() == b_.size(); }
+  bool same_place(std::uint64_t effect_a, std::uint64_t effect_b) const;
+
+ private:
+  EffectPlaces a_, b_;
+  const GraphComparison* outer_;
 };
 
 /// The same values with no effects on the way, inside loops too: for copies of what happens anyway,

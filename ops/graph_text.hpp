@@ -1,10 +1,13 @@
 #pragma once
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <damo/graph/function_graph.hpp>
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/debug.hpp>
 
 namespace damo {
 
@@ -15,8 +18,10 @@ struct PrintOptions {
 
 /// The graph as text that `parse` reads back: a node a line, each after its operands, with op,
 /// parameters, operands, types, names and the line that made it; constants with every bit; bodies
-/// of loops indented below their node. Ids count from %0, so equal graphs give equal text. Throws
-/// GraphError for an op that has no text form, such as one that calls a function of the program.
+/// of loops indented below their node. Ids count from %0, so equal graphs give equal text. A
+/// derivative that was given to a graph (`OpFromGraph`, `with_gradient`) is written as the graph
+/// that its function builds. Throws GraphError, naming the node and its line, for one that reads an
+/// input which is none of its node's, and for an op that only stands in rules.
 std::string print(const FunctionGraph& graph, const PrintOptions& options = {});
 /// The graph that computes these from the inputs they depend on, in order of first use.
 std::string print(const Vars& outputs, const PrintOptions& options = {});
@@ -27,6 +32,10 @@ struct ParseOptions {
   /// name, the first of the text is the first given. For others new ones are made, holding what
   /// the text says, or nothing (size 0 along each axis).
   std::vector<SharedVar> shared{};
+  /// Called with each line of the text's Prints; std::cerr when empty.
+  std::function<void(const std::string&)> print_line{};
+  /// What the text's Breakpoints call, by their names; one whose name is missing is an error.
+  std::map<std::string, Breakpoint::Callback> breakpoints{};
 };
 
 /// The graph of a text, such that `parse(print(g)) == g`. Throws GraphError with line, column and
@@ -35,7 +44,8 @@ struct ParseOptions {
 FunctionGraph parse(std::string_view text, const ParseOptions& options = {});
 
 /// Whether two graphs compute the same by structure: inputs match by position, shared variables by
-/// order of use, name and type; names of other variables and lines do not matter.
+/// order of use, name and type; names of other variables, lines, where Prints write and what
+/// Breakpoints call do not matter.
 bool operator==(const FunctionGraph& a, const FunctionGraph& b);
 
 }  // namespace damo

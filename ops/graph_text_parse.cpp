@@ -6,6 +6,7 @@
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/graph_text.hpp>
 #include <damo/ops/op_readers.hpp>
 
@@ -25,7 +26,8 @@ const char* kept(const std::string& file) {
 
 class Parser {
  public:
-  Parser(std::string_view text, const ParseOptions& options) : in_(text), options_(options) {}
+  Parser(std::string_view text, const ParseOptions& options)
+      : in_(text), options_(options), most_effects_(text.size()) {}
 
   FunctionGraph run() {
     in_.skip_lines();
@@ -33,7 +35,7 @@ class Parser {
     in_.expect(format_version);
     std::string name;
     if (in_.next_is('\'')) name = in_.quoted();
-    FunctionGraph graph = block(0);
+    FunctionGraph graph = whole(0);
     graph.name = name;
     in_.skip_lines();
     if (!in_.at_end()) in_.fail("nothing more");
@@ -53,7 +55,16 @@ class Parser {
     Site site{};
     FunctionGraph body{};
     bool has_body = false;
+    std::optional<DerivativeText> gradient{}, push_forward{};
   };
+
+  /// A block whose effects have an order of their own.
+  FunctionGraph whole(int depth) {
+    const std::uint64_t outside = std::exchange(first_effect_, Effect::reserve(most_effects_));
+    FunctionGraph graph = block(depth);
+    first_effect_ = outside;
+    return graph;
+  }
 
   FunctionGraph block(int depth) {
     if (depth > deepest) in_.fail(fmt::format("no more than {} bodies in each other", deepest));
@@ -115,8 +126,21 @@ class Parser {
     if (in_.accept_word("at")) line.site = site();
     line.has_body = in_.next_is('{');
     if (line.has_body) line.body = block(depth + 1);
+    if (in_.accept_word("gradient")) line.gradient = derivative(depth + 1);
+    if (in_.accept_word("push_forward")) line.push_forward = derivative(depth + 1);
     in_.expect_line_end();
     return line;
+  }
+
+  /// "0, 2 { ... }"
+  DerivativeText derivative(int depth) {
+    DerivativeText text;
+    while (!in_.next_is('{')) {
+      text.parts.push_back(in_.number_below(most_effects_, "a number"));
+      if (!in_.accept(",") && !in_.next_is('{')) in_.fail("',' or '{'");
+    }
+    text.graph = whole(depth);
+    return text;
   }
 
   Site site() {
@@ -163,6 +187,7 @@ class Parser {
   static OpPtr leaf(Line& line, const TextReader& start) {
     const TensorType& type = line.types[0];
     if (!line.operands.empty() || line.has_body) start.fail("a leaf without operands");
+    if (line.gradient || line.push_forward) start.fail("a leaf without derivatives");
     if (line.name == "input") {
       if (line.has_parameters) start.fail("an input without parameters");
       return std::make_shared<Input>(type);
@@ -173,7 +198,7 @@ class Parser {
     return std::make_shared<Constant>(Array(type.dtype, type.dims));
   }
 
-  static OpPtr op(Line& line, const TextReader& start) {
+  OpPtr op(Line& line, const TextReader& start) {
     if (line.name == "input" || line.name == "constant") return leaf(line, start);
     const OpReader* reader = op_reader(line.name);
     if (reader == nullptr) start.fail("the name of an op");
@@ -184,8 +209,18 @@ class Parser {
       start.fail(fmt::format("an op with {} operands", line.operands.size()));
     std::vector<TensorType> operands;
     for (const Var& v : line.operands) operands.push_back(v.type());
-    OpText text{line.name, line.parameters, operands, line.types, std::move(line.body)};
+    OpText text{line.name,
+                line.parameters,
+                operands,
+                line.types,
+                std::move(line.body),
+                std::move(line.gradient),
+                std::move(line.push_forward),
+                first_effect_,
+                most_effects_,
+                &options_};
     const OpPtr made = reader->read(text);
+    if (text.gradient || text.push_forward) start.fail("an op without derivatives of its own");
     if (line.has_parameters) line.parameters.expect("}");
     if (line.has_body != (made->body() != nullptr))
       start.fail(line.has_body ? "an op with a body" : "an op without a body");
@@ -194,6 +229,7 @@ class Parser {
 
   Var shared_leaf(Line& line, const TextReader& start) {
     if (!line.operands.empty() || line.has_body) start.fail("a leaf without operands");
+    if (line.gradient || line.push_forward) start.fail("a leaf without derivatives");
     TextReader& parameters = line.parameters;
     const TensorType& type = line.types[0];
     std::string name = line.names[0];
@@ -235,6 +271,8 @@ class Parser {
 
   TextReader in_;
   const ParseOptions& options_;
+  std::uint64_t first_effect_ = 0;
+  std::uint64_t most_effects_;                         // more than a text of this length can have
   std::unordered_map<std::string, std::size_t> used_;  // how often a name was met
   std::unordered_map<std::int64_t, Var> shared_;       // by id
 };

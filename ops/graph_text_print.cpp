@@ -4,8 +4,10 @@
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/effect_op.hpp>
 #include <damo/ops/graph_text.hpp>
 #include <damo/ops/op_readers.hpp>
+#include <damo/ops/subgraph_op.hpp>
 
 namespace damo {
 namespace {
@@ -17,11 +19,18 @@ class Printer {
   std::string run(const FunctionGraph& graph) {
     text_ = "damo graph 1 ";
     if (!graph.name.empty()) text_ += quoted(graph.name) + " ";
-    block(graph);
+    whole(graph);
     return std::move(text_) + "\n";
   }
 
  private:
+  /// A block whose effects have an order of their own.
+  void whole(const FunctionGraph& graph) {
+    EffectPlaces outside = std::exchange(places_, effect_places(graph));
+    block(graph);
+    places_ = std::move(outside);
+  }
+
   /// "{ ... }", its lines indented by one more level.
   void block(const FunctionGraph& graph) {
     // A body says all that it needs, be it also outside.
@@ -78,7 +87,29 @@ class Printer {
       text_ += ' ';
       block(*a.op().body());
     }
+    if (const auto* op = dynamic_cast<const SubGraph*>(&a.op())) {
+      derivative(a, "gradient", op->gradient_graph());
+      derivative(a, "push_forward", op->push_forward_graph());
+    }
     text_ += '\n';
+  }
+
+  void derivative(const Apply& a, std::string_view kind, const std::optional<GivenDerivative>& d) {
+    if (!d) return;
+    const VarSet known(d->graph.inputs.begin(), d->graph.inputs.end());
+    for (const Var& v : leaves(d->graph.outputs)) {
+      if (!is_input(v) || known.contains(v)) continue;
+      throw GraphError(
+          fmt::format("print: {} has no text form: the {} given to '{}' reads an input that is "
+                      "none of its own\n"
+                      "  read  {}\n  hint  list it among the inputs of the op",
+                      describe(a), kind, a.op().body()->name, describe(v)));
+    }
+    fmt::format_to(std::back_inserter(text_), " {}", kind);
+    for (std::size_t i = 0; i < d->parts.size(); ++i)
+      fmt::format_to(std::back_inserter(text_), "{} {}", i > 0 ? "," : "", d->parts[i]);
+    text_ += ' ';
+    whole(d->graph);
   }
 
   void parameters(const Apply& a) {
@@ -97,6 +128,8 @@ class Printer {
       append_values(text_, cell.value);
     } else if (!is_input(a.output())) {
       check_readable(a);
+      if (dynamic_cast<const Effect*>(&a.op()) != nullptr)
+        text_ += fmt::format("order={}, ", places_.at(a.op().effect()));
       text_ += a.op().parameters();
     }
   }
@@ -139,6 +172,7 @@ class Printer {
   std::size_t next_id_ = 0;
   std::unordered_map<const Apply*, std::size_t> ids_;  // of the present block
   std::unordered_map<const SharedCell*, std::size_t> shared_;
+  EffectPlaces places_;
 };
 
 /// Inputs, and what is shared, in the order in which they match those of another graph.
@@ -187,6 +221,8 @@ bool operator==(const FunctionGraph& a, const FunctionGraph& b) {
   Vars roots_a = a.roots(), roots_b = b.roots();
   for (const auto& update : a.updates) roots_a.push_back(update.first);
   for (const auto& update : b.updates) roots_b.push_back(update.first);
+  const GraphComparison comparison(a, b);
+  if (!comparison.as_many_effects()) return false;
   return same_graph(roots_a, roots_b, paired);
 }
 

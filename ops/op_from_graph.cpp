@@ -72,7 +72,7 @@ OpFromGraph::OpFromGraph(const Vars& inputs, const Vars& outputs, OpFromGraphOpt
     inside.emplace(v, body.inputs.back());
   }
   body.outputs = replace(outputs, inside);
-  op_ = std::make_shared<SubGraph>(std::move(body), inputs.size(), std::move(options));
+  op_ = std::make_shared<SubGraph>(std::move(body), inputs.size(), captured_, std::move(options));
 }
 
 Vars OpFromGraph::operator()(const Vars& arguments, Site site) const {

@@ -36,9 +36,9 @@ OpPtr read_make_vector(OpText& text) {
 constexpr auto many = OpReader::any;
 
 constexpr OpReader table[] = {
-    {"Assert", nullptr, 0, 0, "it calls back into the program that made it"},
-    {"Breakpoint", nullptr, 0, 0, "it calls back into the program that made it"},
-    {"Print", nullptr, 0, 0, "it calls back into the program that made it"},
+    {"Assert", read_effect, 1, many},
+    {"Breakpoint", read_effect, 1, many},
+    {"Print", read_effect, 1, 1},
     {"advanced_inc_subtensor", read_advanced_inc_subtensor, 3, many},
     {"advanced_set_subtensor", read_advanced_inc_subtensor, 3, many},
     {"advanced_subtensor", read_advanced_subtensor, 2, many},
@@ -68,7 +68,7 @@ constexpr OpReader table[] = {
     {"max", read_reduce, 1, 1},
     {"min", read_reduce, 1, 1},
     {"nonzero", read_nonzero, 1, many},
-    {"op_from_graph", nullptr, 0, 0, "it may call functions of the program"},
+    {"op_from_graph", read_subgraph, 0, many},
     {"placeholder", nullptr, 0, 0, "it stands for any expression in a rule"},
     {"prod", read_reduce, 1, 1},
     {"product_of_others", read_product_of_others, 1, 1},

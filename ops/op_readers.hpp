@@ -1,6 +1,7 @@
 #pragma once
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,14 @@
 #include <damo/ops/text_reader.hpp>
 
 namespace damo {
+
+struct ParseOptions;
+
+/// A derivative of its own that a graph as an op has, as a graph: it computes these parts of it.
+struct DerivativeText {
+  std::vector<std::size_t> parts;
+  FunctionGraph graph;
+};
 
 /// What the text of a node says, for the reader of its op.
 struct OpText {
@@ -21,6 +30,10 @@ struct OpText {
   std::span<const TensorType> results;
   /// The inner graph, of an op whose `body()` is not null.
   FunctionGraph body{};
+  std::optional<DerivativeText> gradient{}, push_forward{};
+  /// Numbers for the effects of the text, in their order.
+  std::uint64_t first_effect = 0, most_effects = 0;
+  const ParseOptions* options = nullptr;
 };
 
 using OpPtr = std::shared_ptr<const Op>;
@@ -33,7 +46,7 @@ struct OpReader {
   OpPtr (*read)(OpText& text);
   std::size_t least_operands = 0;
   std::size_t most_operands = any;
-  /// Why an op has no text form, for the error: "it calls a function of the program".
+  /// Why an op has no text form, for the error: "it stands for any expression in a rule".
   std::string_view refusal = {};
 };
 
@@ -53,6 +66,7 @@ OpPtr read_dimshuffle(OpText& text);
 OpPtr read_draw(OpText& text);
 /// The names of all kinds of draws.
 const std::vector<std::string>& draw_names();
+OpPtr read_effect(OpText& text);
 OpPtr read_gradient_view(OpText& text);
 OpPtr read_inc_subtensor(OpText& text);
 OpPtr read_log_softmax(OpText& text);
@@ -65,6 +79,7 @@ OpPtr read_scan(OpText& text);
 OpPtr read_slice_length(OpText& text);
 OpPtr read_softmax(OpText& text);
 OpPtr read_specify_shape(OpText& text);
+OpPtr read_subgraph(OpText& text);
 OpPtr read_subtensor(OpText& text);
 
 /// What `axes_text` wrote: the axes, a bit for each, and whether they are kept.

@@ -9,10 +9,12 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/effect_op.hpp>
 #include <damo/ops/gradient.hpp>
+#include <damo/ops/graph_text.hpp>
 #include <damo/ops/kernels/copy.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/state_updates.hpp>
 #include <damo/ops/subgraph_op.hpp>
+#include <damo/ops/text_reader.hpp>
 
 namespace damo {
 namespace {
@@ -24,10 +26,17 @@ Vars stand_ins(const Vars& outside) {
   return inside;
 }
 
+bool same_derivative(const std::optional<GivenDerivative>& a,
+                     const std::optional<GivenDerivative>& b) {
+  if (!a || !b) return !a && !b;
+  return a->size == b->size && a->parts == b->parts && a->graph == b->graph;
+}
+
 }  // namespace
 
 std::string SubGraph::parameters() const {
-  return options_->name.empty() ? "" : "'" + options_->name + "'";
+  std::string text = fmt::format("{} arguments", n_arguments_);
+  return options_->name.empty() ? text : quoted(options_->name) + ", " + text;
 }
 
 Printed SubGraph::print(const Apply&, std::span<const Printed> inputs) const {
@@ -83,13 +92,63 @@ Gradients SubGraph::gradient(const Apply& node, const Vars& g) const {
   return result;
 }
 
+Vars SubGraph::arguments(const Vars& inputs) const {
+  return {inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(n_arguments_)};
+}
+
+GivenDerivative SubGraph::as_graph(const Given& given, const Vars& inputs, const Vars& outputs,
+                                   const Vars& flows) const {
+  const Vars in = stand_ins(inputs), out = stand_ins(outputs), flow = stand_ins(flows);
+  const Vars made = given(arguments(in), out, flow);
+  GivenDerivative result{made.size(), {}, {in, {}, {}, ""}};
+  for (const Vars* more : {&out, &flow})
+    result.graph.inputs.insert(result.graph.inputs.end(), more->begin(), more->end());
+  Vars parts;
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    if (!made[i]) continue;
+    result.parts.push_back(i);
+    parts.push_back(made[i]);
+  }
+  VarMap inside;
+  for (std::size_t i = 0; i < captured_.size(); ++i)
+    inside.emplace(captured_[i], in[n_arguments_ + i]);
+  result.graph.outputs = replace(parts, inside);
+  return result;
+}
+
+Vars SubGraph::derivative(const Given& given, const Apply& node, const Vars& flows) const {
+  const Vars& inputs = node.inputs();
+  const bool in_place = std::equal(captured_.begin(), captured_.end(),
+                                   inputs.begin() + static_cast<std::ptrdiff_t>(n_arguments_),
+                                   [](const Var& a, const Var& b) { return same(a, b); });
+  if (in_place) return given(arguments(inputs), node.outputs(), flows);
+  const GivenDerivative built = as_graph(given, inputs, node.outputs(), flows);
+  VarMap outside;
+  std::size_t next = 0;
+  for (const Vars& vars : {inputs, node.outputs(), flows}) {
+    for (const Var& v : vars) outside.emplace(built.graph.inputs[next++], v);
+  }
+  const Vars parts = replace(built.graph.outputs, outside);
+  Vars result(built.size);
+  for (std::size_t i = 0; i < parts.size(); ++i) result[built.parts[i]] = parts[i];
+  return result;
+}
+
+std::optional<GivenDerivative> SubGraph::gradient_graph() const {
+  if (!options_->gradient) return std::nullopt;
+  return as_graph(options_->gradient, body_.inputs, body_.outputs, body_.outputs);
+}
+
+std::optional<GivenDerivative> SubGraph::push_forward_graph() const {
+  if (!options_->push_forward) return std::nullopt;
+  return as_graph(options_->push_forward, body_.inputs, body_.outputs, arguments(body_.inputs));
+}
+
 Gradients SubGraph::given_gradient(const Apply& node, Vars g) const {
   for (std::size_t k = 0; k < g.size(); ++k) {
     if (!g[k]) g[k] = zeros_like(node.output(k));
   }
-  const auto n = static_cast<std::ptrdiff_t>(n_arguments_);
-  const Vars arguments(node.inputs().begin(), node.inputs().begin() + n);
-  const Vars given = options_->gradient(arguments, node.outputs(), g);
+  const Vars given = derivative(options_->gradient, node, g);
   const auto fail = [&](const std::string& what) {
     throw GradError(fmt::format("the gradient given for {}: {}", describe(node), what));
   };
@@ -124,9 +183,7 @@ Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
     Vars all;
     for (std::size_t i = 0; i < n_arguments_; ++i)
       all.push_back(tangents[i] ? tangents[i] : zeros_like(node.input(i)));
-    const auto n = static_cast<std::ptrdiff_t>(n_arguments_);
-    const Vars given = options_->push_forward({node.inputs().begin(), node.inputs().begin() + n},
-                                              node.outputs(), all);
+    const Vars given = derivative(options_->push_forward, node, all);
     if (given.size() == node.n_outputs()) return given;
     throw GradError(fmt::format("the tangents given for {}: {} for {} outputs", describe(node),
                                 given.size(), node.n_outputs()));
@@ -181,8 +238,12 @@ bool operator==(const SubGraph& a, const SubGraph& b) {
   if (&a == &b) return true;
   const bool plain = !a.options_->gradient && !a.options_->push_forward && !b.options_->gradient &&
                      !b.options_->push_forward;
-  if (!(plain || a.options_ == b.options_) || a.n_arguments_ != b.n_arguments_ ||
-      a.body_.inputs.size() != b.body_.inputs.size())
+  if (a.n_arguments_ != b.n_arguments_ || a.body_.inputs.size() != b.body_.inputs.size())
+    return false;
+  if (!plain && a.options_ != b.options_ &&
+      (GraphComparison::current() == nullptr ||
+       !same_derivative(a.gradient_graph(), b.gradient_graph()) ||
+       !same_derivative(a.push_forward_graph(), b.push_forward_graph())))
     return false;
   VarMap paired;
   for (std::size_t i = 0; i < a.body_.inputs.size(); ++i) {

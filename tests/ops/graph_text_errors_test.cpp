@@ -72,7 +72,11 @@ TEST_CASE("graph text: mutated texts are read or refused and never crash") {
            set_subtensor(x[i], w),
            concatenate({x, x}, 1),
            grad_scale(x, 2.0),
-           cumsum(x, 0)};
+           cumsum(x, 0),
+           Assert("positive")(Print("x", {.attributes = {"max"}, .edge = 2})(x), x > 0)};
+  OpFromGraphOptions given{.name = "f"};
+  given.gradient = [&](const Vars& in, const Vars&, const Vars& g) { return Vars{g[0] * in[0]}; };
+  all.push_back(OpFromGraph({x}, {x * w}, given)(x)[0]);
   all.push_back(grad(sum(outs[0]), x));
   FunctionGraph graph{{x, i}, all, {}, ""};
   for (const auto& update : updates) graph.updates.push_back(update);
