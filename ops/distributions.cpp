@@ -15,6 +15,7 @@
 namespace damo {
 
 using detail::check_scale;
+using detail::exact;
 using detail::float_dtype;
 using Distribution = Draw::Distribution;
 
@@ -50,31 +51,45 @@ Var chosen_rows(const SharedVar& state, const Var& rows, const Var& count, bool 
 
 }  // namespace
 
-Var RandomStream::open_uniform(const Sizes& size, std::optional<DType> dtype, const char* what) {
-  refuse_numpy(what);
+Var RandomStream::open_uniform(const Sizes& size, std::optional<DType> dtype) {
   const Var u = uniform(size, 0.0, 1.0, dtype);
   return maximum(u, u.dtype() == float32 ? 0x1p-25 : 0x1p-54);  // half of what u is a multiple of
+}
+
+Var RandomStream::numpy_scaled(Distribution distribution, const Sizes& size, const Arg& location,
+                               const Arg& scale, DType dtype) {
+  const Var x = draw(distribution, float64, new_stream(), size.vars(), {}, location.site());
+  return cast(exact(location) + exact(scale) * x, dtype);
 }
 
 Var RandomStream::gumbel(const Sizes& size, const Arg& location, const Arg& scale,
                          std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(location.site()));
   check_scale(scale, "gumbel");
-  return location - scale * log(-log1p(-open_uniform(size, dtype, "gumbel")));
+  const DType chosen = float_dtype(dtype, "gumbel");
+  if (numpy()) return numpy_scaled(Distribution::gumbel, size, location, scale, chosen);
+  return location - scale * log(-log1p(-open_uniform(size, chosen)));
 }
 
 Var RandomStream::exponential(const Sizes& size, const Arg& scale, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(scale.site()));
-  refuse_numpy("exponential");
   check_scale(scale, "exponential");
-  return -log1p(-uniform(size, 0.0, 1.0, dtype)) * scale;
+  const DType chosen = float_dtype(dtype, "exponential");
+  if (numpy()) {
+    const Var x =
+        draw(Distribution::exponential, float64, new_stream(), size.vars(), {}, scale.site());
+    return cast(exact(scale) * x, chosen);
+  }
+  return -log1p(-uniform(size, 0.0, 1.0, chosen)) * scale;
 }
 
 Var RandomStream::laplace(const Sizes& size, const Arg& location, const Arg& scale,
                           std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(location.site()));
   check_scale(scale, "laplace");
-  const Var u = open_uniform(size, dtype, "laplace");
+  const DType chosen = float_dtype(dtype, "laplace");
+  if (numpy()) return numpy_scaled(Distribution::laplace, size, location, scale, chosen);
+  const Var u = open_uniform(size, chosen);
   // The lower half of U gives the left side, the upper half the right one.
   return location + scale * where(u < 0.5, log1p(-(1 - 2 * u)), -log1p(-(2 * u - 1)));
 }
@@ -83,7 +98,9 @@ Var RandomStream::logistic(const Sizes& size, const Arg& location, const Arg& sc
                            std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(location.site()));
   check_scale(scale, "logistic");
-  const Var u = open_uniform(size, dtype, "logistic");
+  const DType chosen = float_dtype(dtype, "logistic");
+  if (numpy()) return numpy_scaled(Distribution::logistic, size, location, scale, chosen);
+  const Var u = open_uniform(size, chosen);
   return location + scale * (log(u) - log1p(-u));
 }
 
@@ -109,20 +126,23 @@ Var RandomStream::truncated_normal(const Sizes& size, const Arg& low, const Arg&
 Var RandomStream::gamma(const Sizes& size, const Arg& shape, const Arg& scale,
                         std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(shape.site()));
-  refuse_numpy("gamma");
   check_scale(scale, "gamma");
   const DType chosen = float_dtype(dtype, "gamma");
-  return draw(Distribution::gamma, chosen, new_stream(), size.vars(), {cast(shape, chosen)},
-              shape.site()) *
-         cast(scale, chosen);
+  const DType drawn = numpy() ? float64 : chosen;
+  const auto parameter = [&](const Arg& a) { return numpy() ? exact(a) : cast(a, chosen); };
+  const Var x =
+      draw(Distribution::gamma, drawn, new_stream(), size.vars(), {parameter(shape)}, shape.site());
+  return cast(x * parameter(scale), chosen);
 }
 
 Var RandomStream::beta(const Sizes& size, const Arg& a, const Arg& b, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(a.site()));
-  refuse_numpy("beta");
   const DType chosen = float_dtype(dtype, "beta");
-  return draw(Distribution::beta, chosen, new_stream(), size.vars(),
-              {cast(a, chosen), cast(b, chosen)}, a.site());
+  const DType drawn = numpy() ? float64 : chosen;
+  const auto parameter = [&](const Arg& p) { return numpy() ? exact(p) : cast(p, chosen); };
+  return cast(draw(Distribution::beta, drawn, new_stream(), size.vars(),
+                   {parameter(a), parameter(b)}, a.site()),
+              chosen);
 }
 
 Var RandomStream::poisson(const Arg& rate) { return poisson(Sizes(sizes(rate.var())), rate); }

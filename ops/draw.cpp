@@ -14,6 +14,7 @@ namespace {
 using Distribution = Draw::Distribution;
 using Generator = Draw::Generator;
 
+enum class Generators : std::uint8_t { both, philox, mt19937 };
 enum class Dtypes : std::uint8_t { floats, any, int64 };
 
 struct Signature {
@@ -21,27 +22,36 @@ struct Signature {
   std::size_t n_parameters;
   Dtypes sample;
   Dtypes first_parameter;  ///< a second one is of floats, but that of randint
-  bool numpy;              ///< whether NumPy-compatible streams have it
+  Generators generators;
 };
 
 constexpr Signature signatures[] = {
-    {"uniform", 0, Dtypes::floats, Dtypes::any, true},
-    {"normal", 0, Dtypes::floats, Dtypes::any, true},
-    {"bernoulli", 1, Dtypes::any, Dtypes::floats, true},
-    {"binomial", 2, Dtypes::any, Dtypes::int64, true},
-    {"poisson", 1, Dtypes::any, Dtypes::floats, true},
-    {"gamma", 1, Dtypes::floats, Dtypes::floats, false},
-    {"truncated_normal", 2, Dtypes::floats, Dtypes::floats, false},
-    {"permutation", 0, Dtypes::int64, Dtypes::any, true},
-    {"beta", 2, Dtypes::floats, Dtypes::floats, false},
-    {"randint", 2, Dtypes::int64, Dtypes::int64, true},
-    {"multinomial", 2, Dtypes::any, Dtypes::int64, true},
-    {"categorical", 1, Dtypes::int64, Dtypes::floats, true},
-    {"choice", 1, Dtypes::int64, Dtypes::floats, true},
-    {"choice_without_replacement", 1, Dtypes::int64, Dtypes::any, true},
+    {"uniform", 0, Dtypes::floats, Dtypes::any, Generators::both},
+    {"normal", 0, Dtypes::floats, Dtypes::any, Generators::both},
+    {"bernoulli", 1, Dtypes::any, Dtypes::floats, Generators::both},
+    {"binomial", 2, Dtypes::any, Dtypes::int64, Generators::both},
+    {"poisson", 1, Dtypes::any, Dtypes::floats, Generators::both},
+    {"gamma", 1, Dtypes::floats, Dtypes::floats, Generators::both},
+    {"truncated_normal", 2, Dtypes::floats, Dtypes::floats, Generators::philox},
+    {"permutation", 0, Dtypes::int64, Dtypes::any, Generators::both},
+    {"beta", 2, Dtypes::floats, Dtypes::floats, Generators::both},
+    {"randint", 2, Dtypes::int64, Dtypes::int64, Generators::both},
+    {"multinomial", 2, Dtypes::any, Dtypes::int64, Generators::both},
+    {"categorical", 1, Dtypes::int64, Dtypes::floats, Generators::both},
+    {"choice", 1, Dtypes::int64, Dtypes::floats, Generators::both},
+    {"choice_without_replacement", 1, Dtypes::int64, Dtypes::any, Generators::both},
+    {"gumbel", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
+    {"exponential", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
+    {"laplace", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
+    {"logistic", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
 };
 
 const Signature& signature(Distribution d) { return signatures[static_cast<std::size_t>(d)]; }
+
+bool has(const Signature& s, Generator generator) {
+  return s.generators == Generators::both ||
+         (s.generators == Generators::philox) == (generator == Generator::philox);
+}
 
 bool fits(Dtypes allowed, DType dtype) {
   if (allowed == Dtypes::any) return true;
@@ -71,8 +81,7 @@ bool parameter_fits(Distribution distribution, std::size_t i, const TensorType& 
 /// Throws TypeError where the op makes no sense, whatever it is applied to.
 void check_op(const Draw& draw) {
   const Signature& s = signature(draw.distribution());
-  if (draw.generator() == Generator::mt19937 && !s.numpy)
-    throw TypeError(fmt::format("a NumPy-compatible stream has no {} draw", s.name));
+  if (!has(s, draw.generator())) throw TypeError(fmt::format("there is no {} draw", draw.name()));
   if (!fits(s.sample, draw.dtype()))
     throw TypeError(fmt::format("there is no {} draw of {}", s.name, name(draw.dtype())));
   const bool vector = draw.distribution() == Distribution::permutation ||
@@ -124,8 +133,8 @@ const std::vector<std::string>& draw_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
     for (const Signature& s : signatures) {
-      list.emplace_back(s.name);
-      if (s.numpy) list.push_back(fmt::format("numpy_{}", s.name));
+      if (has(s, Generator::philox)) list.emplace_back(s.name);
+      if (has(s, Generator::mt19937)) list.push_back(fmt::format("numpy_{}", s.name));
     }
     return list;
   }();

@@ -21,6 +21,8 @@ namespace detail {
 DType float_dtype(std::optional<DType> dtype, std::string_view what);
 /// Throws NumericError for a negative number; an expression is not looked at.
 void check_scale(const Arg& scale, std::string_view what);
+/// What is drawn in float64 by NumPy: the parameter as Theano hands it over.
+Var exact(const Arg& parameter);
 
 }  // namespace detail
 

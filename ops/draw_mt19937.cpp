@@ -27,6 +27,47 @@ class NumpyDraw {
   NumpyDraw(Mt19937& g, TensorsIn parameters, const Tensor& out, Room& room)
       : g_(g), parameters_(parameters), out_(out), room_(room) {}
 
+  void run(Distribution distribution) {
+    switch (distribution) {
+      case Distribution::uniform:
+        return each([&](std::int64_t) { return g_.uniform(); });
+      case Distribution::normal:
+        return each([&](std::int64_t) { return g_.normal(); });
+      case Distribution::gumbel:
+        return each([&](std::int64_t) { return numpy_gumbel(g_); });
+      case Distribution::exponential:
+        return each([&](std::int64_t) { return numpy_exponential(g_); });
+      case Distribution::laplace:
+        return each([&](std::int64_t) { return numpy_laplace(g_); });
+      case Distribution::logistic:
+        return each([&](std::int64_t) { return numpy_logistic(g_); });
+      case Distribution::bernoulli:
+        return bernoulli();
+      case Distribution::binomial:
+        return binomial();
+      case Distribution::poisson:
+        return poisson();
+      case Distribution::gamma:
+        return gamma();
+      case Distribution::beta:
+        return beta();
+      case Distribution::randint:
+        return randint();
+      case Distribution::multinomial:
+        return multinomial();
+      case Distribution::categorical:
+        return categorical();
+      case Distribution::permutation:
+        return permutation();
+      case Distribution::truncated_normal:
+        return;  // no NumPy stream has it
+      case Distribution::choice:
+      case Distribution::choice_without_replacement:
+        return choice(distribution == Distribution::choice);
+    }
+  }
+
+ private:
   template <class F>
   void each(F&& next) {
     dispatch(out_.dtype, [&](auto zero) {
@@ -60,6 +101,23 @@ class NumpyDraw {
     each([&](std::int64_t i) {
       if (!(rate[i] >= 0) || rate[i] > 9.2e18) refuse(Distribution::poisson, i, {rate[i]});
       return numpy_poisson(g_, rate[i]);
+    });
+  }
+
+  void gamma() {
+    const Numbers<double> shape = parameter<double>(0);
+    each([&](std::int64_t i) {
+      if (!(shape[i] >= 0) || std::isinf(shape[i])) refuse(Distribution::gamma, i, {shape[i]});
+      return numpy_gamma(g_, shape[i]);
+    });
+  }
+
+  void beta() {
+    const Numbers<double> a = parameter<double>(0);
+    const Numbers<double> b = parameter<double>(1);
+    each([&](std::int64_t i) {
+      if (!(a[i] > 0) || !(b[i] > 0)) refuse(Distribution::beta, i, {a[i], b[i]});
+      return numpy_beta(g_, a[i], b[i]);
     });
   }
 
@@ -120,7 +178,6 @@ class NumpyDraw {
 
   void permutation() { numpy_permutation(g_, chosen()); }
 
- private:
   template <class T>
   Numbers<T> parameter(std::size_t i) {
     return numbers<T>(*parameters_[i], out_.shape, room_);
@@ -154,40 +211,7 @@ void Draw::perform_mt19937(TensorsIn in, TensorsOut out, Workspace& scratch) con
   Mt19937 g(packed, step);
   const TensorsIn parameters = in.subspan(1 + rank());
   Room room = detail::room_for(*this, parameters, out[0]->shape, scratch);
-  NumpyDraw draw(g, parameters, *out[0], room);
-  if (out[0]->elements() > 0) {
-    switch (distribution_) {
-      case Distribution::uniform:
-        draw.each([&](std::int64_t) { return g.uniform(); });
-        break;
-      case Distribution::normal:
-        draw.each([&](std::int64_t) { return g.normal(); });
-        break;
-      case Distribution::bernoulli:
-        draw.bernoulli();
-        break;
-      case Distribution::binomial:
-        draw.binomial();
-        break;
-      case Distribution::poisson:
-        draw.poisson();
-        break;
-      case Distribution::randint:
-        draw.randint();
-        break;
-      case Distribution::multinomial:
-        draw.multinomial();
-        break;
-      case Distribution::categorical:
-        draw.categorical();
-        break;
-      case Distribution::permutation:
-        draw.permutation();
-        break;
-      default:
-        draw.choice(distribution_ == Distribution::choice);
-    }
-  }
+  if (out[0]->elements() > 0) NumpyDraw(g, parameters, *out[0], room).run(distribution_);
   auto* next = out[1]->as<std::int64_t>();
   const std::int64_t made = packed[Mt19937::packed_size * step];
   g.pack(next);

@@ -105,9 +105,12 @@ void check_scale(const Arg& scale, std::string_view what) {
                                  to_string(SiteScope::or_else(scale.site()))));
 }
 
+Var exact(const Arg& parameter) { return cast(parameter.var(), float64); }
+
 }  // namespace detail
 
 using detail::check_scale;
+using detail::exact;
 using detail::float_dtype;
 
 namespace {
@@ -118,9 +121,6 @@ Vars sizes_of(const Var& v) {
   for (std::size_t i = 0; i < v.ndim(); ++i) sizes.push_back(v.shape(static_cast<int>(i)));
   return sizes;
 }
-
-/// What is drawn in float64 by NumPy: the parameter as Theano hands it over.
-Var exact(const Arg& parameter) { return cast(parameter.var(), float64); }
 
 Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
 

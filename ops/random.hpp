@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/draw_op.hpp>
 #include <damo/ops/shape.hpp>
 
 namespace damo {
@@ -32,10 +33,9 @@ class RandomStream {
  public:
   explicit RandomStream(std::uint64_t seed, Site site = Site::here());
   /// Theano's `RandomStreams(seed)`, bit for bit: each draw has its own MT19937 as NumPy's legacy
-  /// RandomState, seeded in order of creation by `RandomState(seed).randint(2**30)`. It has the
-  /// draws of RandomState: uniform, normal, bernoulli, binomial, poisson, randint, multinomial,
-  /// categorical (the class of a multinomial of one trial), permutation, shuffle, choice;
-  /// GraphError for the others. Arithmetic is in float64, then cast. Probabilities are checked as
+  /// RandomState, seeded in order of creation by `RandomState(seed).randint(2**30)`. It has all
+  /// draws but truncated_normal, which RandomState lacks: GraphError. `categorical` is the class of
+  /// a multinomial of one trial. Arithmetic is in float64, then cast. Probabilities are checked as
   /// NumPy does. Throws NumericError for a seed above 2^32 - 1.
   static RandomStream numpy_compatible(std::uint64_t seed, Site site = Site::here());
 
@@ -114,7 +114,10 @@ class RandomStream {
   SharedVar new_stream();
   bool numpy() const;
   /// A uniform draw inside (0, 1), whose logarithms are finite.
-  Var open_uniform(const Sizes& size, std::optional<DType> dtype, const char* what);
+  Var open_uniform(const Sizes& size, std::optional<DType> dtype);
+  /// A draw of `distribution` by NumPy, shifted and scaled.
+  Var numpy_scaled(Draw::Distribution distribution, const Sizes& size, const Arg& location,
+                   const Arg& scale, DType dtype);
   void refuse_numpy(const char* what) const;
   std::shared_ptr<Streams> streams_;
 };

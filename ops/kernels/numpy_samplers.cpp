@@ -39,6 +39,57 @@ std::int64_t rare_binomial(Mt19937& g, std::int64_t n, double p) {
   return static_cast<std::int64_t>(BinomialByRejection(static_cast<double>(n), p)(next));
 }
 
+/// A uniform number that is not 0.
+double open_uniform(Mt19937& g) {
+  double u = g.uniform();
+  while (u == 0) u = g.uniform();
+  return u;
+}
+
+/// Gamma with a shape below 1 (Ahrens and Dieter 1974, GS).
+double small_gamma(Mt19937& g, double shape) {
+  for (;;) {
+    const double u = g.uniform();
+    const double v = numpy_exponential(g);
+    const bool low = u <= 1 - shape;
+    const double y = low ? 0 : -std::log((1 - u) / shape);
+    const double x = std::pow(low ? u : 1 - shape + shape * y, 1 / shape);
+    if (x <= v + y) return x;
+  }
+}
+
+/// Gamma with a shape above 1 (Marsaglia and Tsang 2000).
+double large_gamma(Mt19937& g, double shape) {
+  const double d = shape - 1.0 / 3.0;
+  const double c = 1 / std::sqrt(9 * d);
+  for (;;) {
+    const double x = g.normal();
+    double v = 1 + c * x;
+    if (v <= 0) continue;
+    v = v * v * v;
+    const double u = g.uniform();
+    if (u < 1 - 0.0331 * (x * x) * (x * x) || std::log(u) < 0.5 * x * x + d * (1 - v + std::log(v)))
+      return d * v;
+  }
+}
+
+/// Beta with a and b of at most 1: two powers of uniform numbers that add up to at most 1 (Johnk
+/// 1964).
+double small_beta(Mt19937& g, double a, double b) {
+  for (;;) {
+    const double u = g.uniform();
+    const double v = g.uniform();
+    const double x = std::pow(u, 1 / a);
+    const double y = std::pow(v, 1 / b);
+    if (x + y > 1 || u + v == 0) continue;
+    if (x + y > 0) return x / (x + y);
+    const double log_x = std::log(u) / a;
+    const double log_y = std::log(v) / b;
+    const double most = std::max(log_x, log_y);
+    return std::exp(log_x - most - std::log(std::exp(log_x - most) + std::exp(log_y - most)));
+  }
+}
+
 void distribution_function(std::span<const double> p, std::span<double> sums) {
   std::partial_sum(p.begin(), p.end(), sums.begin());
   const double total = sums.back();
@@ -54,6 +105,33 @@ std::int64_t row_at(std::span<const double> sums, double u) {
 bool detail::exact_bernoulli(Mt19937& g, double p, double u) {
   const bool rare = p <= 0.5;
   return (binomial_by_inversion(g, 1, rare ? p : 1 - p, u) == 1) == rare;
+}
+
+double numpy_exponential(Mt19937& g) { return -std::log(1 - g.uniform()); }
+
+double numpy_gumbel(Mt19937& g) { return -std::log(-std::log(1 - open_uniform(g))); }
+
+double numpy_laplace(Mt19937& g) {
+  const double u = open_uniform(g);
+  return u >= 0.5 ? -std::log(2 - u - u) : std::log(u + u);
+}
+
+double numpy_logistic(Mt19937& g) {
+  const double u = open_uniform(g);
+  return std::log(u / (1 - u));
+}
+
+double numpy_gamma(Mt19937& g, double shape) {
+  if (shape == 0) return 0;
+  if (shape == 1) return numpy_exponential(g);
+  return shape < 1 ? small_gamma(g, shape) : large_gamma(g, shape);
+}
+
+double numpy_beta(Mt19937& g, double a, double b) {
+  if (a <= 1 && b <= 1) return small_beta(g, a, b);
+  const double x = numpy_gamma(g, a);
+  const double y = numpy_gamma(g, b);
+  return x / (x + y);
 }
 
 std::int64_t numpy_binomial(Mt19937& g, std::int64_t n, double p) {

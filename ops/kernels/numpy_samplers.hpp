@@ -25,6 +25,15 @@ inline bool numpy_bernoulli(Mt19937& g, double p) {
     return detail::exact_bernoulli(g, p, u);
   return (distance > 0) == rare;
 }
+/// Mean 1.
+double numpy_exponential(Mt19937& g);
+/// Location 0 and scale 1, as are the next two.
+double numpy_gumbel(Mt19937& g);
+double numpy_laplace(Mt19937& g);
+double numpy_logistic(Mt19937& g);
+/// Scale 1; 0 for shape 0.
+double numpy_gamma(Mt19937& g, double shape);
+double numpy_beta(Mt19937& g, double a, double b);
 /// Successes in n trials.
 std::int64_t numpy_binomial(Mt19937& g, std::int64_t n, double p);
 std::int64_t numpy_poisson(Mt19937& g, double rate);

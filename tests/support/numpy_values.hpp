@@ -1,9 +1,12 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include <damo/graph/array.hpp>
+#include <damo/ops/numpy_random_state.hpp>
+#include <damo/ops/random.hpp>
 
 // How tests compare with numbers that NumPy printed.
 namespace damo::test {
@@ -25,6 +28,14 @@ inline Mix mix(const Array& a) {
     sums.second += x * i++;
   }
   return sums;
+}
+
+/// Puts the first stream where RandomState(seed) starts.
+inline void start_at(RandomStream rng, std::uint64_t seed) {
+  Array state = rng.state();
+  const Array packed = NumpyRandomState(seed).state();
+  std::copy_n(packed.data<std::int64_t>(), packed.elements(), state.data<std::int64_t>());
+  rng.set_state(state);
 }
 
 }  // namespace damo::test
