@@ -17,10 +17,7 @@ dA::dA(const DAOptions& o)
       b(o.bhid),
       b_prime(o.bvis),
       rng(stream_or(o.rng, o.numpy_rng, o.seed)) {
-  const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
-  if (!W && o.numpy_rng != nullptr)
-    W = uniform_parameter(Shape{n_visible, n_hidden}, bound, *o.numpy_rng, "W");
-  if (!W) W = uniform_parameter({n_visible, n_hidden}, bound, o.seed, "W");
+  if (!W) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
   if (!b) b = zero_parameter(n_hidden, "b");
   if (!b_prime) b_prime = zero_parameter(n_visible, "b_prime");
   params = {W, b, b_prime};

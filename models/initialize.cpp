@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include <damo/graph/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/models/initialize.hpp>
@@ -26,6 +28,13 @@ SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed,
 
 SharedVar zero_parameter(const Sizes& size, std::string name, DType dtype) {
   return shared(evaluate(zeros(size, dtype)), std::move(name));
+}
+
+SharedVar layer_weights(std::int64_t n_visible, std::int64_t n_hidden, NumpyRandomState* numpy_rng,
+                        std::uint64_t seed) {
+  const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
+  if (numpy_rng == nullptr) return uniform_parameter({n_visible, n_hidden}, bound, seed, "W");
+  return uniform_parameter(Shape{n_visible, n_hidden}, bound, *numpy_rng, "W");
 }
 
 RandomStream stream_or(const std::optional<RandomStream>& given, NumpyRandomState* numpy_rng,

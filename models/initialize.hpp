@@ -19,6 +19,12 @@ SharedVar normal_parameter(const Sizes& size, double stddev, std::uint64_t seed,
                            DType dtype = floatX());
 SharedVar zero_parameter(const Sizes& size, std::string name, DType dtype = floatX());
 
+/// The weights between layers of units, (n_visible, n_hidden), as the Deep Learning Tutorials draw
+/// them for sigmoid units: uniform within 4 sqrt(6 / (n_visible + n_hidden)) of 0 (Glorot & Bengio
+/// 2010); from `numpy_rng` where there is one, else from `seed`.
+SharedVar layer_weights(std::int64_t n_visible, std::int64_t n_hidden, NumpyRandomState* numpy_rng,
+                        std::uint64_t seed);
+
 /// A model's stream: the one given; or a NumPy-compatible one seeded by `numpy_rng.randint(2**30)`
 /// where there is a `numpy_rng`; or one made from `seed`.
 RandomStream stream_or(const std::optional<RandomStream>& given, NumpyRandomState* numpy_rng,

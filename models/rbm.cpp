@@ -20,10 +20,7 @@ RBM::RBM(const RBMOptions& o)
       hbias(o.hbias),
       vbias(o.vbias),
       rng(stream_or(o.rng, o.numpy_rng, o.seed)) {
-  const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
-  if (!W && o.numpy_rng != nullptr)
-    W = uniform_parameter(Shape{n_visible, n_hidden}, bound, *o.numpy_rng, "W");
-  if (!W) W = uniform_parameter({n_visible, n_hidden}, bound, o.seed, "W");
+  if (!W) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
   if (!hbias) hbias = zero_parameter(n_hidden, "hbias");
   if (!vbias) vbias = zero_parameter(n_visible, "vbias");
   params = {W, hbias, vbias};

@@ -182,14 +182,7 @@ OpPtr read_advanced_inc_subtensor(OpText& text) {
 
 std::vector<TensorType> AdvancedIncSubtensor::infer(std::span<const TensorType> in) const {
   const TensorType part = infer_selected(index_, in[0], in.subspan(first_bound));
-  if (in[1].dtype != part.dtype) {
-    throw TypeError(fmt::format("cannot put {} into {}", to_string(in[1]), to_string(in[0])));
-  }
-  if (!set_ && part.dtype == DType::boolean) throw TypeError("bool cannot be added to");
-  if (!compatible(part, in[1])) {
-    throw ShapeError(fmt::format("the part selected is {}, its new value {}", to_string(part),
-                                 to_string(in[1])));
-  }
+  check_change(in[0], part, in[1], set_);
   return {in[0]};
 }
 

@@ -224,4 +224,14 @@ std::string IndexSpec::text(std::span<const Printed> inputs) const {
   return "[" + all_text + "]";
 }
 
+void check_change(const TensorType& x, const TensorType& part, const TensorType& y, bool set) {
+  if (y.dtype != part.dtype)
+    throw TypeError(fmt::format("cannot put {} into {}", to_string(y), to_string(x)));
+  if (!set && part.dtype == DType::boolean) throw TypeError("bool cannot be added to");
+  if (!compatible(part, y)) {
+    throw ShapeError(
+        fmt::format("the part selected is {}, its new value {}", to_string(part), to_string(y)));
+  }
+}
+
 }  // namespace damo

@@ -78,6 +78,10 @@ class TextReader;
 /// What `IndexSpec::parameters` wrote, for an operand of this rank.
 IndexSpec read_index(TextReader& text, std::size_t rank);
 
+/// Throws TypeError or ShapeError when `y` cannot be put into, or added to, a part of this type of
+/// a tensor `x`.
+void check_change(const TensorType& x, const TensorType& part, const TensorType& y, bool set);
+
 /// The length of a range (`entry`) of an axis of size `n`: an int64 scalar, a constant where all
 /// are.
 Var slice_length(const IndexEntry& entry, const Var& n, std::span<const Var> bounds);

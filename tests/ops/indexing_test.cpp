@@ -17,17 +17,12 @@
 using namespace damo;
 using test::check_close;
 using test::contains;
+using test::counting;
 using test::error_of;
 using Bindings = std::vector<std::pair<Var, Array>>;
 
 namespace {
 
-/// 0, 1, 2, ... in row-major order.
-Array counting(const Shape& shape) {
-  std::vector<double> values;
-  for (std::int64_t i = 0; i < shape.elements(); ++i) values.push_back(static_cast<double>(i));
-  return Array::from(values, shape);
-}
 Array ints(const std::vector<std::int64_t>& values) { return Array::from(values); }
 std::string dims_of(const Var& v) { return dims_to_string(v.type().dims); }
 

@@ -16,11 +16,7 @@ using Bindings = std::vector<std::pair<Var, Array>>;
 
 namespace {
 
-Array counting(const Shape& shape) {
-  std::vector<double> values;
-  for (std::int64_t i = 0; i < shape.elements(); ++i) values.push_back(static_cast<double>(i) - 3);
-  return Array::from(values, shape);
-}
+Array counting(const Shape& shape) { return test::counting(shape, -3); }
 
 std::string dims_of(const Var& v) { return dims_to_string(v.type().dims); }
 

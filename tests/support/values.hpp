@@ -18,6 +18,14 @@ inline Array array(const Shape& shape, std::vector<double> values) {
 inline Array vector(std::vector<double> values) { return Array::from(values); }
 inline Array number(double value) { return Array::scalar(value); }
 
+/// start, start + 1, ... in row-major order.
+inline Array counting(const Shape& shape, double start = 0) {
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < shape.elements(); ++i)
+    values.push_back(start + static_cast<double>(i));
+  return Array::from(values, shape);
+}
+
 /// Checks elements one by one and reports the first that is off.
 inline void check_close(const Array& actual, const Array& expected, double tolerance) {
   REQUIRE(to_string(actual.shape()) == to_string(expected.shape()));

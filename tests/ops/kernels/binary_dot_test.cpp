@@ -5,10 +5,13 @@
 #include <random>
 #include <vector>
 
+#include "../../support/each_isa.hpp"
+
 #include <damo/graph/error.hpp>
 #include <damo/ops/kernels/binary_dot.hpp>
-#include <damo/ops/kernels/isa.hpp>
 #include <damo/ops/kernels/parallel.hpp>
+
+using damo::test::on_each_isa;
 
 namespace {
 
@@ -40,16 +43,6 @@ struct Case {
   Matrix<const T> left() const { return {x.data(), m, k, k + 3, 1}; }
   Matrix<const T> right() const { return {w.data(), k, n, n + 5, 1}; }
 };
-
-template <class F>
-void on_each_isa(F f) {
-  const damo::Isa best = damo::isa();
-  for (const damo::Isa isa : {damo::Isa::sse2, damo::Isa::avx2, damo::Isa::avx512}) {
-    damo::set_isa(isa);
-    f();
-  }
-  damo::set_isa(best);
-}
 
 template <class T>
 void check_sizes() {

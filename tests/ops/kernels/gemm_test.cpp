@@ -7,10 +7,13 @@
 #include <random>
 #include <vector>
 
+#include "../../support/each_isa.hpp"
+
 #include <damo/graph/error.hpp>
 #include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/kernels/isa.hpp>
 #include <damo/ops/kernels/parallel.hpp>
+
+using damo::test::on_each_isa;
 
 namespace {
 
@@ -77,16 +80,6 @@ const auto plain = [](auto alpha, auto a, auto b, auto beta, auto c) {
 const auto packed = [](auto alpha, auto a, auto b, auto beta, auto c) {
   damo::gemm_packed(alpha, a, damo::PackedMatrix<decltype(alpha)>(b), beta, c);
 };
-
-template <class F>
-void on_each_isa(F f) {
-  const damo::Isa best = damo::isa();
-  for (const damo::Isa isa : {damo::Isa::sse2, damo::Isa::avx2, damo::Isa::avx512}) {
-    damo::set_isa(isa);
-    f();
-  }
-  damo::set_isa(best);
-}
 
 template <class T>
 void check_all_layouts() {

@@ -5,8 +5,11 @@
 #include <cstdint>
 #include <vector>
 
-#include <damo/ops/kernels/isa.hpp>
+#include "../../support/each_isa.hpp"
+
 #include <damo/ops/kernels/philox.hpp>
+
+using damo::test::on_each_isa;
 
 namespace {
 
@@ -36,16 +39,6 @@ Words element(const damo::PhiloxKey& key, std::uint64_t e) {
 
 double bits53(std::uint32_t high, std::uint32_t low) {
   return std::ldexp(static_cast<double>((std::uint64_t{high} << 32 | low) >> 11), -53);
-}
-
-template <class F>
-void on_each_isa(F f) {
-  const damo::Isa best = damo::isa();
-  for (const damo::Isa isa : {damo::Isa::sse2, damo::Isa::avx2, damo::Isa::avx512}) {
-    damo::set_isa(isa);
-    f();
-  }
-  damo::set_isa(best);
 }
 
 constexpr damo::PhiloxKey key{.seed = 1234, .stream = 7, .draw = 0x1'0000'0005};

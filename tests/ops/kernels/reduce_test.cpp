@@ -7,10 +7,14 @@
 #include <random>
 #include <vector>
 
+#include "../../support/each_isa.hpp"
+
 #include <damo/graph/array.hpp>
 #include <damo/graph/error.hpp>
 #include <damo/ops/kernels/isa.hpp>
 #include <damo/ops/kernels/reduce.hpp>
+
+using damo::test::on_each_isa;
 
 namespace {
 
@@ -19,16 +23,6 @@ using damo::DType;
 using damo::Reduction;
 using damo::Shape;
 using damo::Tensor;
-
-template <class F>
-void on_each_isa(F f) {
-  const damo::Isa best = damo::isa();
-  for (const damo::Isa isa : {damo::Isa::sse2, damo::Isa::avx2, damo::Isa::avx512}) {
-    damo::set_isa(isa);
-    f();
-  }
-  damo::set_isa(best);
-}
 
 template <class T>
 Array random_array(const Shape& shape, double low, double high) {
