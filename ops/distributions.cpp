@@ -104,6 +104,12 @@ Var RandomStream::logistic(const Sizes& size, const Arg& location, const Arg& sc
   return location + scale * (log(u) - log1p(-u));
 }
 
+Var RandomStream::shape_parameter(const Arg& parameter, const Sizes& size, DType dtype) const {
+  const Var p = numpy() ? exact(parameter) : cast(parameter, dtype);
+  return parameter.is_literal() ? p
+                                : broadcast_to(p, size);  // its derivative has the sample's shape
+}
+
 Var RandomStream::truncated_normal(const Sizes& size, const Arg& low, const Arg& high,
                                    const Arg& mean, const Arg& stddev, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(low.site()));
@@ -129,19 +135,18 @@ Var RandomStream::gamma(const Sizes& size, const Arg& shape, const Arg& scale,
   check_scale(scale, "gamma");
   const DType chosen = float_dtype(dtype, "gamma");
   const DType drawn = numpy() ? float64 : chosen;
-  const auto parameter = [&](const Arg& a) { return numpy() ? exact(a) : cast(a, chosen); };
-  const Var x =
-      draw(Distribution::gamma, drawn, new_stream(), size.vars(), {parameter(shape)}, shape.site());
-  return cast(x * parameter(scale), chosen);
+  const Var width = numpy() ? exact(scale) : cast(scale, chosen);
+  const Var x = draw(Distribution::gamma, drawn, new_stream(), size.vars(),
+                     {shape_parameter(shape, size, chosen)}, shape.site());
+  return cast(x * width, chosen);
 }
 
 Var RandomStream::beta(const Sizes& size, const Arg& a, const Arg& b, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(a.site()));
   const DType chosen = float_dtype(dtype, "beta");
   const DType drawn = numpy() ? float64 : chosen;
-  const auto parameter = [&](const Arg& p) { return numpy() ? exact(p) : cast(p, chosen); };
   return cast(draw(Distribution::beta, drawn, new_stream(), size.vars(),
-                   {parameter(a), parameter(b)}, a.site()),
+                   {shape_parameter(a, size, chosen), shape_parameter(b, size, chosen)}, a.site()),
               chosen);
 }
 

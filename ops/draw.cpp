@@ -3,7 +3,9 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
+#include <damo/ops/draw.hpp>
 #include <damo/ops/draw_op.hpp>
+#include <damo/ops/gradient.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/op_helpers.hpp>
 #include <damo/ops/op_readers.hpp>
@@ -118,6 +120,23 @@ Vars truncated_normal_derivatives(const Apply& node) {
           cast(part_of_normal(a, z, a, b) * density_ratio(b, z), dtype)};
 }
 
+constexpr const char* once_only =
+    "the derivative of a gamma or beta draw in its shapes has no derivative in turn";
+
+/// Of a draw, in each of its parameters, while its quantile stays.
+Vars derivatives(const Apply& node, Distribution distribution) {
+  if (distribution == Distribution::truncated_normal) return truncated_normal_derivatives(node);
+  const DType dtype = node.types()[0].dtype;
+  const Var z = cast(node.output(), float64);
+  const auto parameter = [&](std::size_t from_last) {
+    return cast(node.input(node.inputs().size() - from_last), float64);
+  };
+  const auto result = [&](const Var& d) { return cast(grad_undefined(d, once_only), dtype); };
+  if (distribution == Distribution::gamma) return {result(gamma_derivative(parameter(1), z))};
+  const Var a = parameter(2), b = parameter(1);
+  return {result(beta_derivative_a(a, b, z)), result(beta_derivative_b(a, b, z))};
+}
+
 }  // namespace
 
 std::string Draw::name() const {
@@ -186,14 +205,16 @@ std::vector<std::optional<Vars>> Draw::shape_rule(const Apply& node,
 }
 
 bool Draw::has_derivative(const Var& parameter) const {
-  return distribution_ == Distribution::truncated_normal && parameter.ndim() == rank();
+  const bool smooth = distribution_ == Distribution::truncated_normal ||
+                      distribution_ == Distribution::gamma || distribution_ == Distribution::beta;
+  return smooth && parameter.ndim() == rank();
 }
 
 Gradients Draw::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   for (std::size_t i = 1 + rank(); i < result.size(); ++i) {
     if (has_derivative(node.input(i))) {
-      if (g[0]) result[i] = g[0] * truncated_normal_derivatives(node)[i - 1 - rank()];
+      if (g[0]) result[i] = g[0] * derivatives(node, distribution_)[i - 1 - rank()];
       continue;
     }
     result[i] = Gradient::undefined(
@@ -212,7 +233,7 @@ Vars Draw::push_forward(const Apply& node, const Vars& tangents) const {
           fmt::format("Rop: {} is a random draw, and a draw has no derivative in its parameters",
                       describe(node.output())));
     }
-    const Var term = tangents[i] * truncated_normal_derivatives(node)[i - 1 - rank()];
+    const Var term = tangents[i] * derivatives(node, distribution_)[i - 1 - rank()];
     moved[0] = add_or_either(moved[0], term);
   }
   return moved;

@@ -12,6 +12,12 @@ namespace damo {
 Var draw(Draw::Distribution distribution, DType dtype, const SharedVar& state, const Vars& sizes,
          Vars parameters, Site site);
 
+/// How gamma draws z (of scale 1) and beta draws move with a parameter while their quantile stays
+/// (ops/kernels/implicit.hpp), element by element. They have no derivatives of their own.
+Var gamma_derivative(const Arg& shape, const Arg& z);
+Var beta_derivative_a(const Arg& a, const Arg& b, const Arg& z);
+Var beta_derivative_b(const Arg& a, const Arg& b, const Arg& z);
+
 /// The state from which most draws were made, of those that several draws of one stream propose.
 Var farthest_state(const Vars& states);
 

@@ -65,9 +65,11 @@ class RandomStream {
   /// Normal with mean and standard deviation, between `low` and `high`. Differentiable in all four.
   Var truncated_normal(const Sizes& size, const Arg& low, const Arg& high, const Arg& mean = 0.0,
                        const Arg& stddev = 1.0, std::optional<DType> dtype = {});
-  /// Differentiable in scale.
+  /// Differentiable in scale, and in shape: the draw moves with it at its quantile (Figurnov et
+  /// al., "Implicit reparameterization gradients", 2018). Shape derivatives exist to first order.
   Var gamma(const Sizes& size, const Arg& shape, const Arg& scale = 1.0,
             std::optional<DType> dtype = {});
+  /// Differentiable in a and b, likewise.
   Var beta(const Sizes& size, const Arg& a, const Arg& b, std::optional<DType> dtype = {});
   /// Event counts as int64, of the rate's shape or of `size`.
   Var poisson(const Arg& rate);
@@ -118,6 +120,8 @@ class RandomStream {
   /// A draw of `distribution` by NumPy, shifted and scaled.
   Var numpy_scaled(Draw::Distribution distribution, const Sizes& size, const Arg& location,
                    const Arg& scale, DType dtype);
+  /// Of a gamma or beta draw.
+  Var shape_parameter(const Arg& parameter, const Sizes& size, DType dtype) const;
   void refuse_numpy(const char* what) const;
   std::shared_ptr<Streams> streams_;
 };

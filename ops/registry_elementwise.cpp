@@ -1,3 +1,4 @@
+#include <damo/ops/draw.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/registry_parts.hpp>
 
@@ -40,6 +41,24 @@ OpEntry conversion(DType to) {
   return entry;
 }
 
+void add_draw_derivatives(std::vector<OpEntry>& list) {
+  const OpInput shape{.dims = "1n", .low = 0.3, .high = 4};
+  const OpInput other{.dims = "", .low = 0.3, .high = 4};
+  list.push_back({.name = "gamma_derivative",
+                  .inputs = {shape, {.dims = "mn", .low = 0.1, .high = 5}},
+                  .apply = [](const Vars& in) { return gamma_derivative(in[0], in[1]); },
+                  .differentiable = false});
+  using Beta = Var (*)(const Arg&, const Arg&, const Arg&);
+  const std::pair<const char*, Beta> betas[] = {{"beta_derivative_a", beta_derivative_a},
+                                                {"beta_derivative_b", beta_derivative_b}};
+  for (const auto& [name, f] : betas) {
+    list.push_back({.name = name,
+                    .inputs = {shape, other, {.dims = "mn", .low = 0.05, .high = 0.95}},
+                    .apply = [f = f](const Vars& in) { return f(in[0], in[1], in[2]); },
+                    .differentiable = false});
+  }
+}
+
 void add_arithmetic(std::vector<OpEntry>& list) {
   list.push_back(binary("add", operator+, {}, {}));
   list.push_back(binary("sub", operator-, {}, {}));
@@ -57,6 +76,7 @@ void add_arithmetic(std::vector<OpEntry>& list) {
   list.push_back({.name = "where",
                   .inputs = {{.dims = "mn", .dtype = boolean}, {.dims = "1n"}, {.dims = "m1"}},
                   .apply = [](const Vars& in) { return where(in[0], in[1], in[2]); }});
+  add_draw_derivatives(list);
   list.push_back({.name = "clip",
                   .inputs = {{.dims = "mn"},
                              {.dims = "", .low = -5, .high = -3},

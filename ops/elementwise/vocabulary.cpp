@@ -1,4 +1,5 @@
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/draw.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/math.hpp>
 
@@ -27,7 +28,8 @@ std::vector<const ScalarOp*> scalar_ops() {
       made.push_back(f(x, x));
     }
     for (const Binary f : {Binary{and_}, Binary{or_}, Binary{xor_}}) made.push_back(f(b, b));
-    made.insert(made.end(), {not_(b), where(b, x, x), clip(x, x, x)});
+    made.insert(made.end(), {not_(b), where(b, x, x), clip(x, x, x), gamma_derivative(x, x),
+                             beta_derivative_a(x, x, x), beta_derivative_b(x, x, x)});
     for (const DType to : {boolean, int64, float32}) made.push_back(cast(x, to));
     made.push_back(cast(b, float64));
     return made;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../incomplete.hpp"
 #include "nd.hpp"
 
 namespace damo::test {
@@ -26,6 +27,27 @@ double trigamma(double x) {
   for (int k = 0; k < 3000; ++k) sum += 1 / ((x + k) * (x + k));
   const double y = x + 3000;
   return sum + 1 / y + 1 / (2 * y * y) + 1 / (6 * y * y * y);
+}
+
+/// Minus the derivative of a distribution function in its parameter, over the density.
+double gamma_derivative(const std::vector<double>& x) {
+  const Wide z = x[1];
+  const auto below = [&](Wide shape) { return gamma_below(shape, z); };
+  return static_cast<double>(-derivative(below, x[0], 2e-4L) / gamma_density(x[0], z));
+}
+double beta_derivative(Wide a, Wide b, Wide z, bool in_a) {
+  if (z > 0.5L) return -beta_derivative(b, a, 1 - z, !in_a);
+  const auto below = [&](Wide s) { return beta_below(in_a ? s : a, in_a ? b : s, z, 1 - z); };
+  return static_cast<double>(-derivative(below, in_a ? a : b, 2e-4L) /
+                             beta_density(a, b, z, 1 - z));
+}
+
+void add_draw_derivatives(References& all) {
+  all["gamma_derivative"] = elementwise(gamma_derivative);
+  all["beta_derivative_a"] =
+      elementwise([](const auto& x) { return beta_derivative(x[0], x[1], x[2], true); });
+  all["beta_derivative_b"] =
+      elementwise([](const auto& x) { return beta_derivative(x[0], x[1], x[2], false); });
 }
 
 void add_binary(References& all) {
@@ -127,6 +149,7 @@ Reference elementwise(std::function<double(const std::vector<double>&)> f) {
 }
 
 void add_elementwise(References& all) {
+  add_draw_derivatives(all);
   add_binary(all);
   add_unary(all);
 }

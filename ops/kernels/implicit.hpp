@@ -1,0 +1,15 @@
+#pragma once
+
+// How draws move with the parameters of their distributions while their quantile stays (Figurnov,
+// Mohamed and Mnih, "Implicit reparameterization gradients", 2018): minus the derivative of the
+// distribution function in the parameter, over the density. In float64; NaN for parameters out of
+// range, 0 at the ends of the range.
+namespace damo {
+
+/// dz/dshape of a gamma draw z of scale 1.
+double implicit_gamma(double shape, double z);
+/// dz/da of a beta draw z.
+double implicit_beta_a(double a, double b, double z);
+double implicit_beta_b(double a, double b, double z);
+
+}  // namespace damo
