@@ -1,7 +1,12 @@
+set(damo_cmake_folder ${CMAKE_INSTALL_LIBDIR}/cmake/damo)
 install(TARGETS damo EXPORT damoTargets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/damo)
-install(EXPORT damoTargets NAMESPACE damo:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/damo)
-configure_package_config_file(cmake/damoConfig.cmake.in damoConfig.cmake
-                              INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/damo)
+install(EXPORT damoTargets NAMESPACE damo:: DESTINATION ${damo_cmake_folder})
+if(TARGET damo_io)
+  install(TARGETS damo_io EXPORT damoIoTargets FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/damo)
+  install(EXPORT damoIoTargets NAMESPACE damo:: DESTINATION ${damo_cmake_folder})
+  install(FILES cmake/damoIoDependencies.cmake DESTINATION ${damo_cmake_folder})
+endif()
+configure_package_config_file(cmake/damoConfig.cmake.in damoConfig.cmake INSTALL_DESTINATION ${damo_cmake_folder})
 write_basic_package_version_file(damoConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/damoConfig.cmake ${PROJECT_BINARY_DIR}/damoConfigVersion.cmake
-        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/damo)
+        DESTINATION ${damo_cmake_folder})

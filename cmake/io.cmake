@@ -1,14 +1,14 @@
 # damo_io: data files, pictures and checkpoints. It knows damo::Array and nothing of graphs.
-find_package(PkgConfig REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(PNG REQUIRED)
+include(${CMAKE_CURRENT_LIST_DIR}/damoIoDependencies.cmake)
 find_package(nlohmann_json 3.11 CONFIG REQUIRED)
-# Debian's CMake files for libzip demand command-line tools that its -dev package does not bring.
-pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 
 file(GLOB io_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/*.cpp)
+file(GLOB io_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/*.hpp)
 add_library(damo_io STATIC ${io_sources})
 add_library(damo::io ALIAS damo_io)
+set_target_properties(damo_io PROPERTIES EXPORT_NAME io)
+target_sources(damo_io PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${io_headers})
 target_link_libraries(damo_io PUBLIC damo::damo
-                              PRIVATE fmt::fmt nlohmann_json::nlohmann_json PkgConfig::LIBZIP PNG::PNG ZLIB::ZLIB)
+                              PRIVATE fmt::fmt PkgConfig::LIBZIP PNG::PNG ZLIB::ZLIB
+                                      $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 damo_warnings(damo_io)
