@@ -29,9 +29,9 @@ Matrix<const T> right_matrix(const Tensor& b) {
 }
 
 template <class T>
-void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c) {
+void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, bool vector) {
   if constexpr (std::is_floating_point_v<T>) {
-    gemm(alpha, a, b, beta, c);
+    vector ? gemv(alpha, a, b, beta, c) : gemm(alpha, a, b, beta, c);
   } else {
     for (std::int64_t i = 0; i < c.rows; ++i) {
       for (std::int64_t j = 0; j < c.cols; ++j) {
@@ -58,6 +58,9 @@ Shape dot_shape(const Shape& a, const Shape& b) {
 }
 
 void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
+  // Items of a sequence times a matrix as it lies in memory have the bits of the sequence times it,
+  // one column or many.
+  const bool vector = b.rank() == 1 || (a.rank() == 1 && b.shape[1] > 1);
   dispatch(out.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_same_v<T, bool>) {
@@ -66,7 +69,7 @@ void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const
       const Matrix<const T> left = left_matrix<T>(a);
       const Matrix<const T> right = right_matrix<T>(b);
       multiply<T>(static_cast<T>(alpha), left, right, static_cast<T>(beta),
-                  {out.as<T>(), left.rows, right.cols, right.cols, 1});
+                  {out.as<T>(), left.rows, right.cols, right.cols, 1}, vector);
     }
   });
 }

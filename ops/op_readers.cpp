@@ -9,6 +9,7 @@
 #include <damo/ops/join_op.hpp>
 #include <damo/ops/op_readers.hpp>
 #include <damo/ops/shape_op.hpp>
+#include <damo/ops/sum_of_products_op.hpp>
 
 namespace damo {
 namespace {
@@ -81,6 +82,7 @@ constexpr OpReader table[] = {
     {"specify_shape", read_specify_shape, 1, many},
     {"subtensor", read_subtensor, 1, many},
     {"sum", read_reduce, 1, 1},
+    {"sum_of_products", plain<SumOfProducts>, 2, 2},
     {"zero_grad", read_gradient_view, 1, 1},
 };
 

@@ -16,6 +16,7 @@
 #include <damo/ops/registry_parts.hpp>
 #include <damo/ops/scan.hpp>
 #include <damo/ops/shape.hpp>
+#include <damo/ops/sum_of_products_op.hpp>
 
 namespace damo::detail {
 namespace {
@@ -120,6 +121,8 @@ std::vector<OpEntry> product_entries() {
   list.push_back(entry("binary_dot", {{"mk"}, {"kn"}}, [](const Vars& in) {
     return make_var(std::make_shared<BinaryDot>(true), in);
   }));
+  list.push_back(entry("sum_of_products", {{"bkm"}, {"bkn"}},
+                       [](const Vars& in) { return sum_of_products(in[0], in[1]); }));
   list.push_back(entry("gemm", {{"mn"}, {""}, {"mk"}, {"kn"}, {""}}, gemm));
   list.push_back(entry("gemm of a vector", {{"n"}, {""}, {"k"}, {"kn"}, {""}}, gemm));
   return list;

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/binary_dot_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
@@ -52,6 +56,13 @@ struct Combination {
   std::size_t plain_products = 0;
   std::size_t accumulations = 0;
   std::size_t inner_terms = 0;
+
+  /// Whether products are only added and subtracted.
+  bool plain() const {
+    return std::all_of(products.begin(), products.end(), [](const Product& p) {
+      return std::abs(p.coefficient.number) == 1 && !p.coefficient.scalar;
+    });
+  }
 };
 
 constexpr int max_depth = 12;
@@ -86,10 +97,10 @@ class Flattener {
       return true;
     }
     if (as<Gemm>(v) != nullptr) {
-      result.products.push_back({scaled(c, in[1]), in[2], in[3]});
       if (inside_++ == 0) ++result.accumulations;
       add(in[0], scaled(c, in[4]), depth);
       --inside_;
+      result.products.push_back({scaled(c, in[1]), in[2], in[3]});
       return true;
     }
     const ScalarOp* f = scalar_op(v);
@@ -105,15 +116,38 @@ class Flattener {
     }
     if (f == w.mul && (is_scalar(in[0]) || is_scalar(in[1]))) {
       const bool left = is_scalar(in[0]);
+      if (sums_up(in[left ? 1 : 0])) return false;
       add(in[left ? 1 : 0], scaled(c, in[left ? 0 : 1]), depth);
       return true;
     }
     if (f == w.div && is_scalar(in[1])) {
+      if (sums_up(in[0])) return false;
       const auto value = uniform_value(in[1]);
       add(in[0], value ? c.times(1 / *value) : c.over(in[1]), depth);
       return true;
     }
     return false;
+  }
+
+  /// Whether `v` adds up products, as the steps of an unrolled loop: what multiplies their sum does
+  /// not multiply each, which would be rounded otherwise than in the loop.
+  static bool sums_up(const Var& v) {
+    std::array<int, 2> count{};
+    count_products(v, false, count, 0);
+    return count[0] > 1 || count[1] > 1;
+  }
+  static void count_products(const Var& v, bool negative, std::array<int, 2>& count, int depth) {
+    const ScalarOp* f = scalar_op(v);
+    if (as<Dot>(v) != nullptr) ++count[negative ? 1 : 0];
+    if (depth == max_depth) return;
+    if (as<Gemm>(v) != nullptr) {
+      const bool minus = uniform_value(v.inputs()[1]).value_or(1) < 0;
+      ++count[negative != minus ? 1 : 0];
+      count_products(v.inputs()[0], negative, count, depth + 1);
+    } else if (f == vocabulary().add || f == vocabulary().sub) {
+      count_products(v.inputs()[0], negative, count, depth + 1);
+      count_products(v.inputs()[1], negative != (f == vocabulary().sub), count, depth + 1);
+    }
   }
 
   static bool is_scalar(const Var& v) { return v.ndim() == 0; }
@@ -126,6 +160,28 @@ class Flattener {
   Context& context_;
   int inside_ = 0;
 };
+
+/// c + dot(a, b), c - dot(a, b), dot(a, b) + c, dot(a, b) - c with what is rounded there: sums of
+/// many terms keep their order, so that a loop that adds them up step by step has the same bits.
+std::optional<Vars> accumulate_one(const Apply& node, Context& context) {
+  const Var root = node.output();
+  const bool minus = scalar_op(root) == vocabulary().sub;
+  const auto fills = [&](const Var& v) {
+    return v.ndim() == 2 && stretched_axes(v.type(), root.type()).empty() && !uniform_value(v);
+  };
+  for (const std::size_t i : {1, 0}) {
+    const Var& product = node.input(i);
+    const Var& c = node.input(1 - i);
+    if (as<Dot>(product) == nullptr || context.uses(product) > 1) continue;
+    if (!fills(product) || !fills(c)) continue;
+    const Var signs[] = {Arg(i == 1 && minus ? -1.0 : 1.0).var(root.dtype()),
+                         Arg(i == 0 && minus ? -1.0 : 1.0).var(root.dtype())};
+    const Var sum = make_var(std::make_shared<Gemm>(),
+                             {c, signs[0], product.inputs()[0], product.inputs()[1], signs[1]});
+    return Vars{fit(sum, root)};
+  }
+  return std::nullopt;
+}
 
 Var accumulate(const Var& c, const Combination::Product& p) {
   const Var one = Arg(1.0).var(c.dtype());
@@ -149,6 +205,7 @@ std::optional<Vars> accumulate_products(const Apply& node, Context& context) {
   if (!is_float(root.dtype()) || root.ndim() != 2) return std::nullopt;
   Combination all = Flattener(root, context).result;
   if (all.products.empty()) return std::nullopt;
+  if (all.plain()) return accumulate_one(node, context);
   // What has full size is what the products are added to; a row or column is added at the end,
   // where it joins other elementwise work.
   std::vector<Combination::Term> full;

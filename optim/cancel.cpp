@@ -89,6 +89,7 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);
     if (!rest.v || uniform_value(rest.v)) continue;
+    if (context.stabilized(rest.v)) continue;  // it needs no help of the sum
     const Var a = surface({core.inputs()[0], leaves[i].seen.path}) * rest.v;
     const Var b = surface({core.inputs()[1], leaves[i].seen.path}) * rest.v;
     const auto stable_a = context.stabilized(a);

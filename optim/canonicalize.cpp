@@ -120,7 +120,8 @@ bool exact_sum(double a, double b, DType dtype) {
   return (a - (sum - rest)) + (b - rest) == 0;
 }
 
-/// Several constants in a sum become one, in the last place.
+/// Two constants in a sum, one of them positive and one negative, become one, in the last place.
+/// Others would only round differently: a loop that adds a number at each step has them unrolled.
 std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
   const Var root = node.output();
   const bool minus = scalar_op(root) == words().sub;
@@ -131,18 +132,27 @@ std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
   const auto inner = uniform_value(node.input(0).inputs()[1]);
   const auto front = uniform_value(node.input(0).inputs()[0]);
   const double c = minus ? -*right : *right;
+  const auto opposite = [c](double d) { return (c < 0) != (d < 0) || c == 0 || d == 0; };
   const Var& x = node.input(0).inputs()[0];
   const Var& y = node.input(0).inputs()[1];
   if (inner) {
     const double d = f == words().sub ? -*inner : *inner;
-    if (!exact_sum(c, d, root.dtype())) return std::nullopt;
+    if (!opposite(d) || !exact_sum(c, d, root.dtype())) return std::nullopt;
     return as(x + (c + d), node);
   }
-  if (!front || !exact_sum(c, *front, root.dtype())) return std::nullopt;
+  if (!front || !opposite(*front) || !exact_sum(c, *front, root.dtype())) return std::nullopt;
   return as(f == words().sub ? (*front + c) - y : y + (*front + c), node);
 }
 
-/// Two constant factors, one inside the other, become one: c * (d * x), (d * x) / c, c * (x / d).
+/// Multiplying by it rounds nothing.
+bool power_of_two(double c) {
+  int exponent = 0;
+  return std::abs(std::frexp(c, &exponent)) == 0.5 && std::abs(exponent) < 60;
+}
+
+/// Two constant factors, one inside the other, become one where that changes no rounding: c * (d *
+/// x), (d * x) / c, c * (x / d). A loop that multiplies by a number at each step has others
+/// unrolled.
 std::optional<Vars> gather_product_constants(const Apply& node, Context&) {
   const Var root = node.output();
   if (!is_float(root.dtype())) return std::nullopt;
@@ -157,6 +167,8 @@ std::optional<Vars> gather_product_constants(const Apply& node, Context&) {
       const auto d = uniform_value(inner.inputs()[at]);
       const bool below = f == words().div && at == 1;
       if (!d || *d == 0 || *c == 0) continue;
+      const bool inner_exact = power_of_two(*d) && !divided && (f == words().mul || below);
+      if (!inner_exact && (!power_of_two(*c) || below)) continue;
       const double value = (divided ? 1 / *c : *c) * (below ? 1 / *d : *d);
       const double exact = divided && !below ? *d / *c : !divided && below ? *c / *d : value;
       if (!representable(exact, root.dtype()) || (divided && below)) continue;
@@ -247,7 +259,7 @@ void add_constants(Rules& rules) {
                       .canonicalizes().sound(S::bit_exact));
   rules.push_back(node_rewriter("mul_zero", {"mul", "div"}, "x * 0 = 0 / x = 0", mul_zero)
                       .canonicalizes());
-  rules.push_back(node_rewriter("gather_sum_constants", {"add", "sub"}, "(x + c) + d = x + (c + d)",
+  rules.push_back(node_rewriter("gather_sum_constants", {"add", "sub"}, "(x + c) - d = x + (c - d)",
                                 gather_sum_constants).canonicalizes());
   rules.push_back(node_rewriter("gather_product_constants", {"mul", "div"}, "(x * c) * d = x * (c * d)",
                                 gather_product_constants).canonicalizes());

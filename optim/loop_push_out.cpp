@@ -5,17 +5,21 @@
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/dot_op.hpp>
 #include <damo/ops/indexing.hpp>
+#include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
 #include <damo/ops/shape.hpp>
+#include <damo/ops/subtensor_op.hpp>
+#include <damo/ops/sum_of_products_op.hpp>
 #include <damo/optim/fit.hpp>
+#include <damo/optim/movement.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/scan_passes.hpp>
 #include <damo/optim/vocabulary.hpp>
 
 // Many small products in a loop as one large product outside it: of what enters the loop, and of
-// what the loop only sums up, as the gradient of a recurrent network does for its weights.
+// what the loop only sums up, as the gradient of a recurrent network does for its weights. Both
+// have the bits of the small ones, so that a loop goes on being its unrolled graph.
 namespace damo::optim {
 namespace {
 
@@ -32,11 +36,11 @@ class PushOut {
   }
 
  private:
-  /// One step's contribution to a sum.
+  /// A product that a step adds to a sum: of vectors, or of matrices with the summed axis first.
   struct Term {
     bool negative;
-    Var a;  ///< A vector of each step, or (for `b` too) matrices with the summed axis first.
-    Var b;  ///< Null: the sum of `a` itself.
+    Var a;
+    Var b;
   };
   struct Sum {
     std::size_t state;
@@ -69,7 +73,7 @@ class PushOut {
       if (as<Dot>(v) == nullptr || v.ndim() != 1 || n->input(0).ndim() != 1) continue;
       const auto* x = standing_for(edit_.sequences, n->input(0));
       const auto* w = standing_for(edit_.non_sequences, n->input(1));
-      if (x == nullptr || w == nullptr) continue;
+      if (x == nullptr || w == nullptr || turned(w->outer)) continue;
       const Var all = dot(x->outer, w->outer);
       const Var inner = input(v.type(), "", v.site());
       added.push_back({fit_rows(all, v), inner});
@@ -78,6 +82,14 @@ class PushOut {
     edit_.sequences.insert(edit_.sequences.end(), added.begin(), added.end());
     edit_.replace_in_body(replaced);
     return !replaced.empty();
+  }
+
+  /// Whether `v` may lie in memory column by column, where a vector is multiplied in another order.
+  static bool turned(Var v) {
+    for (; is_movement(v.owner()) || as<Subtensor>(v) != nullptr; v = Var(v.inputs()[0])) {
+      if (as<DimShuffle>(v) != nullptr && v.ndim() == 2) return true;
+    }
+    return false;
   }
 
   /// Rows known as closely as the item is.
@@ -101,9 +113,9 @@ class PushOut {
     for (const Var& root : roots) ++uses[root];
     for (std::size_t i = 0; i < edit_.states.size(); ++i) {
       if (uses[edit_.states[i].inner] != 1 || !only_last_is_read(i)) continue;
+      if (uniform_value(edit_.states[i].initial) != 0.0) continue;
       Sum sum{i};
-      bool found = false;
-      if (flatten(edit_.states[i].next, false, edit_.states[i].inner, sum, found, 0) && found)
+      if (find_terms(edit_.states[i].next, sum, 0) && !sum.terms.empty())
         sums_.push_back(std::move(sum));
     }
   }
@@ -118,47 +130,50 @@ class PushOut {
     return read;
   }
 
-  /// Collects the terms of `v` = state + terms; false when some term cannot be pushed out.
-  bool flatten(const Var& v, bool negative, const Var& state, Sum& sum, bool& found, int depth) {
+  /// Collects the products that `v` = state + product - product ... adds up, in this order; false
+  /// when it is something else.
+  bool find_terms(const Var& v, Sum& sum, int depth) const {
+    const Var& state = edit_.states[sum.state].inner;
+    if (same(v, state)) return true;
     const ScalarOp* f = scalar_op(v);
-    if (same(v, state)) {
-      found = !negative;
-      return !negative;
+    const bool minus = f == vocabulary().sub;
+    if (depth == 16 || (f != vocabulary().add && !minus)) return false;
+    for (const std::size_t i : {1, 0}) {
+      if (minus && i == 0) break;
+      const auto term = as_term(v.inputs()[i], minus);
+      if (!term || !stretched_axes(v.inputs()[i].type(), state.type()).empty()) continue;
+      if (!find_terms(v.inputs()[1 - i], sum, depth + 1)) return false;
+      if (!sum.terms.empty() && !same_sizes(term->a, sum.terms[0].a)) return false;
+      sum.terms.push_back(*term);
+      return true;
     }
-    const bool splits = f == vocabulary().add || f == vocabulary().sub;
-    if (splits && depth < 8 && v.inputs()[0].ndim() == v.ndim() &&
-        v.inputs()[1].ndim() == v.ndim()) {
-      const bool minus = f == vocabulary().sub;
-      return flatten(v.inputs()[0], negative, state, sum, found, depth + 1) &&
-             flatten(v.inputs()[1], negative != minus, state, sum, found, depth + 1);
-    }
-    const auto term = as_term(v, negative);
-    if (!term || !stretched_axes(v.type(), state.type()).empty()) return false;
-    sum.terms.push_back(*term);
-    return true;
+    return false;
+  }
+
+  /// Whether as many rows enter both products.
+  static bool same_sizes(const Var& a, const Var& b) {
+    if (a.ndim() != b.ndim()) return false;
+    return a.ndim() == 1 || same_graph(sizes(a)[0], sizes(b)[0]);
   }
 
   std::optional<Term> as_term(const Var& v, bool negative) const {
-    if (as<Dot>(v) != nullptr && v.ndim() == 2) {
-      const Var& a = v.inputs()[0];
-      const Var& b = v.inputs()[1];
-      const auto* left = as<DimShuffle>(a);
-      const auto* right = as<DimShuffle>(b);
-      if (left == nullptr) return std::nullopt;
-      const std::vector<int> column{0, -1}, row{-1, 0}, transposed{1, 0};
-      if (left->pattern() == column && right != nullptr && right->pattern() == row)
-        return traceable({negative, a.inputs()[0], b.inputs()[0]});
-      if (left->pattern() == transposed) return traceable({negative, a.inputs()[0], b});
-      return std::nullopt;
-    }
-    if (v.ndim() > 1 || !is_float(v.dtype())) return std::nullopt;
-    return traceable({negative, v, {}});
+    if (as<Dot>(v) == nullptr || v.ndim() != 2 || !is_float(v.dtype())) return std::nullopt;
+    const Var& a = v.inputs()[0];
+    const Var& b = v.inputs()[1];
+    const auto* left = as<DimShuffle>(a);
+    const auto* right = as<DimShuffle>(b);
+    if (left == nullptr) return std::nullopt;
+    const std::vector<int> column{0, -1}, row{-1, 0}, transposed{1, 0};
+    if (left->pattern() == column && right != nullptr && right->pattern() == row)
+      return traceable({negative, a.inputs()[0], b.inputs()[0]});
+    if (left->pattern() == transposed) return traceable({negative, a.inputs()[0], b});
+    return std::nullopt;
   }
 
   /// A term is no use when a part of it has no value of its own at each step.
   std::optional<Term> traceable(Term term) const {
     for (const Var& v : {term.a, term.b}) {
-      if (v && (constant_value(v) != nullptr || standing_for(edit_.non_sequences, v) != nullptr))
+      if (constant_value(v) != nullptr || standing_for(edit_.non_sequences, v) != nullptr)
         return std::nullopt;
     }
     return term;
@@ -167,7 +182,7 @@ class PushOut {
   /// What has to be kept so that `v` of every step can be read: the place of the output, or nothing
   /// for a sequence.
   std::optional<std::size_t> keep_trace(const Var& v) {
-    if (!v || standing_for(edit_.sequences, v) != nullptr) return std::nullopt;
+    if (standing_for(edit_.sequences, v) != nullptr) return std::nullopt;
     for (std::size_t i = 0; i < edit_.states.size(); ++i) {
       if (same(edit_.states[i].inner, v)) return edit_.add_output({true, i, Scan::Keep::history});
     }
@@ -181,9 +196,27 @@ class PushOut {
     return all[range(0, edit_.n_steps)];
   }
 
-  static Var first_axes_joined(const Var& rows) {
-    if (rows.ndim() == 2) return rows;
-    return reshape(rows, Vars{size_at(rows, 0) * size_at(rows, 1), size_at(rows, 2)});
+  /// What the product over all steps reads on one side: the matrices of its terms, step by step.
+  static Var in_one(Vars rows) {
+    for (Var& v : rows) {
+      if (v.ndim() == 2) v = shuffle_axes(v, {0, -1, 1});
+    }
+    if (rows.size() == 1) return rows[0];
+    const Var all = stack(rows, 1);
+    return reshape(all, Vars{size_at(all, 0) * size_at(all, 1), size_at(all, 2), size_at(all, 3)});
+  }
+
+  /// Where a loop keeps the two sides of a term.
+  using Places = std::pair<std::optional<std::size_t>, std::optional<std::size_t>>;
+
+  Var product(const Sum& sum, const Places* places, const Vars& loop) const {
+    Vars a, b;
+    for (const Term& t : sum.terms) {
+      const Var rows = rows_of(t.a, places->first, loop);
+      a.push_back(t.negative ? -rows : rows);
+      b.push_back(rows_of(t.b, places++->second, loop));
+    }
+    return sum_of_products(in_one(a), in_one(b));
   }
 
   std::optional<Vars> rebuild() {
@@ -198,7 +231,7 @@ class PushOut {
     for (std::size_t k = 0; k < had.size(); ++k) {
       if (sum_of(had[k]) == sums_.end()) place[k] = edit_.add_output(had[k]);
     }
-    std::vector<std::pair<std::optional<std::size_t>, std::optional<std::size_t>>> traces;
+    std::vector<Places> traces;
     for (const Sum& s : sums_) {
       for (const Term& t : s.terms) {
         const auto a = keep_trace(t.a);
@@ -206,23 +239,12 @@ class PushOut {
       }
     }
     if (edit_.outputs.empty()) return std::nullopt;  // a loop of sums over sequences alone
-    std::vector<Var> initial;
-    for (const Sum& s : sums_) initial.push_back(edit_.states[s.state].initial);
     edit_.drop_unused();
     const Vars loop = edit_.build();
     Vars totals;
-    std::size_t next = 0;
-    for (std::size_t i = 0; i < sums_.size(); ++i) {
-      Var total = initial[i];
-      for (const Term& t : sums_[i].terms) {
-        const auto& [a, b] = traces[next++];
-        const Var rows = rows_of(t.a, a, loop);
-        const Var part =
-            t.b ? dot(first_axes_joined(rows).T(), first_axes_joined(rows_of(t.b, b, loop)))
-                : sum(rows, 0);
-        total = t.negative ? total - part : total + part;
-      }
-      totals.push_back(total);
+    const Places* next = traces.data();
+    for (std::size_t i = 0; i < sums_.size(); next += sums_[i++].terms.size()) {
+      totals.push_back(product(sums_[i], next, loop));
     }
     Vars result;
     for (std::size_t k = 0; k < had.size(); ++k) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
@@ -116,6 +118,10 @@ Var repeated_scalar(const Var& v) {
     const auto* shuffle = as<DimShuffle>(core);
     const bool grows = shuffle != nullptr && core.inputs()[0].ndim() == 0;
     if (!grows && as<BroadcastTo>(core) == nullptr && shuffle == nullptr) return {};
+    if (shuffle != nullptr && !grows &&
+        std::all_of(shuffle->pattern().begin(), shuffle->pattern().end(),
+                    [](int axis) { return axis < 0; }))
+      return shuffle_axes(core.inputs()[0], {});  // its axes of size 1 go, others come
     stretched = true;
     core = Var(core.inputs()[0]);
   }

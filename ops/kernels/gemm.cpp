@@ -20,10 +20,8 @@ namespace {
 
 // Multiply-adds below which a product stays on the calling thread.
 constexpr std::int64_t parallel_work = std::int64_t{1} << 21;
-// From this many rows on, laying out b in vectors pays for itself; for a transposed b, which is
-// else read by dot products, from fewer.
+// From this many rows on, laying out b in vectors pays for itself.
 constexpr std::int64_t rows_to_pack = 64;
-constexpr std::int64_t rows_to_pack_transposed = 48;
 // Parts of c that one thread works on; a whole number of tiles.
 constexpr std::int64_t rows_per_part = 96;
 constexpr std::int64_t vectors_per_part = 8;
@@ -32,13 +30,14 @@ template <class T>
 struct Table {
   std::int64_t lanes;
   void (*tiles)(const GemmProblem<T>&);
+  void (*rounded_tiles)(const GemmProblem<T>&);
   void (*dots)(const GemmProblem<T>&);
   void (*pack)(Matrix<const T>, T*);
 };
 
 template <class Kernels, class T>
 constexpr Table<T> table_of() {
-  return {Kernels::lanes, &Kernels::tiles, &Kernels::dots, &Kernels::pack};
+  return {Kernels::lanes, &Kernels::tiles, &Kernels::rounded_tiles, &Kernels::dots, &Kernels::pack};
 }
 
 template <class T>
@@ -95,17 +94,15 @@ void scale(T beta, Matrix<T> c) {
   }
 }
 
-/// Runs `kernel` on parts of c, on several threads where there is enough work. Elements do not
-/// depend on the parts they are computed in.
-template <class T>
-void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
-               void (*kernel)(const GemmProblem<T>&)) {
-  const std::int64_t work = p.c.rows * p.c.cols * p.depth;
-  if (work <= parallel_work && p.c.rows <= rows_per_part) return kernel(p);
+/// Calls `run` with parts of the problem, on several threads where there is enough work. Elements
+/// do not depend on the parts they are computed in.
+template <class T, class Run>
+void for_each_part(const GemmProblem<T>& p, std::int64_t cols_per_vector, const Run& run) {
   const std::int64_t step = cols_per_vector * vectors_per_part;
   const std::int64_t row_parts = (p.c.rows + rows_per_part - 1) / rows_per_part;
-  const std::int64_t col_parts = (p.c.cols + step - 1) / step;
-  const auto run = [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t parts = row_parts * ((p.c.cols + step - 1) / step);
+  const bool parallel = p.c.rows * p.c.cols * p.depth > parallel_work;
+  parallel_for(parts, parallel ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
       const std::int64_t i = part % row_parts * rows_per_part;
       const std::int64_t j = part / row_parts * step;
@@ -113,11 +110,42 @@ void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
       q.a = p.a.block(i, 0, std::min(rows_per_part, p.c.rows - i), p.depth);
       q.b = p.b + j / cols_per_vector * p.b_vector;
       q.c = p.c.block(i, j, q.a.rows, std::min(step, p.c.cols - j));
-      kernel(q);
+      run(q);
     }
-  };
-  const std::int64_t parts = row_parts * col_parts;
-  parallel_for(parts, work <= parallel_work ? parts : 1, run);
+  });
+}
+
+template <class T>
+void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
+               void (*kernel)(const GemmProblem<T>&)) {
+  const std::int64_t work = p.c.rows * p.c.cols * p.depth;
+  if (work <= parallel_work && p.c.rows <= rows_per_part) return kernel(p);
+  for_each_part(p, cols_per_vector, kernel);
+}
+
+/// By tiles, for columns of b that are not side by side: each part lays out its own.
+template <class T>
+void run_parts_packing(const GemmProblem<T>& p, const Table<T>& kernels,
+                       void (*kernel)(const GemmProblem<T>&)) {
+  for_each_part(p, kernels.lanes, [&](GemmProblem<T> q) {
+    const Matrix<const T> b{q.b, q.depth, q.c.cols, p.b_k, p.b_vector / kernels.lanes};
+    T* packed = packed_b<T>(packed_size(b, kernels.lanes));
+    kernels.pack(b, packed);
+    q.b = packed;
+    q.b_k = kernels.lanes;
+    q.b_vector = kernels.lanes * q.depth;
+    kernel(q);
+  });
+}
+
+template <class T>
+void add_scaled(T alpha, Matrix<const T> from, T beta, Matrix<T> c) {
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < c.cols; ++j) {
+      const T r = alpha * from(i, j);
+      c(i, j) = beta == T{0} ? r : r + beta * c(i, j);
+    }
+  }
 }
 
 /// Rows of `a` copied so that each starts at a cache line, and not all in the same cache set.
@@ -141,40 +169,58 @@ bool collides(Matrix<const T> a) {
   return aliased(a.row_stride) || aliased(a.col_stride);
 }
 
+/// How the terms of an element are added up: in their order, or lane by lane where that is faster;
+/// `step` terms at a time if not 0.
+struct Sums {
+  bool any_order = false;
+  std::int64_t step = 0;
+};
+
 /// A product whose rows of c are contiguous.
 template <class T>
-void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c) {
+void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, Sums sums) {
   const Table<T>& kernels = table<T>(isa());
   const std::int64_t lanes = kernels.lanes;
   GemmProblem<T> p{alpha, a, b.data, b.row_stride, lanes, a.cols, beta, c};
-  const bool by_dots = contiguous_cols(b) && (!contiguous_rows(b) || c.rows * c.cols == 1);
-  if (by_dots && contiguous_rows(a) && c.rows < rows_to_pack_transposed && a.cols >= lanes) {
-    p.a = c.rows > 1 ? align_rows(a) : a;
+  const bool by_dots =
+      sums.any_order && c.rows == 1 && contiguous_cols(b) && (!contiguous_rows(b) || c.cols == 1);
+  if (by_dots && contiguous_rows(a) && a.cols >= lanes) {
     p.b_vector = b.col_stride;
     return run_parts(p, 1, kernels.dots);
   }
+  if (sums.step > 1) {
+    p.block = sums.step;
+    p.separate = true;
+  }
+  const auto kernel = sums.step == 1 ? kernels.rounded_tiles : kernels.tiles;
   if (c.rows >= rows_to_pack && c.cols >= rows_to_pack && collides(a)) p.a = align_rows(a);
-  if (!contiguous_rows(b) || c.rows >= rows_to_pack) {
+  if (c.rows >= rows_to_pack) {
     T* packed = packed_b<T>(packed_size(b, lanes));
     kernels.pack(b, packed);
     p.b = packed;
     p.b_k = lanes;
     p.b_vector = lanes * b.rows;
+  } else if (!contiguous_rows(b)) {
+    p.b_vector = lanes * b.col_stride;
+    return run_parts_packing(p, kernels, kernel);
   }
-  run_parts(p, lanes, kernels.tiles);
+  run_parts(p, lanes, kernel);
+}
+
+/// Whether tiles can write to c as they are made.
+template <class T>
+bool direct(T alpha, std::int64_t depth, T beta, const Matrix<T>& c) {
+  const bool plain = alpha == T{1} && beta == T{0};
+  return contiguous_rows(c) && (plain || depth <= gemm_depth_block);
 }
 
 template <class T>
-void add_scaled(Matrix<const T> from, T beta, Matrix<T> c) {
-  for (std::int64_t i = 0; i < c.rows; ++i) {
-    for (std::int64_t j = 0; j < c.cols; ++j) {
-      c(i, j) = beta == T{0} ? from(i, j) : from(i, j) + beta * c(i, j);
-    }
-  }
+Matrix<T> result_like(const Matrix<T>& c) {
+  return {result<T>(c.rows * c.cols), c.rows, c.cols, c.cols, 1};
 }
 
 template <class T>
-void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c) {
+void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, Sums sums) {
   check_sizes(a, b.rows, b.cols, c);
   if (c.rows == 0 || c.cols == 0) return;
   if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
@@ -185,10 +231,10 @@ void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c
     a = left;
     c = c.transposed();
   }
-  if (contiguous_rows(c)) return multiply_rows(alpha, a, b, beta, c);
-  const Matrix<T> product{result<T>(c.rows * c.cols), c.rows, c.cols, c.cols, 1};
-  multiply_rows(alpha, a, b, T{0}, product);
-  add_scaled<T>(product, beta, c);
+  if (direct(alpha, a.cols, beta, c)) return multiply_rows(alpha, a, b, beta, c, sums);
+  const Matrix<T> product = result_like(c);
+  multiply_rows(T{1}, a, b, T{0}, product, sums);
+  add_scaled<T>(alpha, product, beta, c);
 }
 
 template <class T>
@@ -199,22 +245,42 @@ void multiply_packed(T alpha, Matrix<const T> a, const PackedMatrix<T>& b, T bet
   const Table<T>& kernels = table<T>(b.isa());
   const std::int64_t lanes = kernels.lanes;
   GemmProblem<T> p{alpha, a, b.data(), lanes, lanes * b.rows(), a.cols, beta, c};
-  if (contiguous_rows(c)) return run_parts(p, lanes, kernels.tiles);
+  if (direct(alpha, a.cols, beta, c)) return run_parts(p, lanes, kernels.tiles);
+  p.alpha = T{1};
   p.beta = T{0};
-  p.c = {result<T>(c.rows * c.cols), c.rows, c.cols, c.cols, 1};
+  p.c = result_like(c);
   run_parts(p, lanes, kernels.tiles);
-  add_scaled<T>(p.c, beta, c);
+  add_scaled<T>(alpha, p.c, beta, c);
 }
 
 }  // namespace
 
 void gemm(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
-  multiply(alpha, a, b, beta, c);
+  multiply(alpha, a, b, beta, c, Sums{});
 }
 
 void gemm(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
           Matrix<double> c) {
-  multiply(alpha, a, b, beta, c);
+  multiply(alpha, a, b, beta, c, Sums{});
+}
+
+void gemv(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
+  multiply(alpha, a, b, beta, c, Sums{.any_order = true});
+}
+
+void gemv(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
+          Matrix<double> c) {
+  multiply(alpha, a, b, beta, c, Sums{.any_order = true});
+}
+
+void gemm_by_steps(std::int64_t step, Matrix<const float> a, Matrix<const float> b,
+                   Matrix<float> c) {
+  multiply(1.0F, a, b, 0.0F, c, Sums{.step = step});
+}
+
+void gemm_by_steps(std::int64_t step, Matrix<const double> a, Matrix<const double> b,
+                   Matrix<double> c) {
+  multiply(1.0, a, b, 0.0, c, Sums{.step = step});
 }
 
 template <class T>

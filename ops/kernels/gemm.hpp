@@ -10,11 +10,26 @@
 namespace damo {
 
 /// c = alpha a b + beta c, for operands of any strides; `c` must not overlap `a` or `b`. With beta
-/// 0, `c` is written without being read. The bits of the result do not depend on the number of
-/// threads; they do depend on the instruction set, where multiply-adds round once or twice. A
-/// warmed-up call allocates nothing. Throws ShapeError when the sizes do not fit.
+/// 0, `c` is written without being read. An element of the product is one chain of multiply-adds in
+/// the order of the inner axis, whatever the sizes, the strides and the number of threads; then it
+/// is multiplied and added as written. The bits do depend on the instruction set, where
+/// multiply-adds round once or twice. A warmed-up call allocates nothing. Throws ShapeError when
+/// the sizes do not fit.
 void gemm(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c);
 void gemm(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
+          Matrix<double> c);
+
+/// c = a b as the sum of products of `step` columns of a with as many rows of b, each rounded
+/// before it is added: the bits of making one after the other.
+void gemm_by_steps(std::int64_t step, Matrix<const float> a, Matrix<const float> b,
+                   Matrix<float> c);
+void gemm_by_steps(std::int64_t step, Matrix<const double> a, Matrix<const double> b,
+                   Matrix<double> c);
+
+/// The same for one row `a` or one column `b`, in whatever order the inner axis is fastest to add
+/// up: the bits depend on the strides too.
+void gemv(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c);
+void gemv(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
           Matrix<double> c);
 
 /// A right operand laid out once for many products with it, in vectors of columns.

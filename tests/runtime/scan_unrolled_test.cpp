@@ -1,10 +1,12 @@
-#include <functional>
-
+#include "../support/loops.hpp"
 #include "../support/values.hpp"
 
+#include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/join.hpp>
+#include <damo/ops/kernels/isa.hpp>
+#include <damo/ops/kernels/parallel.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/random.hpp>
@@ -17,15 +19,7 @@ using namespace damo;
 // A loop is its unrolled graph: value and gradient, to the last bit.
 namespace {
 
-/// One step: (items of the sequences, previous states, oldest first, non-sequences) to the states.
-using Step = std::function<Vars(const Vars&, const Vars&, const Vars&)>;
-struct Loop {
-  std::string name;
-  Step step;
-  std::vector<Shape> items, states, constants;
-  std::vector<std::vector<int>> taps{};  ///< of each state; {-1} where not given
-  std::vector<int> sequence_taps{0};
-};
+using test::Loop;
 
 struct Built {
   Vars inputs, sequences, initial, constants;
@@ -68,8 +62,9 @@ Built build(const Loop& loop, int steps, DType dtype) {
   return b;
 }
 
-Vars as_scan(const Loop& loop, const Built& b) {
+Vars as_scan(const Loop& loop, const Built& b, int steps) {
   ScanOptions options;
+  options.n_steps = steps;
   for (const Var& v : b.sequences) options.sequences.push_back(seq(v, loop.sequence_taps));
   for (std::size_t i = 0; i < b.initial.size(); ++i)
     options.outputs_info.push_back(init(b.initial[i], b.taps[i]));
@@ -134,110 +129,32 @@ std::vector<Array> run(const Vars& outputs, const Built& b, const Mode& mode) {
   return result;
 }
 
-const std::vector<Loop>& loops() {
-  static const std::vector<Loop> all{
-      {"affine",
-       [](const Vars& x, const Vars& h, const Vars& w) { return Vars{h[0] * w[0] + x[0]}; },
-       {{}},
-       {{}},
-       {{}}},
-      {"elementwise",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         return Vars{tanh(x[0] * w[0] + h[0] * w[1])};
-       },
-       {{5}},
-       {{5}},
-       {{5}, {5}}},
-      {"linear recurrent net",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         return Vars{dot(x[0], w[0]) + dot(h[0], w[1])};
-       },
-       {{3}},
-       {{4}},
-       {{3, 4}, {4, 4}}},
-      {"recurrent net over a batch",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         return Vars{tanh(dot(x[0], w[0]) + dot(h[0], w[1]) + w[2])};
-       },
-       {{2, 3}},
-       {{2, 4}},
-       {{3, 4}, {4, 4}, {4}}},
-      {"a state used three times",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         const Var a = dot(h[0], w[0]);
-         const Var b = a + sigmoid(h[0]) * x[0];
-         return Vars{tanh(b - h[0] * w[1]) * x[0]};
-       },
-       {{4}},
-       {{4}},
-       {{4, 4}, {4}}},
-      {"two states that read each other",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         const Var a = tanh(h[0] * w[0] + h[1]);
-         return Vars{a, h[1] * sigmoid(a) + x[0]};
-       },
-       {{4}},
-       {{4}, {4}},
-       {{4}}},
-      {"a weight used twice",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         return Vars{tanh(dot(dot(h[0], w[0]), w[0]) + x[0])};
-       },
-       {{4}},
-       {{4}},
-       {{4, 4}}},
-      {"taps of two outputs",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         const Var a = tanh(h[0] * w[0] + h[1] * x[0] + h[2]);
-         return Vars{a, sigmoid(h[2] - h[0])};
-       },
-       {{3}},
-       {{3}, {3}},
-       {{3}},
-       {{-3, -1}, {-1}}},
-      {"taps of a sequence",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         return Vars{tanh(x[0] * h[0] + x[1] * w[0] + x[2])};
-       },
-       {{3}},
-       {{3}},
-       {{3}},
-       {},
-       {-1, 0, 2}},
-      {"a loop in the loop",
-       [](const Vars& x, const Vars& h, const Vars& w) {
-         const Var inner =
-             scan([&](Var g) { return tanh(g * w[0]); }, {.outputs_info = {h[0]}, .n_steps = 3})
-                 .outputs[0][-1];
-         return Vars{inner + x[0]};
-       },
-       {{3}},
-       {{3}},
-       {{3}}},
-  };
-  return all;
+void check_equal(const Vars& looped, const Vars& flat, const Built& b, const Mode& mode) {
+  const auto x = run(looped, b, mode);
+  const auto y = run(flat, b, mode);
+  REQUIRE(x.size() == y.size());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    CAPTURE(i);
+    test::check_close(x[i], y[i], 0);  // not a bit less, but that -0 is 0
+  }
 }
 
-void compare(const Loop& loop, DType dtype, const Mode& mode, bool products_reordered) {
-  for (const int steps : {1, 2, 17}) {
-    for (const bool last_only : {false, true}) {
-      const Built b = build(loop, steps, dtype);
-      const auto looped = run(with_gradients(as_scan(loop, b), b.inputs, last_only), b, mode);
-      const auto flat = run(with_gradients(unrolled(loop, b, steps), b.inputs, last_only), b, mode);
-      CAPTURE(loop.name);
-      CAPTURE(steps);
-      CAPTURE(last_only);
-      CAPTURE(name(dtype));
-      REQUIRE(looped.size() == flat.size());
-      const std::size_t first_weight = loop.states.size() + b.sequences.size() + b.initial.size();
-      for (std::size_t i = 0; i < looped.size(); ++i) {
-        CAPTURE(i);
-        // -0 and 0 are told apart by bits, not by ==.
-        if (products_reordered && i >= first_weight) {
-          test::check_close(looped[i], flat[i], dtype == float64 ? 1e-12 : 1e-4);
-        } else {
-          test::check_close(looped[i], flat[i], 0);
-        }
+void compare(const Loop& loop, int steps, bool last_only, DType dtype, const Mode& mode) {
+  CAPTURE(loop.name);
+  CAPTURE(steps);
+  CAPTURE(last_only);
+  CAPTURE(name(dtype));
+  const Built b = build(loop, steps, dtype);
+  check_equal(with_gradients(as_scan(loop, b, steps), b.inputs, last_only),
+              with_gradients(unrolled(loop, b, steps), b.inputs, last_only), b, mode);
+}
+
+void compare_all(const Mode& mode) {
+  for (const Loop& loop : test::small_loops()) {
+    for (const DType dtype : {float32, float64}) {
+      for (const int steps : {1, 2, 17}) {
+        compare(loop, steps, false, dtype, mode);
+        compare(loop, steps, true, dtype, mode);
       }
     }
   }
@@ -246,22 +163,100 @@ void compare(const Loop& loop, DType dtype, const Mode& mode, bool products_reor
 }  // namespace
 
 TEST_CASE("scan: equals its unrolled graph in value and gradient to the last bit as written") {
-  for (const Loop& loop : loops()) {
-    for (const DType dtype : {float32, float64}) compare(loop, dtype, Mode::none(), false);
-  }
+  compare_all(Mode::none());
 }
 
 TEST_CASE("scan: equals its unrolled graph to the last bit in stable forms") {
-  for (const Loop& loop : loops()) {
-    for (const DType dtype : {float32, float64}) compare(loop, dtype, Mode::fast_compile(), false);
+  compare_all(Mode::fast_compile());
+}
+
+TEST_CASE("scan: equals its unrolled graph to the last bit when fully rewritten") {
+  compare_all(Mode::fast());
+}
+
+TEST_CASE("scan: recurrent networks equal their unrolled graphs to the last bit") {
+  for (const Loop& loop : test::more_loops()) {
+    for (const int steps : {1, 2, 17}) {
+      compare(loop, steps, steps == 2, float32, Mode::fast());
+      compare(loop, steps, steps != 2, float64, Mode::fast());
+    }
+    compare(loop, 2, false, float64, Mode::none());
+    compare(loop, 17, false, float32, Mode::fast_compile());
   }
 }
 
-// All but one thing: the gradient of a weight is one product over all steps where a loop is, and a
-// sum of products where none is, which rounds in another order.
-TEST_CASE("scan: fully rewritten equals its unrolled graph to the last bit but for weights") {
-  for (const Loop& loop : loops()) {
-    compare(loop, float64, Mode::fast(), true);
+TEST_CASE("scan: equals its unrolled graph on any instruction set and number of threads") {
+  const Isa best = isa();
+  const int threads = num_threads();
+  const Loop& large = *std::find_if(test::more_loops().begin(), test::more_loops().end(),
+                                    [](const Loop& l) { return l.name == "wide network"; });
+  for (const Isa set : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    set_isa(set);
+    for (const int n : {1, 3}) {
+      set_num_threads(n);
+      compare(large, 17, false, float32, Mode::fast());
+    }
+  }
+  set_isa(best);
+  set_num_threads(threads);
+}
+
+TEST_CASE("scan: a step of gradient descent through a loop is that through its unrolled graph") {
+  for (const Loop& loop : test::small_loops()) {
+    CAPTURE(loop.name);
+    const Built b = build(loop, 17, float32);
+    const auto descend = [&](const Vars& outputs) {
+      const Vars all = with_gradients(outputs, b.inputs, false);
+      Vars next;
+      for (std::size_t i = 0; i < b.inputs.size(); ++i)
+        next.push_back(b.inputs[i] - 0.1 * all[outputs.size() + i]);
+      return next;
+    };
+    check_equal(descend(as_scan(loop, b, 17)), descend(unrolled(loop, b, 17)), b, Mode::fast());
+  }
+}
+
+TEST_CASE("scan: stopped by a condition equals the graph of the steps that ran") {
+  const Loop net{"", {}, {{2, 3}}, {{2, 4}}, {{3, 4}, {4, 4}, {4}}};
+  for (const DType dtype : {float32, float64}) {
+    for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+      Built b = build(net, 9, dtype);
+      const auto step = [&](Var x, Var h) {
+        return tanh(dot(x, b.constants[0]) + dot(h, b.constants[1]) + b.constants[2]);
+      };
+      const auto loop =
+          scan([&](Var n, Var x, Var h) { return until(Vars{step(x, h)}, n >= 4); },
+               {.sequences = {arange(9), b.sequences[0]}, .outputs_info = {b.initial[0]}});
+      Vars rows{b.initial[0]};
+      for (int t = 0; t < 5; ++t) rows.push_back(step(b.sequences[0][t], rows.back()));
+      rows.erase(rows.begin());
+      for (const bool last_only : {false, true}) {
+        check_equal(with_gradients(loop.outputs, b.inputs, last_only),
+                    with_gradients({stack(rows)}, b.inputs, last_only), b, mode);
+      }
+    }
+  }
+}
+
+TEST_CASE("scan: a truncated gradient is that of the graph cut at the first step it reaches") {
+  const Loop net{"", {}, {{3}}, {{4}}, {{3, 4}, {4, 4}, {4}}};
+  for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+    for (const int kept : {1, 2, 5}) {
+      const Built b = build(net, 7, float32);
+      const auto step = [&](Var x, Var h) {
+        return tanh(dot(x, b.constants[0]) + dot(h, b.constants[1]) + b.constants[2]);
+      };
+      const auto loop = scan(step, {.sequences = {b.sequences[0]},
+                                    .outputs_info = {b.initial[0]},
+                                    .truncate_gradient = kept});
+      Var h = b.initial[0];
+      for (int t = 0; t < 7; ++t) {
+        if (t == 7 - kept) h = disconnected_grad(h);
+        h = step(b.sequences[0][t], h);
+      }
+      check_equal(with_gradients({loop.outputs[0][-1]}, b.inputs, false),
+                  with_gradients({h}, b.inputs, false), b, mode);
+    }
   }
 }
 
@@ -286,19 +281,47 @@ TEST_CASE(
     Function f = function({w, h0}, {loop[0][-1], a[0], a[1], h, b[0], b[1]}, {.mode = mode});
     const Array at = test::vector({0.5, -0.9, 0.3});
     const Outputs out = f(at, at);
-    // The gradient of w is a sum over all steps: see above.
-    const double rounding = mode.text() == "none" ? 0 : 1e-14;
-    for (std::size_t i = 0; i < 3; ++i)
-      test::check_close(out[i], out[i + 3], i == 1 ? rounding : 0);
+    for (std::size_t i = 0; i < 3; ++i) test::check_close(out[i], out[i + 3], 0);
+  }
+}
+
+TEST_CASE("scan: a Gibbs chain is its unrolled graph on the same draws") {
+  for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+    RandomStream rng(3);
+    const Var w = matrix("w");
+    const Var c = vector("c");
+    const Var v0 = matrix("v0");
+    const auto mean = [&](const Var& h) { return sigmoid(dot(h, w.T()) + c); };
+    const auto loop = scan(
+                          [&](Var v) {
+                            const Var h = disconnected_grad(rng.bernoulli(sigmoid(dot(v, w))));
+                            return Vars{mean(h), h};
+                          },
+                          {.outputs_info = {v0, none}, .n_steps = 17})
+                          .outputs;
+    const Var h = input(loop[1].type(), "h");
+    Var v = v0;
+    Var cost = sum(v0) * 0;
+    for (int t = 0; t < 17; ++t) cost = cost + sum(sqr(mean(h[t]) - v0));
+    for (int t = 0; t < 17; ++t) v = mean(h[t]);
+    const Vars looped = grad(sum(sqr(loop[0] - v0)), {w, c});
+    Function f = function({w, c, v0}, {loop[1], loop[0][-1], looped[0], looped[1]}, {.mode = mode});
+    const Vars flat = grad(cost, {w, c});
+    Function g = function({w, c, v0, h}, {v, flat[0], flat[1]}, {.mode = mode});
+    const Array at[] = {ramp({40, 30}, 0.5, float32), ramp({40}, 0.3, float32),
+                        ramp({5, 40}, 1, float32)};
+    const Outputs a = f(at[0], at[1], at[2]);
+    const Outputs b = g(at[0], at[1], at[2], a[0]);
+    for (std::size_t i = 0; i < 3; ++i) test::check_close(a[i + 1], b[i], 0);
   }
 }
 
 TEST_CASE("scan: a loop of no steps has the value and gradient of its initial state") {
   for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
-    for (const Loop& loop : loops()) {
+    for (const Loop& loop : test::small_loops()) {
       CAPTURE(loop.name);
       const Built b = build(loop, 0, float64);
-      const Vars outputs = as_scan(loop, b);
+      const Vars outputs = as_scan(loop, b, 0);
       const auto results = run(with_gradients(outputs, b.inputs, false), b, mode);
       for (std::size_t i = 0; i < outputs.size(); ++i)
         CHECK(to_string(results[i].shape()) == to_string(with_rows(0, loop.states[i])));

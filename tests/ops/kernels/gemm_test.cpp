@@ -77,6 +77,9 @@ void check_product(std::int64_t m, std::int64_t n, std::int64_t k, Layout la, La
 const auto plain = [](auto alpha, auto a, auto b, auto beta, auto c) {
   damo::gemm(alpha, a, b, beta, c);
 };
+const auto vectors = [](auto alpha, auto a, auto b, auto beta, auto c) {
+  damo::gemv(alpha, a, b, beta, c);
+};
 const auto packed = [](auto alpha, auto a, auto b, auto beta, auto c) {
   damo::gemm_packed(alpha, a, damo::PackedMatrix<decltype(alpha)>(b), beta, c);
 };
@@ -131,6 +134,83 @@ TEST_CASE("vector products of every kind agree with sums in long double") {
         check_product<float>(1, n, 40, Layout::rows, layout, Layout::rows, 1, 0, plain);
         check_product<double>(n, 1, 40, layout, Layout::columns, Layout::spaced, 1, 1, plain);
         check_product<double>(n, 21, 1, layout, Layout::rows, Layout::rows, 1, 1, plain);
+        check_product<float>(1, 1, n, layout, layout, Layout::rows, 2, 1, vectors);
+        check_product<float>(1, n, 40, Layout::rows, layout, Layout::rows, 1, 0, vectors);
+        check_product<double>(n, 1, 40, layout, Layout::columns, Layout::spaced, 1, 1, vectors);
+      }
+    }
+  });
+}
+
+TEST_CASE("an element of a product has the same bits whatever the sizes and the layout") {
+  on_each_isa([] {
+    const Stored<float> a(70, 1300, Layout::rows, 1);
+    const Stored<float> rows(1300, 40, Layout::rows, 2);
+    Stored<float> columns(1300, 40, Layout::columns, 3);
+    for (std::int64_t k = 0; k < 1300; ++k) {
+      for (std::int64_t j = 0; j < 40; ++j) columns.view(k, j) = rows.view(k, j);
+    }
+    Stored<float> whole(70, 40, Layout::rows, 4);
+    damo::gemm(1.0F, reading(a.view), reading(rows.view), 0.0F, whole.view);
+    for (const auto& b : {rows.view, columns.view}) {
+      for (const std::int64_t m : {1, 2, 20, 70}) {
+        for (const std::int64_t n : {1, 3, 40}) {
+          Stored<float> part(m, n, Layout::rows, 5);
+          damo::gemm(1.0F, reading(a.view.block(0, 0, m, 1300)), reading(b.block(0, 0, 1300, n)),
+                     0.0F, part.view);
+          std::int64_t wrong = 0;
+          for (std::int64_t i = 0; i < m; ++i) {
+            for (std::int64_t j = 0; j < n; ++j) wrong += part.view(i, j) != whole.view(i, j);
+          }
+          CHECK(wrong == 0);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("gemm rounds the product and then what it adds and multiplies by") {
+  for (const std::int64_t k : {5, 1500}) {
+    const Stored<float> a(7, k, Layout::rows, 1);
+    const Stored<float> b(k, 37, Layout::rows, 2);
+    Stored<float> product(7, 37, Layout::rows, 3);
+    Stored<float> c(7, 37, Layout::rows, 4);
+    const Stored<float> old = c;
+    c.view.data = c.memory.data();
+    damo::gemm(1.0F, reading(a.view), reading(b.view), 0.0F, product.view);
+    damo::gemm(0.3F, reading(a.view), reading(b.view), -0.7F, c.view);
+    for (std::size_t i = 0; i < 7; ++i) {
+      for (std::size_t j = 0; j < 37; ++j) {
+        const std::size_t at = i * 38 + j;
+        const float scaled = 0.3F * product.memory[at];
+        const float kept = -0.7F * old.memory[at];
+        CHECK(c.memory[at] == scaled + kept);
+      }
+    }
+  }
+}
+
+TEST_CASE("a product by steps has the bits of adding up the products of the steps") {
+  on_each_isa([] {
+    for (const std::int64_t step : {1, 3, 20, 1100}) {
+      const std::int64_t k = step * (step > 1000 ? 2 : 17);
+      for (const std::int64_t m : {1, 5, 70}) {
+        for (const std::int64_t n : {1, 16, 45}) {
+          const Stored<double> a(m, k, Layout::columns, 1);
+          const Stored<double> b(k, n, Layout::rows, 2);
+          Stored<double> at_once(m, n, Layout::rows, 3);
+          Stored<double> one(m, n, Layout::rows, 4);
+          damo::gemm_by_steps(step, reading(a.view), reading(b.view), at_once.view);
+          for (std::int64_t t = 0; t < k; t += step) {
+            damo::gemm(1.0, reading(a.view.block(0, t, m, step)),
+                       reading(b.view.block(t, 0, step, n)), t == 0 ? 0.0 : 1.0, one.view);
+          }
+          std::int64_t wrong = 0;
+          for (std::int64_t i = 0; i < m; ++i) {
+            for (std::int64_t j = 0; j < n; ++j) wrong += at_once.view(i, j) != one.view(i, j);
+          }
+          CHECK(wrong == 0);
+        }
       }
     }
   });

@@ -50,6 +50,17 @@ void add_products(References& all) {
       return total;
     });
   };
+  all["sum_of_products"] = [](const auto& in) {
+    Nd a(in[0]);
+    Nd b(in[1]);
+    return build({a.n(2), b.n(2)}, [&](const auto& i) {
+      double total = 0;
+      for (std::int64_t t = 0; t < a.n(0); ++t) {
+        for (std::int64_t k = 0; k < a.n(1); ++k) total += a({t, k, i[0]}) * b({t, k, i[1]});
+      }
+      return total;
+    });
+  };
   const auto gemm = [](const auto& in) {
     Nd c(in[0]);
     Nd a(in[2]);
