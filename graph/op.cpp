@@ -84,11 +84,11 @@ Printed Op::print(const Apply&, std::span<const Printed> inputs) const {
 }
 
 Apply::Apply(std::shared_ptr<const Op> op, Vars inputs, std::vector<TensorType> types, Site site)
-    : op_(std::move(op)),
+    : id_(next_id++),
       inputs_(std::move(inputs)),
+      op_(std::move(op)),
       types_(std::move(types)),
-      site_(site),
-      id_(next_id++) {}
+      site_(site) {}
 
 Vars Apply::outputs() const {
   Vars all;
@@ -109,7 +109,13 @@ void Apply::set_name(std::size_t output, std::string name) const {
 // Freed through a list, not by recursion: a chain of 10^5 nodes would overflow the stack. The list
 // is not thread_local itself, as variables of static storage outlive those.
 void Apply::release() const {
-  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (__libc_single_threaded != 0) {
+    const std::uint32_t left = references_.load(std::memory_order_relaxed) - 1;
+    references_.store(left, std::memory_order_relaxed);
+    if (left > 0) return;
+  } else if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+    return;
+  }
   thread_local std::vector<const Apply*>* draining = nullptr;
   if (draining != nullptr) {
     draining->push_back(this);

@@ -1,4 +1,6 @@
 #pragma once
+#include <sys/single_threaded.h>
+
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -193,17 +195,18 @@ class Apply {
 
  private:
   friend class Var;
-  void retain() const { references_.fetch_add(1, std::memory_order_relaxed); }
+  void retain() const;
   void release() const;
   ~Apply() = default;
 
-  std::shared_ptr<const Op> op_;
+  // What walking a graph reads comes first, to lie in one line of the cache.
+  std::uint64_t id_;
+  mutable std::atomic<std::uint32_t> references_{0};
   Vars inputs_;
+  std::shared_ptr<const Op> op_;
   std::vector<TensorType> types_;
   Site site_;
-  std::uint64_t id_;
   mutable std::vector<std::string> names_;
-  mutable std::atomic<std::uint32_t> references_{0};
 };
 
 /// Applies `op`, checking types; errors name the op, the operands and the user's line. Returns all
@@ -211,6 +214,16 @@ class Apply {
 Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
 /// The same for the first output.
 Var make_var(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
+
+// Variables are copied all the time while graphs are made and compiled, mostly before a process has
+// a second thread: until then counting does without locked instructions.
+inline void Apply::retain() const {
+  if (__libc_single_threaded != 0) {
+    references_.store(references_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  } else {
+    references_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
 
 /// `op` as `T`, or null. Rewriting asks this more often than anything else, so a final class is
 /// told by one comparison.

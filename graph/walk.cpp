@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
+
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/graph/print.hpp>
@@ -23,15 +26,66 @@ std::size_t text_hash(std::string_view text) {  // FNV-1a: the same in every pro
   return h;
 }
 
-}  // namespace
+/// A set of nodes by address, which spares looking at those that are in it.
+class Seen {
+ public:
+  /// Whether `node` is new.
+  bool insert(const Apply* node) {
+    if (2 * (size_ + 1) > slots_.size()) grow();
+    const Apply*& slot = slots_[place(node)];
+    if (slot == node) return false;
+    slot = node;
+    ++size_;
+    return true;
+  }
 
-std::vector<const Apply*> toposort(std::span<const Var> outputs, const VarSet& stop_at) {
+ private:
+  std::size_t place(const Apply* node) const {
+    const std::size_t last = slots_.size() - 1;
+    std::size_t at = (reinterpret_cast<std::uintptr_t>(node) * 0x9e3779b97f4a7c15ULL) >> 32U & last;
+    while (slots_[at] != nullptr && slots_[at] != node) at = (at + 1) & last;
+    return at;
+  }
+  void grow() {
+    std::vector<const Apply*> old(std::max<std::size_t>(64, 4 * slots_.size()));
+    old.swap(slots_);
+    for (const Apply* node : old) {
+      if (node != nullptr) slots_[place(node)] = node;
+    }
+  }
+
+  std::vector<const Apply*> slots_;
+  std::size_t size_ = 0;
+};
+
+/// The order of a large graph: a function is compiled in many passes, of which most leave the graph
+/// as it is. Nodes never change, and their numbers are never given twice.
+struct LastOrder {
+  static constexpr std::size_t least = 1000;
+  std::vector<std::uint64_t> roots;
   std::vector<const Apply*> order;
-  std::unordered_set<const Apply*> seen;
+};
+thread_local LastOrder last_order;
+
+bool is_last(std::span<const Var> outputs) {
+  return std::equal(outputs.begin(), outputs.end(), last_order.roots.begin(),
+                    last_order.roots.end(),
+                    [](const Var& v, std::uint64_t id) { return v.owner().id() == id; });
+}
+
+void remember(std::span<const Var> outputs, const std::vector<const Apply*>& order) {
+  last_order.order = order;
+  last_order.roots.clear();
+  for (const Var& v : outputs) last_order.roots.push_back(v.owner().id());
+}
+
+std::vector<const Apply*> depth_first(std::span<const Var> outputs, const VarSet& stop_at) {
+  std::vector<const Apply*> order;
+  Seen seen;
   std::vector<Frame> stack;
   const auto visit = [&](const Var& v) {
     if (!stop_at.empty() && stop_at.contains(v)) return;
-    if (seen.insert(v.owner_ptr()).second) stack.push_back({v.owner_ptr(), 0});
+    if (seen.insert(v.owner_ptr())) stack.push_back({v.owner_ptr(), 0});
   };
   for (const Var& root : outputs) {
     visit(root);
@@ -45,6 +99,15 @@ std::vector<const Apply*> toposort(std::span<const Var> outputs, const VarSet& s
       }
     }
   }
+  return order;
+}
+
+}  // namespace
+
+std::vector<const Apply*> toposort(std::span<const Var> outputs, const VarSet& stop_at) {
+  if (stop_at.empty() && is_last(outputs)) return last_order.order;
+  auto order = depth_first(outputs, stop_at);
+  if (stop_at.empty() && order.size() >= LastOrder::least) remember(outputs, order);
   return order;
 }
 

@@ -144,35 +144,29 @@ Fact common(const Fact& a, const Fact& b) {
           .perhaps_binary = a.perhaps_binary && b.perhaps_binary};
 }
 
-void Facts::assume(const Var& v, const Fact& fact) {
-  auto& facts = known_[v.owner_ptr()];
-  facts.resize(v.owner().n_outputs());
-  facts[v.index()] = fact;
-  kept_.push_back(v);
-}
+void Facts::assume(const Var& v, const Fact& fact) { known_[v] = fact; }
 
 Fact Facts::of(const Var& v) {
-  if (const auto it = known_.find(v.owner_ptr()); it != known_.end()) return it->second[v.index()];
+  if (const Fact* known = known_.find(v)) return *known;
   std::vector<std::pair<const Apply*, std::size_t>> stack{{v.owner_ptr(), 0}};
   while (!stack.empty()) {
     auto& [node, next] = stack.back();
     if (next < node->inputs().size()) {
       const Apply* in = node->input(next++).owner_ptr();
-      if (!known_.contains(in)) stack.emplace_back(in, 0);
+      if (!known_.contains(*in)) stack.emplace_back(in, 0);
       continue;
     }
     const Apply* done = node;
     stack.pop_back();
-    if (!known_.contains(done)) infer(*done);
+    if (!known_.contains(*done)) infer(*done);
   }
-  return known_.at(v.owner_ptr())[v.index()];
+  return known_.at(v);
 }
 
 void Facts::infer(const Apply& node) {
-  kept_.push_back(node.output());
   if (as<Scan>(node.op()) != nullptr) return infer_scan(node);
   std::vector<Fact> in;
-  for (const Var& v : node.inputs()) in.push_back(known_.at(v.owner_ptr())[v.index()]);
+  for (const Var& v : node.inputs()) in.push_back(known_.at(v));
   Fact f;
   if (const Array* value = constant_value(node.output())) {
     f = fact_of_constant(*value);
@@ -186,9 +180,8 @@ void Facts::infer(const Apply& node) {
   const DType dtype = node.types()[0].dtype;
   if (dtype == DType::boolean) f = zero_or_one;
   if (dtype == DType::int64) f.integer = true;
-  std::vector<Fact> all(node.n_outputs());
-  all[0] = f;
-  known_[&node] = std::move(all);
+  known_[node] = f;
+  for (std::size_t i = 1; i < node.n_outputs(); ++i) known_.set(node, i, {});
 }
 
 namespace {
@@ -241,15 +234,14 @@ void Facts::infer_scan(const Apply& node) {
   const auto& scan = static_cast<const Scan&>(node.op());
   const auto inputs = of_body(node);
   Facts facts = body_facts(inputs);
-  std::vector<Fact> all;
-  for (const Scan::Output& out : scan.spec().outputs) {
+  for (std::size_t i = 0; i < node.n_outputs(); ++i) {
+    const Scan::Output& out = scan.spec().outputs[i];
     Fact f = facts.of(scan.spec().body.outputs[out.body_output]);
     // A state's history and last value may be the initial one.
     if (out.body_output < scan.spec().n_states)
       f = common(f, inputs[scan.spec().n_sequences + out.body_output].second);
-    all.push_back(f);
+    known_.set(node, i, f);
   }
-  known_[&node] = std::move(all);
 }
 
 }  // namespace damo::optim

@@ -1,8 +1,8 @@
 #pragma once
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include <damo/graph/op.hpp>
+#include <damo/graph/table.hpp>
 
 namespace damo::optim {
 
@@ -35,8 +35,7 @@ class Facts {
   void infer(const Apply& node);
   void infer_scan(const Apply& node);
 
-  std::unordered_map<const Apply*, std::vector<Fact>> known_;
-  Vars kept_;  // keeps the keys alive
+  Table<Fact> known_;
 };
 
 }  // namespace damo::optim

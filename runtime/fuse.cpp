@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <numeric>
 #include <queue>
-#include <unordered_map>
 
+#include <damo/graph/table.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/ops/draw_op.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
@@ -39,13 +40,11 @@ class Grouping {
  public:
   Grouping(const Vars& roots, const Guards& guards)
       : roots_(roots), guards_(guards), order_(toposort(roots)) {
-    for (std::uint32_t i = 0; i < order_.size(); ++i) index_.emplace(order_[i], i);
-    clients_.resize(order_.size());
+    index_.reserve(order_.size());
+    for (std::uint32_t i = 0; i < order_.size(); ++i) index_.set(*order_[i], 0, i);
     group_.resize(order_.size(), alone);
     seen_.resize(order_.size(), 0);
-    for (std::uint32_t i = 0; i < order_.size(); ++i) {
-      for (const Var& in : order_[i]->inputs()) clients_[at(in)].push_back(i);
-    }
+    find_clients();
   }
 
   void form_groups() {
@@ -84,7 +83,26 @@ class Grouping {
     return found;
   }
 
-  std::uint32_t at(const Var& v) const { return index_.at(v.owner_ptr()); }
+  std::uint32_t at(const Var& v) const { return *index_.find(v.owner()); }
+
+  void find_clients() {
+    first_client_.resize(order_.size() + 1, 0);
+    for (const Apply* node : order_) {
+      for (const Var& in : node->inputs()) ++first_client_[at(in) + 1];
+    }
+    std::partial_sum(first_client_.begin(), first_client_.end(), first_client_.begin());
+    client_.resize(first_client_.back());
+    std::vector<std::uint32_t> next = first_client_;
+    for (std::uint32_t i = 0; i < order_.size(); ++i) {
+      for (const Var& in : order_[i]->inputs()) client_[next[at(in)]++] = i;
+    }
+  }
+
+  /// Those that read `node`, once for each input.
+  std::span<const std::uint32_t> clients(std::uint32_t node) const {
+    return std::span(client_).subspan(first_client_[node],
+                                      first_client_[node + 1] - first_client_[node]);
+  }
 
   std::span<const std::uint32_t> members(const std::uint32_t& node) const {
     if (group_[node] == alone) return {&node, 1};
@@ -124,7 +142,7 @@ class Grouping {
   /// of those leads back into the group.
   bool may_join(std::uint32_t p, std::uint32_t group) {
     std::vector<std::uint32_t> outside;
-    for (const std::uint32_t c : clients_[p]) {
+    for (const std::uint32_t c : clients(p)) {
       if (group_[c] != group) outside.push_back(c);
       // A draw reads its stream's state and sizes before the loop begins.
       if (group_[c] == group && is_draw(*order_[c])) return false;
@@ -139,7 +157,7 @@ class Grouping {
       if (++visited > max_search) return false;
       for (const std::uint32_t member : members(node)) {
         seen_[member] = search_;
-        for (const std::uint32_t c : clients_[member]) {
+        for (const std::uint32_t c : clients(member)) {
           if (group_[c] == group) return false;
           if (seen_[c] != search_) outside.push_back(c);
         }
@@ -179,8 +197,9 @@ class Grouping {
   const Vars& roots_;
   const Guards& guards_;
   std::vector<const Apply*> order_;
-  std::unordered_map<const Apply*, std::uint32_t> index_;
-  std::vector<std::vector<std::uint32_t>> clients_;
+  Table<std::uint32_t> index_;
+  std::vector<std::uint32_t> client_;        ///< clients of all nodes, one after the other
+  std::vector<std::uint32_t> first_client_;  ///< where in it those of a node begin
   std::vector<std::uint32_t> group_;
   std::vector<std::vector<std::uint32_t>> members_;
   std::vector<std::uint32_t> seen_;  ///< by node: the search that came by last

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <damo/graph/table.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/runtime/fused_loop.hpp>
 #include <damo/runtime/instructions.hpp>
@@ -46,13 +47,12 @@ class Lowering {
 
  private:
   std::uint32_t slot_of(const Var& v) {
-    const auto [it, fresh] =
-        slots_.try_emplace(v, static_cast<std::uint32_t>(program_->slots.size()));
+    const auto [slot, fresh] = slots_.insert(v, static_cast<std::uint32_t>(program_->slots.size()));
     if (fresh) {
       program_->slots.push_back({Tensor{nullptr, v.dtype(), {}, {}}});
       program_->slot_vars.push_back(v);
     }
-    return it->second;
+    return *slot;
   }
 
   /// Those of the instruction just added, if one was: a leaf becomes none.
@@ -73,9 +73,9 @@ class Lowering {
 
   /// Variables that some other unit, or the caller, wants.
   void find_outside_uses(const std::vector<Unit>& units, const Vars& roots) {
-    used_outside_.insert(roots.begin(), roots.end());
+    for (const Var& v : roots) used_outside_[v] = true;
     for (const Unit& unit : units) {
-      for (const Var& v : FusedInstruction::external_inputs(unit)) used_outside_.insert(v);
+      for (const Var& v : FusedInstruction::external_inputs(unit)) used_outside_[v] = true;
     }
   }
 
@@ -130,8 +130,8 @@ class Lowering {
   const FunctionGraph& graph_;
   LowerOptions options_;
   std::unique_ptr<Program> program_;
-  std::unordered_map<Var, std::uint32_t, VarHash, VarSame> slots_;
-  VarSet used_outside_;
+  Table<std::uint32_t> slots_;
+  Table<bool> used_outside_;
   VarSet invariant_;
 };
 
