@@ -43,8 +43,10 @@ Var applied(const Apply& node, std::size_t variable, const Var& x) {
 
 /// The inputs of which every element of the output is an element of one.
 std::vector<std::size_t> joined_parts(const Apply& node) {
+  if (const ScalarOp* f = scalar_op(node.output()))
+    return f == words().where ? std::vector<std::size_t>{1, 2} : std::vector<std::size_t>{};
+  if (node.op().chooses()) return {1, 2};
   const std::string name = node.op().name();
-  if (scalar_op(node.output()) == words().where || node.op().chooses()) return {1, 2};
   if (name == "set_subtensor" || name == "advanced_set_subtensor") return {0, 1};
   std::vector<std::size_t> all;
   if (name != "concatenate" && name != "stack" && name != "make_vector") return all;
@@ -119,8 +121,7 @@ std::optional<Vars> into_clip(const Apply& node, Context& context) {
 /// log(s * y / t) = log(s) + log(y) - log(t) for positive s and t whose logarithms have stable
 /// forms.
 std::optional<Vars> log_of_product(const Apply& node, Context& context) {
-  Steps steps;
-  const Terms terms(Terms::Group::product, {node.input(0)}, steps);
+  const Terms& terms = context.terms(Terms::Group::product, node.input(0));
   const auto& leaves = terms.leaves();
   if (leaves.size() < 2) return std::nullopt;
   std::vector<bool> taken(leaves.size(), false);

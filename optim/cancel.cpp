@@ -30,8 +30,7 @@ bool never_zero(const Terms::Leaf& leaf, Context& context) {
 
 /// x / x = 1 for x that is positive in exact arithmetic.
 std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
-  Steps steps;
-  const Terms terms(Group::product, {node.output()}, steps);
+  const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   std::vector<bool> drop(leaves.size(), false);
   bool any = false;
@@ -52,8 +51,7 @@ std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
 
 /// where(c, 0, x) * y = where(c, 0, x * y) where x * y has a stable form.
 std::optional<Vars> product_into_where(const Apply& node, Context& context) {
-  Steps steps;
-  const Terms terms(Group::product, {node.output()}, steps);
+  const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var choice = surface(leaves[i].seen);
@@ -76,8 +74,7 @@ std::optional<Vars> product_into_where(const Apply& node, Context& context) {
 
 /// (x / s + y) * s = x + y * s, and (x * exp(z) + y) * sigmoid(-z), where a term gets stable.
 std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
-  Steps steps;
-  const Terms terms(Group::product, {node.output()}, steps);
+  const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& core = leaves[i].seen.core;
@@ -117,8 +114,7 @@ std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
 
 /// x^a / x^b = x^(a - b) and sqrt(x) * sqrt(x) = x for positive x.
 std::optional<Vars> join_powers(const Apply& node, Context& context) {
-  Steps steps;
-  const Terms terms(Group::product, {node.output()}, steps);
+  const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const auto [base, a] = power_of(leaves[i]);
@@ -146,8 +142,7 @@ std::optional<Vars> divisor_out_of_sum(const Apply& node, Context& context) {
   const auto& r = static_cast<const Reduce&>(node.op());
   const Var& x = node.input(0);
   if (r.kind() != Reduction::sum || r.keepdims() || !is_float(x.dtype())) return std::nullopt;
-  Steps steps;
-  const Terms terms(Group::product, {x}, steps);
+  const Terms& terms = context.terms(Group::product, x);
   for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
     const auto& leaf = terms.leaves()[i];
     if (!leaf.inverse || !never_zero(leaf, context)) continue;

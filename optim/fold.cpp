@@ -11,12 +11,11 @@ namespace {
 constexpr std::int64_t largest_made = 4096;
 
 bool depends_on_constants_only(const Apply& node) {
-  if (node.inputs().empty() || !node.op().pure() || !node.op().state_updates(node).empty())
-    return false;
+  if (node.inputs().empty()) return false;
   for (const Var& in : node.inputs()) {
     if (constant_value(in) == nullptr) return false;
   }
-  return true;
+  return node.op().pure() && node.op().state_updates(node).empty();
 }
 
 bool worth_storing(const Apply& node) {

@@ -22,9 +22,8 @@ namespace damo::optim {
 namespace {
 
 bool moves_outward(const Apply& node) {
-  return dynamic_cast<const DimShuffle*>(&node.op()) != nullptr ||
-         dynamic_cast<const BroadcastTo*>(&node.op()) != nullptr ||
-         dynamic_cast<const Reshape*>(&node.op()) != nullptr;
+  return as<DimShuffle>(node.op()) != nullptr || as<BroadcastTo>(node.op()) != nullptr ||
+         as<Reshape>(node.op()) != nullptr;
 }
 
 bool same_but_first(const Apply& a, const Apply& b) {
@@ -35,27 +34,34 @@ bool same_but_first(const Apply& a, const Apply& b) {
   return true;
 }
 
-/// f(M(x), c, M(y)) = M(f(x, c, y)) for one movement M and constants c.
-std::optional<Vars> move_outward(const Apply& node, Context&) {
+/// The one movement that every input is, other than constants.
+const Apply* common_movement(const Apply& node) {
   const Apply* movement = nullptr;
-  std::vector<Arg> operands;
   for (const Var& in : node.inputs()) {
-    if (const auto c = uniform_value(in)) {
-      const bool integral = !is_float(in.dtype());
-      operands.emplace_back((integral ? Arg(static_cast<long>(*c)) : Arg(*c)).var(in.dtype()));
-      continue;
-    }
-    if (!moves_outward(in.owner())) return std::nullopt;
+    if (uniform_value(in)) continue;
+    if (!moves_outward(in.owner())) return nullptr;
     if (movement != nullptr && (!same_but_first(*movement, in.owner()) ||
                                 !(movement->input(0).type().dims == in.inputs()[0].type().dims)))
-      return std::nullopt;
+      return nullptr;
     movement = in.owner_ptr();
-    operands.emplace_back(in.inputs()[0]);
   }
+  return movement;
+}
+
+/// f(M(x), c, M(y)) = M(f(x, c, y)) for one movement M and constants c.
+std::optional<Vars> move_outward(const Apply& node, Context&) {
+  const Apply* movement = common_movement(node);
   if (movement == nullptr) return std::nullopt;
   Vars inputs = movement->inputs();
   Vars inner;
-  for (const Arg& a : operands) inner.push_back(a.var());
+  for (const Var& in : node.inputs()) {
+    if (const auto c = uniform_value(in)) {
+      const bool integral = !is_float(in.dtype());
+      inner.push_back((integral ? Arg(static_cast<long>(*c)) : Arg(*c)).var(in.dtype()));
+    } else {
+      inner.push_back(in.inputs()[0]);
+    }
+  }
   inputs[0] = make_var(node.op_ptr(), std::move(inner), node.site());
   return Vars{fit(make_var(movement->op_ptr(), std::move(inputs), node.site()), node.output())};
 }
@@ -176,12 +182,13 @@ Var size_without(const Var& x, std::size_t axis) {
 }
 
 /// Through a whole chain of nodes at once: each layer of a deep network has the batch's size.
-std::optional<Vars> shape_of(const Apply& node, Context&) {
+std::optional<Vars> shape_of(const Apply& node, Context& context) {
   Var size = node.output();
   while (const auto* shape = as<ShapeOf>(size)) {
     const Var next = size_without(size.inputs()[0], shape->axis());
     if (!next) break;
-    size = next;
+    const Var known = context.known(next);
+    size = known ? known : next;
   }
   if (same(size, node.output())) return std::nullopt;
   return Vars{size};

@@ -39,6 +39,7 @@ class MergeTwins {
   }
 
   std::optional<Vars> operator()(const Apply& node, const Apply& before, Trace* trace) {
+    if (as<Scan>(before.op()) == nullptr) return std::nullopt;
     for (Group& group : groups_) {
       const auto at = std::find_if(group.members.begin(), group.members.end(),
                                    [&](const Var& v) { return v.owner_ptr() == &before; });

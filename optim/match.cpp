@@ -24,6 +24,9 @@ class Next {
   bool (*call_)(void*);
 };
 
+/// A cheap refusal: every call among the pattern's terms needs a leaf that applies it.
+bool has_heads(const Pattern& p, const Terms& terms) { return (p.heads & ~terms.heads()) == 0; }
+
 bool is_power_of_two(double v) {
   int exponent = 0;
   return v != 0 && std::isfinite(v) && std::abs(std::frexp(v, &exponent)) == 0.5;
@@ -42,12 +45,11 @@ class Matcher {
       found.bindings = bindings_;
       return true;
     };
-    if (pattern.kind != Pattern::Kind::sum && pattern.kind != Pattern::Kind::product) {
+    if (!pattern.is_group()) {
       if (!part(pattern, {root}, done)) return std::nullopt;
       return found;
     }
-    const Terms terms(group_of(pattern), {root}, steps_);
-    if (!has_heads(pattern, terms)) return std::nullopt;
+    const Terms& terms = context_.terms(pattern.group(), root);
     std::vector<bool> used(terms.leaves().size(), false);
     const auto finish = [&] {
       bool flipped = false;
@@ -63,10 +65,6 @@ class Matcher {
   }
 
  private:
-  static Terms::Group group_of(const Pattern& p) {
-    return p.kind == Pattern::Kind::sum ? Terms::Group::sum : Terms::Group::product;
-  }
-
   /// At the root, a constant in the pattern must be the sum's or product's, up to a product's sign,
   /// and is then used up; where the pattern has none, constants stay with the rest.
   static bool constants_fit(const Pattern& p, const Terms& terms, std::vector<bool>& used,
@@ -83,25 +81,6 @@ class Matcher {
       flipped = flipped != (product && *value < 0);
     }
     flipped = flipped != (product && p.value < 0);
-    return true;
-  }
-
-  /// A cheap refusal: every call among the pattern's terms needs a leaf that applies it.
-  static bool has_heads(const Pattern& p, const Terms& terms) {
-    for (const Pattern& child : p.children) {
-      const Pattern* c = &child;
-      if (c->kind == Pattern::Kind::product && c->children.size() == 1 &&
-          p.kind == Pattern::Kind::sum)
-        c = c->children.data();
-      if (c->kind != Pattern::Kind::call) continue;
-      bool found = false;
-      for (const auto& leaf : terms.leaves()) {
-        if (scalar_op(leaf.seen.core) == c->op) found = true;
-      }
-      // A coefficient other than a sign hides the head one level down.
-      if (!found && c == &child) return false;
-      if (!found && std::abs(child.value) == 1) return false;
-    }
     return true;
   }
 
@@ -144,9 +123,11 @@ class Matcher {
       if (only.kind == Pattern::Kind::wild && is_power_of_two(p.value))
         return bind(only.wild, seen, (negative ? -1 : 1) / p.value, next);
     }
-    const Terms terms(group_of(p), seen, steps_);
-    if (terms.leaves().size() < p.children.size()) return false;
-    if (!has_heads(p, terms)) return false;
+    if (p.children.size() > 1 && !Terms::splits(p.group(), seen.core)) return false;
+    std::optional<Terms> moved;
+    const Terms& terms = seen.path == nullptr ? context_.terms(p.group(), seen.core)
+                                              : moved.emplace(p.group(), seen, steps_);
+    if (terms.leaves().size() < p.children.size() || !has_heads(p, terms)) return false;
     const double constant = negative ? -terms.constant() : terms.constant();
     std::vector<bool> used(terms.leaves().size(), false);
     // A placeholder may stand for the constant, when the pattern has none of its own.
@@ -247,7 +228,7 @@ class Matcher {
       if (look_deeper(seen, steps_)) continue;
       const ScalarOp* f = scalar_op(seen.core);
       if (f == nullptr) break;
-      const Vars in = seen.core.inputs();
+      const Vars in = seen.core.inputs();  // kept, as `seen.core` moves on
       if (f == w.neg) {
         scale = -scale;
         seen.core = in[0];
@@ -302,6 +283,8 @@ Var Binding::value() const {
 
 std::optional<Match> match(const Pattern& pattern, const Vars& wildcards, const Var& root,
                            Context& context, Steps& steps) {
+  if (pattern.is_group() && !has_heads(pattern, context.terms(pattern.group(), root)))
+    return std::nullopt;
   return Matcher(wildcards, context, steps).at(pattern, root);
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
@@ -26,6 +27,19 @@ void sort_children(Pattern& p) {
     if (!p.inverse.empty()) sorted.inverse[i] = p.inverse[order[i]];
   }
   p = std::move(sorted);
+}
+
+/// The functions that must be among the heads of a matching group: calls among the children, and
+/// in a sum also those behind a sign. Another coefficient hides the head one level down.
+std::uint64_t needed_heads(const Pattern& p) {
+  std::uint64_t heads = 0;
+  for (const Pattern& child : p.children) {
+    const bool signed_call = p.kind == Pattern::Kind::sum && child.kind == Pattern::Kind::product &&
+                             child.children.size() == 1 && std::abs(child.value) == 1;
+    const Pattern& c = signed_call ? child.children[0] : child;
+    if (c.kind == Pattern::Kind::call) heads |= head_bit(*c.op);
+  }
+  return heads;
 }
 
 void add_factors(const Var& v, bool inverse, Pattern& product, Vars& wildcards) {
@@ -64,6 +78,7 @@ void add_terms(const Var& v, bool negative, Pattern& sum, Vars& wildcards) {
     Pattern product{.kind = Pattern::Kind::product, .value = negative ? -1.0 : 1.0};
     add_factors(v, false, product, wildcards);
     sort_children(product);
+    product.heads = needed_heads(product);
     const bool plain = product.value == 1 && product.children.size() == 1 && !product.inverse[0];
     sum.children.push_back(plain ? product.children[0] : product);
   }
@@ -94,11 +109,13 @@ Pattern Pattern::compile(const Var& side, Vars& wildcards) {
     p.kind = Kind::sum;
     add_terms(side, false, p, wildcards);
     sort_children(p);
+    p.heads = needed_heads(p);
   } else if (f == w.mul || f == w.div || f == w.neg || f == w.reciprocal || f == w.sqr) {
     p.kind = Kind::product;
     p.value = 1;
     add_factors(side, false, p, wildcards);
     sort_children(p);
+    p.heads = needed_heads(p);
   } else {
     p.kind = Kind::call;
     p.op = f;

@@ -18,9 +18,14 @@ struct Pattern {
   const ScalarOp* op = nullptr;
   std::vector<Pattern> children{};
   std::vector<bool> inverse{};  ///< Of a product's children: divided by.
+  std::uint64_t heads = 0;      ///< Functions that terms of a matching sum or product apply.
 
   /// Numbers the placeholders of `side` by their place in `wildcards`, adding new ones.
   static Pattern compile(const Var& side, Vars& wildcards);
+  bool is_group() const { return kind == Kind::sum || kind == Kind::product; }
+  Terms::Group group() const {
+    return kind == Kind::sum ? Terms::Group::sum : Terms::Group::product;
+  }
   /// Names of the ops at which an expression of this pattern may be rooted.
   std::vector<std::string> roots() const;
 };

@@ -15,51 +15,20 @@ namespace {
 
 constexpr std::size_t deepest_chain = 100;  // rules firing inside what a rule made
 constexpr int most_sweeps = 40;
+constexpr std::size_t most_flat = 500;
 constexpr int deepest_probe = 8;
 constexpr int most_probes = 32;  // probes that one probe may lead to: they branch at each level
 
 }  // namespace
 
-RuleIndex::RuleIndex(std::vector<const Rule*> rules) : rules_(std::move(rules)) {}
-
-const std::vector<const Rule*>& RuleIndex::at(const Op& op) const {
-  std::string key = op.name();
-  if (const auto it = by_name_.find(key); it != by_name_.end()) return it->second;
-  const bool elementwise = dynamic_cast<const Elementwise*>(&op) != nullptr;
-  std::vector<const Rule*> found;
-  for (const Rule* r : rules_) {
-    const auto& roots = r->roots();
-    const bool here = std::any_of(roots.begin(), roots.end(), [&](const std::string& root) {
-      return root == key || root == "*" || (elementwise && root == "elementwise");
-    });
-    if (here) found.push_back(r);
-  }
-  return by_name_.emplace(std::move(key), std::move(found)).first->second;
-}
-
-std::size_t Rewriter::NodeHash::operator()(const Apply* node) const {
-  std::size_t h = node->op().hash();
-  const bool any_order = node->op().commutative();
-  for (const Var& in : node->inputs()) {
-    const std::size_t k = VarHash{}(in)*0x9e3779b97f4a7c15ULL;
-    h = any_order ? h + k : (h ^ k) * 1099511628211ULL;
-  }
-  return h;
-}
-
-bool Rewriter::NodeSame::operator()(const Apply* a, const Apply* b) const {
-  if (a == b) return true;
-  const Vars& x = a->inputs();
-  const Vars& y = b->inputs();
-  if (x.size() != y.size() || !a->op().equals(b->op())) return false;
-  if (std::equal(x.begin(), x.end(), y.begin(), VarSame{})) return true;
-  return a->op().commutative() && x.size() == 2 && same(x[0], y[1]) && same(x[1], y[0]);
-}
-
 Rewriter::Rewriter(const RuleIndex& rules, Settings settings)
-    : rules_(rules), settings_(std::move(settings)) {}
+    : rules_(rules),
+      settings_(std::move(settings)),
+      refusals_(settings_.refusals != nullptr ? *settings_.refusals : own_refusals_) {}
 
 FunctionGraph Rewriter::run(const FunctionGraph& graph) {
+  facts_ = Facts{};
+  for (const auto& [v, fact] : assumed_) facts_.assume(v, fact);
   FunctionGraph result = graph;
   for (int i = 0; i < most_sweeps; ++i) {
     const std::size_t before = applied_;
@@ -74,12 +43,13 @@ FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
   settled_.clear();
   nodes_.clear();
   uses_.clear();
-  facts_ = Facts{};
-  for (const auto& [v, fact] : assumed_) facts_.assume(v, fact);
   const auto order = graph.order();
   const Vars old_roots = graph.roots();
   budget_ = applied_ + 60 * order.size() + 1000;
-  std::unordered_map<Var, std::size_t, VarHash, VarSame> counts;
+  settled_.reserve(order.size());
+  nodes_.reserve(order.size());
+  Table<std::size_t> counts;
+  counts.reserve(order.size());
   for (const Apply* node : order) {
     for (const Var& in : node->inputs()) ++counts[in];
   }
@@ -87,68 +57,80 @@ FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
   // A loop's inputs stay, whether or not anything is left to read them.
   for (const Var& in : graph.inputs) visit(in.owner());
   for (const Apply* node : order) {
-    const Vars& now = visit(*node);
-    for (std::size_t i = 0; i < now.size(); ++i) {
-      const auto it = counts.find(node->output(i));
-      if (it != counts.end()) uses_[now[i]] += it->second;
+    visit(*node);
+    for (std::size_t i = 0; i < node->n_outputs(); ++i) {
+      if (const std::size_t* count = counts.find(*node, i))
+        uses_[*settled_.find(*node, i)] += *count;
     }
   }
-  Vars roots;
-  for (const Var& root : old_roots) roots.push_back(settled_.at(root.owner_ptr())[root.index()]);
-  FunctionGraph result = graph.with_roots(roots);
-  kept_.clear();
-  return result;
+  return graph.with_roots(settled(old_roots));
 }
 
-const Vars& Rewriter::remember(const Apply& node, Vars outputs) {
-  kept_.push_back(node.output());
-  return settled_.insert_or_assign(&node, std::move(outputs)).first->second;
+Vars Rewriter::settled(const Vars& old) const {
+  Vars now;
+  now.reserve(old.size());
+  for (const Var& v : old) now.push_back(settled_.at(v));
+  return now;
 }
 
-const Vars& Rewriter::visit(const Apply& node) {
-  if (const auto it = settled_.find(&node); it != settled_.end()) return it->second;
+void Rewriter::settle_as(const Apply& node, const Vars& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) settled_.set(node, i, outputs[i]);
+}
+
+void Rewriter::visit(const Apply& node) {
+  if (settled_.contains(node)) return;
   ++visits_;
-  Vars inputs;
-  inputs.reserve(node.inputs().size());
-  bool changed = false;
-  for (const Var& in : node.inputs()) {
-    inputs.push_back(settled_.at(in.owner_ptr())[in.index()]);
-    changed = changed || !same(inputs.back(), in);
-  }
-  if (!changed) return settle(node);
-  const Vars fresh = with_inputs(node, std::move(inputs));
-  Vars outputs = settle(fresh[0].owner());
-  return remember(node, std::move(outputs));
+  const auto stays = [&](const Var& in) { return same(settled_.at(in), in); };
+  if (std::all_of(node.inputs().begin(), node.inputs().end(), stays)) return settle(node);
+  const Vars fresh = with_inputs(node, settled(node.inputs()));
+  settle(fresh[0].owner());
+  settle_as(node, settled(fresh));
 }
 
-const Vars& Rewriter::settle(const Apply& node) {
-  const Var kept = node.output();
-  const auto [known, is_new] = nodes_.insert(&node);
-  if (!is_new) {
-    if (*known == &node) return settled_.at(&node);
-    Vars outputs = settled_.at(*known);
-    return remember(node, std::move(outputs));
-  }
+void Rewriter::settle(const Apply& node) {
+  const Apply& known = nodes_.insert(node);
+  if (&known != &node) return settle_as(node, settled(known.outputs()));
+  if (settled_.contains(node)) return;
   // While its own rules run, a node that turns up inside a result stands for itself.
-  remember(node, node.outputs());
+  for (std::size_t i = 0; i < node.n_outputs(); ++i) settled_.set(node, i, node.output(i));
   if (node.op().body() != nullptr) {
-    const Var fresh = with_rewritten_body(node);
-    if (fresh) {
-      Vars outputs = settle(fresh.owner());
-      return remember(node, std::move(outputs));
+    if (const Var fresh = with_rewritten_body(node)) {
+      settle(fresh.owner());
+      return settle_as(node, settled(fresh.owner().outputs()));
     }
   }
-  for (const Rule* rule : rules_.at(node.op())) {
-    std::optional<Vars> result;
-    {
-      const SiteScope scope(node.site());
-      result = rule->apply(node, *this);
-    }
-    if (!result) continue;
-    Vars outputs = fire(*rule, node, std::move(*result));
-    return remember(node, std::move(outputs));
+  Vars result;
+  if (const Rule* rule = first_to_apply(node, result))
+    settle_as(node, fire(*rule, node, std::move(result)));
+}
+
+const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
+  const RuleIndex::List& list = rules_.at(node.op());
+  Refusals refused;
+  if (const Refusals* known = refusals_.find(node)) refused = *known;
+  if (list.refused(refused)) return nullptr;
+  const SiteScope scope(node.site());
+  if (applying_ == 0 && flat_.size() > most_flat) {
+    flat_.clear();
+    flat_places_.clear();
   }
-  return settled_.at(&node);
+  ++applying_;
+  const Rule* found = nullptr;
+  for (const auto& [rule, number] : list.entries) {
+    const bool numbered = number < refused.size();
+    if (numbered && refused.test(number)) continue;
+    ++tries_;
+    asked_ = false;
+    if (auto made = rule->apply(node, *this)) {
+      result = std::move(*made);
+      found = rule;
+      break;
+    }
+    if (numbered && !asked_) refused.set(number);
+  }
+  --applying_;
+  refusals_[node] = refused;
+  return found;
 }
 
 Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
@@ -196,9 +178,7 @@ void Rewriter::report_loop() const {
 
 Vars Rewriter::simplify(const Vars& roots) {
   visit_all(roots);
-  Vars result;
-  for (const Var& root : roots) result.push_back(settled_.at(root.owner_ptr())[root.index()]);
-  return result;
+  return settled(roots);
 }
 
 void Rewriter::visit_all(const Vars& roots) {
@@ -207,11 +187,11 @@ void Rewriter::visit_all(const Vars& roots) {
     stack.emplace_back(root.owner_ptr(), 0);
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
-      if (settled_.contains(node)) {
+      if (settled_.contains(*node)) {
         stack.pop_back();
       } else if (next < node->inputs().size()) {
         const Apply* in = node->input(next++).owner_ptr();
-        if (!settled_.contains(in)) stack.emplace_back(in, 0);
+        if (!settled_.contains(*in)) stack.emplace_back(in, 0);
       } else {
         const Apply* done = node;
         stack.pop_back();
@@ -221,9 +201,23 @@ void Rewriter::visit_all(const Vars& roots) {
   }
 }
 
+// A loop's body may be looked at again when more is known of what enters it.
+Fact Rewriter::fact(const Var& v) {
+  asked_ = asked_ || !assumed_.empty();
+  return facts_.of(v);
+}
+
 std::size_t Rewriter::uses(const Var& v) {
-  const auto it = uses_.find(v);
-  return it == uses_.end() ? 1 : it->second;
+  asked_ = true;
+  const std::size_t* known = uses_.find(v);
+  return known == nullptr ? 1 : *known;
+}
+
+const Terms& Rewriter::terms(Terms::Group group, const Var& v) {
+  const std::size_t which = 2 * v.index() + (group == Terms::Group::sum ? 0 : 1);
+  const auto [place, fresh] = flat_places_.insert(v.owner(), which, flat_.size());
+  if (fresh) flat_.emplace_back(group, v);
+  return flat_[*place].terms;
 }
 
 std::optional<Var> Rewriter::stabilized(const Var& v) {
@@ -231,9 +225,10 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
   if (probing_ >= deepest_probe || ++probes_ > most_probes) return std::nullopt;
   ++probing_;
   std::optional<Var> found;
-  for (const Rule* rule : rules_.at(v.op())) {
-    if (!rule->has_tag("stabilize")) continue;
-    const auto result = rule->apply(v.owner(), *this);
+  for (const auto& entry : rules_.at(v.op()).entries) {
+    if (!entry.rule->has_tag("stabilize")) continue;
+    asked_ = asked_ || entry.number >= Refusals{}.size();  // the caller's own may ask for anything
+    const auto result = entry.rule->apply(v.owner(), *this);
     if (!result || !(*result)[v.index()]) continue;
     found = (*result)[v.index()];
     break;
@@ -242,17 +237,25 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
   return found;
 }
 
+Var Rewriter::known(const Var& v) {
+  asked_ = true;
+  const Apply* equal = nodes_.find(v.owner());
+  const Var* now = equal != nullptr ? settled_.find(*equal, v.index()) : nullptr;
+  return now != nullptr ? *now : Var{};
+}
+
 Var Rewriter::simplified(const Var& v) {
   const std::size_t before = applied_;
   const bool outer = std::exchange(asking_, true);
   const Var result = simplify({v}).front();
   asking_ = outer;
+  asked_ = true;  // what equal nodes there are may be another matter in the next sweep
   applied_ = before;
   return result;
 }
 
 Var Rewriter::with_rewritten_body(const Apply& node) {
-  const auto* scan = dynamic_cast<const Scan*>(&node.op());
+  const auto* scan = as<Scan>(node.op());
   if (scan == nullptr || !scan->spec().mode.empty()) return {};
   std::shared_ptr<const Op> known = bodies_[scan];
   if (known == nullptr) {
@@ -260,13 +263,14 @@ Var Rewriter::with_rewritten_body(const Apply& node) {
     Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
                             settings_.loop + (settings_.loop.empty() ? "" : "/") +
                                 (spec.name.empty() ? "scan" : spec.name),
-                            settings_.depth + 1});
+                            settings_.depth + 1, &refusals_});
     for (const auto& [v, fact] : facts_.of_body(node)) inner.assume(v, fact);
     Scan::Spec fresh = spec;
     fresh.body = inner.run(spec.body);
     applied_ += inner.applied();
     budget_ += inner.applied();
     visits_ += inner.visits();
+    tries_ += inner.tries();
     kept_ops_.push_back(node.op_ptr());
     const bool changed = inner.applied() > 0;
     known = changed ? std::make_shared<Scan>(std::move(fresh)) : node.op_ptr();

@@ -1,30 +1,17 @@
 #pragma once
 #include <deque>
 #include <string>
-#include <string_view>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <damo/graph/function_graph.hpp>
 #include <damo/optim/context.hpp>
-#include <damo/optim/rule.hpp>
+#include <damo/optim/merge_table.hpp>
+#include <damo/optim/rule_index.hpp>
 #include <damo/optim/trace.hpp>
 
 namespace damo::optim {
-
-/// Rules found by the op at which they apply, each list in the order of the rules.
-class RuleIndex {
- public:
-  explicit RuleIndex(std::vector<const Rule*> rules);
-  /// Rules for nodes of `op`; a rule rooted at "elementwise" is for all elementwise ops, one at
-  /// "*" for every op.
-  const std::vector<const Rule*>& at(const Op& op) const;
-
- private:
-  std::vector<const Rule*> rules_;
-  mutable std::unordered_map<std::string, std::vector<const Rule*>> by_name_;
-};
 
 /// Applies rules until none fires. A graph is rebuilt from its leaves up, with a table of nodes
 /// made so far, so that equal expressions merge by themselves; each new node is offered to the
@@ -37,6 +24,8 @@ class Rewriter final : public Context {
     /// The loop whose body this is.
     std::string loop{};
     int depth = 0;
+    /// What earlier passes know, and this one adds to; null for none.
+    RefusalTable* refusals = nullptr;
   };
   Rewriter(const RuleIndex& rules, Settings settings);
 
@@ -48,46 +37,58 @@ class Rewriter final : public Context {
 
   std::size_t applied() const { return applied_; }
   std::size_t visits() const { return visits_; }
+  /// How often a rule was tried at a node.
+  std::size_t tries() const { return tries_; }
 
-  Fact fact(const Var& v) override { return facts_.of(v); }
+  Fact fact(const Var& v) override;
   std::size_t uses(const Var& v) override;
+  const Terms& terms(Terms::Group group, const Var& v) override;
   std::optional<Var> stabilized(const Var& v) override;
+  Var known(const Var& v) override;
   Var simplified(const Var& v) override;
 
  private:
-  struct NodeHash {
-    std::size_t operator()(const Apply* node) const;
-  };
-  struct NodeSame {
-    bool operator()(const Apply* a, const Apply* b) const;
+  struct Flat {
+    Flat(Terms::Group group, const Var& v) : root(v), terms(group, {v}, steps) {}
+    Var root;
+    Steps steps{};
+    Terms terms;
   };
 
   FunctionGraph sweep(const FunctionGraph& graph);
-  const Vars& visit(const Apply& node);
-  const Vars& settle(const Apply& node);
+  void visit(const Apply& node);
+  void settle(const Apply& node);
+  void settle_as(const Apply& node, const Vars& outputs);
+  Vars settled(const Vars& old) const;
+  const Rule* first_to_apply(const Apply& node, Vars& result);
   Vars simplify(const Vars& roots);
   void visit_all(const Vars& roots);
   Vars fire(const Rule& rule, const Apply& node, Vars result);
   Var with_rewritten_body(const Apply& node);
   static void check_result(const Rule& rule, const Apply& node, const Vars& result);
   [[noreturn]] void report_loop() const;
-  const Vars& remember(const Apply& node, Vars outputs);
 
   const RuleIndex& rules_;
   Settings settings_;
   Facts facts_;
   std::vector<std::pair<Var, Fact>> assumed_;
-  std::unordered_map<const Apply*, Vars> settled_;
-  std::unordered_set<const Apply*, NodeHash, NodeSame> nodes_;
-  std::unordered_map<Var, std::size_t, VarHash, VarSame> uses_;
-  Vars kept_;  // keeps the keys of the tables alive
+  RefusalTable own_refusals_;
+  RefusalTable& refusals_;
+  Table<Var> settled_;  // what each old or new variable has become
+  MergeTable nodes_;
+  Table<std::size_t> uses_;
   std::unordered_map<const Op*, std::shared_ptr<const Op>> bodies_;
   std::vector<std::shared_ptr<const Op>> kept_ops_;
+  std::deque<Flat> flat_;            // sums and products that rules asked for lately
+  Table<std::size_t> flat_places_;   // where
+  int applying_ = 0;                 // rules that are running, one inside what another asked
+  bool asked_ = false;               // the running rule asked for what may change
   std::vector<const Rule*> firing_;  // each inside what the one before made
   std::vector<const Rule*> recent_;  // the first of the present sweep
   std::size_t applied_ = 0;
   std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
+  std::size_t tries_ = 0;
   int probing_ = 0;
   int probes_ = 0;
   bool asking_ = false;  // what fires while a rule asks is neither counted nor traced

@@ -22,8 +22,8 @@ bool never_zero(const Terms::Leaf& leaf, Context& context) {
 
 /// The indexing that `scatter` undoes, when it adds to zeros.
 bool adds_to_zeros(const Apply& scatter) {
-  const auto* basic = dynamic_cast<const IncSubtensor*>(&scatter.op());
-  const auto* advanced = dynamic_cast<const AdvancedIncSubtensor*>(&scatter.op());
+  const auto* basic = as<IncSubtensor>(scatter.op());
+  const auto* advanced = as<AdvancedIncSubtensor>(scatter.op());
   if ((basic == nullptr || basic->set()) && (advanced == nullptr || advanced->set())) return false;
   return uniform_value(scatter.input(0)) == 0.0;
 }
@@ -31,10 +31,10 @@ bool adds_to_zeros(const Apply& scatter) {
 /// Whether `gather` takes the elements that `scatter` adds to.
 bool same_places(const Apply& gather, const Apply& scatter) {
   if (gather.inputs().empty()) return false;
-  const auto* get = dynamic_cast<const Subtensor*>(&gather.op());
-  const auto* add = dynamic_cast<const IncSubtensor*>(&scatter.op());
-  const auto* get_many = dynamic_cast<const AdvancedSubtensor*>(&gather.op());
-  const auto* add_many = dynamic_cast<const AdvancedIncSubtensor*>(&scatter.op());
+  const auto* get = as<Subtensor>(gather.op());
+  const auto* add = as<IncSubtensor>(scatter.op());
+  const auto* get_many = as<AdvancedSubtensor>(gather.op());
+  const auto* add_many = as<AdvancedIncSubtensor>(scatter.op());
   const bool basic = get != nullptr && add != nullptr && get->index() == add->index();
   const bool many =
       get_many != nullptr && add_many != nullptr && get_many->index() == add_many->index();
@@ -57,8 +57,7 @@ std::optional<Quotient> divisor_of_scatter(const Var& v, Context& context) {
   if (!adds_to_zeros(v.owner())) return std::nullopt;
   const Apply& scatter = v.owner();
   const Var& y = scatter.input(1);
-  Steps steps;
-  const Terms terms(Group::product, {y}, steps);
+  const Terms& terms = context.terms(Group::product, y);
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     Quotient part;
@@ -84,8 +83,7 @@ std::optional<Quotient> divisor_of_set(const Var& v, Context& context) {
   const auto* zeroed = as<IncSubtensor>(v);
   if (zeroed == nullptr || !zeroed->set() || uniform_value(v.inputs()[1]) != 0.0)
     return std::nullopt;
-  Steps steps;
-  const Terms terms(Group::product, {v.inputs()[0]}, steps);
+  const Terms& terms = context.terms(Group::product, v.inputs()[0]);
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& set = leaves[i].seen.core;
@@ -107,8 +105,7 @@ std::optional<Quotient> divisor_of_set(const Var& v, Context& context) {
 
 /// scatter(y / s[i]) * s = scatter(y): what was divided comes back where it came from.
 std::optional<Vars> cancel_in_scatter(const Apply& node, Context& context) {
-  Steps steps;
-  const Terms terms(Group::product, {node.output()}, steps);
+  const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     if (leaves[i].inverse) continue;

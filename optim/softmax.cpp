@@ -57,9 +57,8 @@ bool restores(const Seen& seen, std::uint32_t axes, std::size_t rank) {
 }
 
 /// exp(x) / sum(exp(x)) = softmax(x).
-std::optional<Vars> exp_over_sum(const Apply& node, Context&) {
-  Steps steps;
-  const Terms terms(Group::product, {node.output()}, steps);
+std::optional<Vars> exp_over_sum(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Reduce* r = leaves[i].inverse ? sum_of_exp(leaves[i].seen.core) : nullptr;
@@ -97,9 +96,8 @@ std::optional<Vars> minus_log_sum_exp(const Apply& node, Context&) {
 }
 
 /// log(exp(a) + exp(b) + exp(c) + 1 ...) of three or more terms, as nested logaddexp.
-std::optional<Vars> log_of_exponentials(const Apply& node, Context&) {
-  Steps steps;
-  const Terms terms(Group::sum, {node.input(0)}, steps);
+std::optional<Vars> log_of_exponentials(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::sum, node.input(0));
   if (terms.leaves().size() < 3) return std::nullopt;
   Var total;
   for (const auto& leaf : terms.leaves()) {

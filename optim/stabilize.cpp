@@ -2,6 +2,7 @@
 
 #include <damo/ops/math.hpp>
 #include <damo/optim/catalogue.hpp>
+#include <damo/optim/context.hpp>
 #include <damo/optim/terms.hpp>
 #include <damo/optim/vocabulary.hpp>
 
@@ -13,9 +14,8 @@ namespace {
 
 /// c / (1 + exp(-x)) is left alone for c other than 1 and -1, and so is exp(y) / (1 + exp(-x)):
 /// nothing would be gained.
-bool plain_numerator(const Apply& node, Context&) {
-  Steps steps;
-  const Terms terms(Terms::Group::product, {node.output()}, steps);
+bool plain_numerator(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Terms::Group::product, node.output());
   for (const auto& leaf : terms.leaves()) {
     if (!leaf.inverse && scalar_op(leaf.seen.core) == vocabulary().exp) return false;
   }

@@ -40,8 +40,8 @@ bool look_deeper(Seen& seen, Steps& steps) {
     return true;
   }
   if (!is_movement(seen.core.owner())) return false;
-  steps.push_back({seen.core.owner_ptr(), seen.path});
-  seen = {seen.core.inputs()[0], &steps.back()};
+  const Step& step = steps.emplace_front(Step{seen.core.owner_ptr(), seen.path});
+  seen = {seen.core.inputs()[0], &step};
   return true;
 }
 
@@ -63,7 +63,7 @@ bool same(const Seen& a, const Seen& b) {
   if (!same(a.core, b.core)) return false;
   // What it comes after makes no other value of it.
   const auto movement = [](const Step* s) {
-    while (s != nullptr && dynamic_cast<const After*>(&s->movement->op()) != nullptr) s = s->outer;
+    while (s != nullptr && as<After>(s->movement->op()) != nullptr) s = s->outer;
     return s;
   };
   const Step* x = movement(a.path);
@@ -76,10 +76,12 @@ bool same(const Seen& a, const Seen& b) {
 
 Terms::Terms(Group group, const Seen& root, Steps& steps)
     : group_(group), constant_(group == Group::sum ? 0.0 : 1.0) {
+  nodes_.reserve(8);
+  leaves_.reserve(8);
   expand(root, false, false, 0, steps);
 }
 
-std::optional<Terms::Node::Kind> Terms::kind_of(const Var& v) const {
+std::optional<Terms::Node::Kind> Terms::kind_of(Group group, const Var& v) {
   using Kind = Node::Kind;
   const Vocabulary& w = vocabulary();
   const ScalarOp* f = scalar_op(v);
@@ -89,7 +91,7 @@ std::optional<Terms::Node::Kind> Terms::kind_of(const Var& v) const {
   }
   if (f == w.neg) return Kind::negate;
   if (is_float_cast(v)) return Kind::wrap;
-  if (group_ == Group::sum) {
+  if (group == Group::sum) {
     if (f == w.add) return Kind::join;
     if (f == w.sub) return Kind::part;
     return std::nullopt;
@@ -101,9 +103,10 @@ std::optional<Terms::Node::Kind> Terms::kind_of(const Var& v) const {
   return std::nullopt;
 }
 
-std::size_t Terms::add_leaf(const Seen& seen, bool inverse, bool negative) {
+std::size_t Terms::add_leaf(const Seen& seen, bool inverse, bool negative,
+                            std::optional<double> value) {
   const bool down = group_ == Group::sum ? negative : inverse;
-  const std::optional<double> value = uniform_value(seen.core);
+  if (const ScalarOp* f = scalar_op(seen.core)) heads_ |= head_bit(*f);
   if (value) {
     ++n_constants_;
     if (group_ == Group::sum) {
@@ -120,9 +123,10 @@ std::size_t Terms::expand(const Seen& seen, bool inverse, bool negative, int dep
   using Kind = Node::Kind;
   const std::size_t here = nodes_.size();
   nodes_.push_back({Kind::leaf, seen.core});
-  const auto kind = kind_of(seen.core);
-  if (!kind || depth == max_depth || leaves_.size() >= max_leaves || uniform_value(seen.core)) {
-    const std::size_t leaf = add_leaf(seen, inverse, negative);
+  const auto value = uniform_value(seen.core);
+  const auto kind = kind_of(group_, seen.core);
+  if (!kind || value || depth == max_depth || leaves_.size() >= max_leaves) {
+    const std::size_t leaf = add_leaf(seen, inverse, negative, value);
     nodes_[here].first = leaf;
     return here;
   }

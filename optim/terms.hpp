@@ -1,5 +1,5 @@
 #pragma once
-#include <deque>
+#include <forward_list>
 #include <optional>
 #include <vector>
 
@@ -14,7 +14,7 @@ struct Step {
   const Step* outer;
 };
 /// Owns steps; pointers to them stay valid.
-using Steps = std::deque<Step>;
+using Steps = std::forward_list<Step>;
 
 /// An expression seen through movements.
 struct Seen {
@@ -47,8 +47,12 @@ class Terms {
   };
 
   Terms(Group group, const Seen& root, Steps& steps);
+  /// Whether `v` would be more than one leaf.
+  static bool splits(Group group, const Var& v) { return kind_of(group, v).has_value(); }
 
   const std::vector<Leaf>& leaves() const { return leaves_; }
+  /// The elementwise functions that leaves apply, one bit each (`head_bit`).
+  std::uint64_t heads() const { return heads_; }
   /// The sum of the constant terms, or the product of the constant factors with the sign.
   double constant() const { return constant_; }
   std::size_t n_constants() const { return n_constants_; }
@@ -67,8 +71,8 @@ class Terms {
     std::size_t first = 0, second = 0;  ///< Children; of a leaf, its index.
   };
   std::size_t expand(const Seen& seen, bool inverse, bool negative, int depth, Steps& steps);
-  std::size_t add_leaf(const Seen& seen, bool inverse, bool negative);
-  std::optional<Node::Kind> kind_of(const Var& v) const;
+  std::size_t add_leaf(const Seen& seen, bool inverse, bool negative, std::optional<double> value);
+  static std::optional<Node::Kind> kind_of(Group group, const Var& v);
   Rest rebuild(std::size_t index, const std::vector<bool>& drop) const;
   Rest join(const Node& node, const Rest& a, const Rest& b) const;
 
@@ -77,6 +81,7 @@ class Terms {
   std::vector<Leaf> leaves_;
   double constant_;
   std::size_t n_constants_ = 0;
+  std::uint64_t heads_ = 0;
   bool negated_ = false;
 };
 

@@ -67,15 +67,17 @@ bool is_float_cast(const Var& v) {
 }
 
 std::optional<double> uniform_value(const Var& v) {
-  Var core = v;
-  for (int depth = 0; depth < 16 && !core.inputs().empty(); ++depth) {
-    const ScalarOp* f = scalar_op(core);
-    const bool widens =
-        f != nullptr && f->types == ScalarOp::Types::convert && f->to > core.inputs()[0].dtype();
-    if (!widens && !is_movement(core.owner())) return std::nullopt;
-    core = core.inputs()[0];
+  const Var* core = &v;
+  for (int depth = 0; depth < 16 && !core->inputs().empty(); ++depth) {
+    const ScalarOp* f = scalar_op(*core);
+    const Var& inner = core->inputs()[0];
+    const bool passes = f == nullptr
+                            ? is_movement(core->owner())
+                            : f->types == ScalarOp::Types::convert && f->to > inner.dtype();
+    if (!passes) return std::nullopt;
+    core = &inner;
   }
-  const Array* value = constant_value(core);
+  const Array* value = constant_value(*core);
   return value != nullptr ? uniform_array(*value) : std::nullopt;
 }
 

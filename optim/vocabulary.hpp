@@ -19,6 +19,10 @@ const Vocabulary& vocabulary();
 /// The scalar function that `v` applies, or null when `v` is not elementwise.
 const ScalarOp* scalar_op(const Var& v);
 
+/// A bit for each function, so that sets of them are compared at once. Functions may share one when
+/// there are more than 64: a set that lacks the bit lacks the function.
+inline std::uint64_t head_bit(const ScalarOp& f) { return std::uint64_t{1} << f.number % 64; }
+
 /// Whether `v` is a conversion from one float dtype to another.
 bool is_float_cast(const Var& v);
 

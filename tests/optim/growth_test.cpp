@@ -6,6 +6,9 @@
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/reduce.hpp>
+#include <damo/ops/shape.hpp>
+#include <damo/optim/catalogue.hpp>
+#include <damo/optim/rewriter.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;
@@ -74,4 +77,38 @@ TEST_CASE("rules: the nodes looked at grow with the graph and no faster") {
     const double large = visits(10000, deep);
     CHECK(large < 12 * small);
   }
+}
+
+TEST_CASE("rules: a rule that does not apply at a node is not tried there again") {
+  const optim::RuleIndex rules(optim::chosen_rules(Mode::fast(), {"stabilize", "canonicalize"}));
+  const auto tries = [&](FunctionGraph& graph, optim::RefusalTable* known) {
+    optim::Rewriter rewriter(rules, {.pass = "test", .refusals = known});
+    graph = rewriter.run(graph);
+    return rewriter.tries();
+  };
+  const auto chain = [](int depth) {
+    const Var x = vector("x");
+    Var v = x;
+    for (int i = 0; i < depth; ++i) v = tanh(v) * 1.5 + x;
+    return FunctionGraph{{x}, {v}};
+  };
+  FunctionGraph graph = chain(100);
+  optim::RefusalTable refusals;
+  const std::size_t first = tries(graph, &refusals);
+  CHECK(first > 300);
+  CHECK(tries(graph, &refusals) == 0);
+  CHECK(tries(graph, nullptr) == first);
+  FunctionGraph large = chain(1000);
+  CHECK(tries(large, nullptr) < 12 * first);
+}
+
+TEST_CASE("rules: the sizes of each layer of a deep network are found in one walk") {
+  const auto made = [](int depth) {
+    Var h = matrix("x");
+    for (int i = 0; i < depth; ++i) h = tanh(h) / cast(h.shape(0), h.dtype());
+    const std::uint64_t before = scalar().owner().id();
+    static_cast<void>(rewritten(h, Mode::fast_compile()));
+    return static_cast<double>(scalar().owner().id() - before);
+  };
+  CHECK(made(1000) < 15 * made(100));
 }
