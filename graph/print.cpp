@@ -74,8 +74,8 @@ class TreePrinter {
   /// Two spaces a level; far down, where nobody counts them, the level itself.
   static std::string indent(std::size_t depth) {
     constexpr std::size_t deepest = 50;
-    if (depth <= deepest) return std::string(2 * depth, ' ');
-    return std::string(2 * deepest, ' ') + fmt::format("({}) ", depth);
+    if (depth <= deepest) return fmt::format("{:{}}", "", 2 * depth);
+    return fmt::format("{:{}}({}) ", "", 2 * deepest, depth);
   }
 
   /// Writes the line; false when the node's inputs need not follow.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <limits>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/located_error.hpp>
@@ -28,7 +29,7 @@ Var after_effect(const Arg& x, const Var& value, std::shared_ptr<const Effect> e
 }
 
 struct Moments {
-  double min = INFINITY, max = -INFINITY, sum = 0, squares = 0;
+  double min = std::numeric_limits<double>::infinity(), max = -min, sum = 0, squares = 0;
   bool nan = false;
 };
 

@@ -34,7 +34,7 @@ Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
     it->second[next.holds ? 0 : 1].push_back(f);
   }
   for (const auto& [condition, sides] : choices) {
-    const auto side = [&](std::size_t i) {
+    const auto side = [&, &sides = sides](std::size_t i) {
       const Flows& other = sides[1 - i];
       return sides[i].empty() ? zeros_like(v, other.front().value.dtype())
                               : sum_of(sides[i], depth + 1, v);

@@ -81,8 +81,8 @@ OpPtr read_scan(OpText& text) {
       in.expect("in");
       spec.carried.emplace_back(state, in.number_below(most, "an output"));
     } else {
-      const auto keep = std::find_if(std::begin(keeps), std::end(keeps),
-                                     [&](const char* word) { return in.accept(word); });
+      const auto* const keep = std::find_if(std::begin(keeps), std::end(keeps),
+                                            [&](const char* word) { return in.accept(word); });
       if (keep == std::end(keeps)) in.fail("what the loop keeps");
       spec.outputs.push_back({in.number_below(most, "an output of the body"),
                               static_cast<Scan::Keep>(keep - std::begin(keeps))});

@@ -80,7 +80,7 @@ std::string Trace::json() const {
   std::string text = "{\"passes\": [";
   for (std::size_t i = 0; i < passes_.size(); ++i) {
     const Pass& p = passes_[i];
-    text += fmt::format("{}{{\"name\": {}, \"applied\": {}, \"nodes\": {}, \"visits\": {}}}",
+    text += fmt::format(R"({}{{"name": {}, "applied": {}, "nodes": {}, "visits": {}}})",
                         i > 0 ? ", " : "", json_quoted(p.name), p.applied, p.nodes, p.visits);
   }
   text += "],\n";
@@ -90,9 +90,9 @@ std::string Trace::json() const {
     std::vector<std::string> tags;
     for (const std::string& t : a.tags) tags.push_back(json_quoted(t));
     text += fmt::format(
-        "{}\n{{\"rule\": {}, \"pass\": {}, \"tags\": [{}], \"loop\": {}, \"equation\": {}, "
-        "\"site\": {}, \"before\": {}, \"after\": {}, \"nodes_before\": {}, \"nodes_after\": {}}}",
-        i > 0 ? "," : "", json_quoted(a.rule), json_quoted(a.pass), fmt::join(tags, ", "),
+        R"({}{{"rule": {}, "pass": {}, "tags": [{}], "loop": {}, "equation": {}, )"
+        R"("site": {}, "before": {}, "after": {}, "nodes_before": {}, "nodes_after": {}}})",
+        i > 0 ? ",\n" : "\n", json_quoted(a.rule), json_quoted(a.pass), fmt::join(tags, ", "),
         json_quoted(a.loop), json_quoted(a.equation), json_quoted(to_string(a.before.site())),
         json_quoted(pprint(a.before, shown_depth)), json_quoted(pprint(a.after, shown_depth)),
         a.nodes_before(), a.nodes_after());
