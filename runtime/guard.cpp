@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <damo/graph/error.hpp>
 #include <damo/graph/evaluate.hpp>
@@ -35,7 +36,7 @@ bool hands_on(const Apply& node) {
 }
 
 struct Extremes {
-  double min = INFINITY, max = -INFINITY;
+  double min = std::numeric_limits<double>::infinity(), max = -min;
 };
 Extremes extremes_of(const Tensor& t) {
   Extremes e;

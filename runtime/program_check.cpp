@@ -107,7 +107,7 @@ void ProgramCheck::after(Program& program, std::size_t i) {
 }
 
 void ProgramCheck::check_inputs(const Program& program, const Instruction& instruction,
-                                const Copies& copies) const {
+                                const Copies& copies) {
   const auto out = instruction.out();
   for (std::size_t k = 0, c = 0; k < instruction.in().size() && c < copies.size(); ++k) {
     if (!same(copies[c].first, program.slot_vars[instruction.in_slots()[k]])) continue;
@@ -128,7 +128,7 @@ void ProgramCheck::check_inputs(const Program& program, const Instruction& instr
 }
 
 void ProgramCheck::check_results(const Program& program, const Instruction& instruction,
-                                 const Copies& copies) const {
+                                 const Copies& copies) {
   const QuietEffects quiet;
   Evaluation kernels(copies);
   for (std::size_t k = 0; k < instruction.out().size(); ++k) {

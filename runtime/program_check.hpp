@@ -28,10 +28,10 @@ class ProgramCheck final : public Observer {
     Copies inputs{};
     std::unordered_set<std::uint32_t> results{};  ///< slots that instructions write
   };
-  void check_inputs(const Program& program, const Instruction& instruction,
-                    const Copies& copies) const;
-  void check_results(const Program& program, const Instruction& instruction,
-                     const Copies& copies) const;
+  static void check_inputs(const Program& program, const Instruction& instruction,
+                           const Copies& copies);
+  static void check_results(const Program& program, const Instruction& instruction,
+                            const Copies& copies);
 
   std::unordered_map<const Program*, Run> runs_;
 };
