@@ -3,6 +3,7 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <damo/graph/array.hpp>
@@ -19,6 +20,8 @@ class Argument {
         integer_(static_cast<std::int64_t>(std::is_floating_point_v<T> ? T{} : number)),
         real_(static_cast<double>(number)) {}
   Argument(const Array& array) : tensor_(array.view()) {}
+  /// One that a mutable input may take over.
+  explicit Argument(Array&& array) : tensor_(array.view()), given_(&array) {}
   /// A vector, without copying.
   template <class T>
   Argument(std::span<T> values)
@@ -53,8 +56,11 @@ class Argument {
     argument.integer_ = integer_;
     argument.real_ = real_;
     argument.name_ = name_;
+    argument.given_ = given_;
     return argument;
   }
+  /// The array that may be taken over, or null.
+  Array* given() const { return given_; }
   /// The name of the input it is for; "" for one that stands in its place.
   std::string_view name() const { return name_; }
   Argument named(std::string_view name) && {
@@ -94,6 +100,7 @@ class Argument {
   double real_ = 0;
   Tensor tensor_;
   std::optional<Array> owned_;
+  Array* given_ = nullptr;
   std::string_view name_{};
 };
 
@@ -111,6 +118,16 @@ Argument make_argument(const T& value) {
     return Argument(value);
   } else {
     return ArgumentFrom<T>::make(value);
+  }
+}
+
+/// The same for what the caller passes as a temporary or by std::move.
+template <class T>
+Argument forward_argument(T&& value) {
+  if constexpr (std::is_same_v<T, Array>) {
+    return Argument(std::move(value));
+  } else {
+    return make_argument(value);
   }
 }
 

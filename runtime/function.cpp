@@ -36,7 +36,8 @@ std::size_t Function::n_instructions() const { return impl_->program->instructio
 void Function::Impl::find_results() {
   std::vector<bool> claimed(program->storages.size(), false);
   const auto result = [&](std::uint32_t slot) {
-    std::int32_t storage = program->slots[slot].storage;
+    const bool leaf = is_leaf(program->slot_vars[slot]);  // a mutable input may lie elsewhere
+    std::int32_t storage = leaf ? -1 : program->slots[slot].storage;
     if (storage >= 0) {
       const auto s = static_cast<std::size_t>(storage);
       if (!program->storages[s].exported || claimed[s]) {
@@ -57,7 +58,9 @@ void Function::Impl::find_results() {
 }
 
 void Function::Impl::compile() {
-  program = lower(graph, where, {.inplace = !mode.guard_settings()});
+  std::vector<bool> given;
+  for (const Parameter& p : parameters) given.push_back(p.is_mutable() && !mode.is_checked());
+  program = lower(graph, where, {.inplace = !mode.guard_settings(), .mutable_inputs = given});
   observe();
   chosen.resize(parameters.size());
   find_results();

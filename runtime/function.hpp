@@ -27,16 +27,17 @@ class Function {
   /// std::vector. Spans, arrays and row-major xtensor containers are read where they are. A number
   /// converts to the input's dtype where nothing but rounding of a real number is lost; tensors
   /// must have the dtype (`In` changes both rules). Arguments by name, `named("lr", 0.1)`, may
-  /// stand anywhere; inputs with a value of their own may be left out. Throws GraphError for a
-  /// wrong number of arguments or a wrong name, TypeError or ShapeError for an argument that does
-  /// not fit, and what the kernels throw, with the node, its operands and its line. After an error
-  /// all shared variables have their old values.
+  /// stand anywhere; inputs with a value of their own may be left out. An Array that is moved into
+  /// a mutable input is taken over. Throws GraphError for a wrong number of arguments or a wrong
+  /// name, TypeError or ShapeError for an argument that does not fit, and what the kernels throw,
+  /// with the node, its operands and its line. After an error all shared variables have their old
+  /// values.
   template <class... A>
-  Outputs operator()(const A&... arguments) {
+  Outputs operator()(A&&... arguments) {
     if constexpr (sizeof...(A) == 0) {
       return call({});
     } else {
-      const Argument list[] = {make_argument(arguments)...};
+      const Argument list[] = {forward_argument(std::forward<A>(arguments))...};
       return call(list);
     }
   }

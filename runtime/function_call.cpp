@@ -20,6 +20,13 @@ const Array& Outputs::operator[](std::size_t i) const {
   return block.arrays[i];
 }
 
+Array Outputs::take(std::size_t i) && {
+  const Array& value = (*this)[i];
+  OutputBlock& block = *hold_.get();
+  const bool own = &value == &block.arrays[i] && block.holders.load(std::memory_order_acquire) == 1;
+  return own ? std::move(block.arrays[i]) : value;
+}
+
 std::size_t Outputs::index_of(std::string_view name) const {
   if (hold_.get() != nullptr) {
     const auto& names = *hold_.get()->names;
@@ -69,20 +76,48 @@ void Function::Impl::choose(std::span<const Argument> arguments) {
   }
 }
 
+namespace {
+
+/// Whether another argument reads memory of this one.
+bool is_shared_memory(const Argument& given, std::span<const Argument> arguments) {
+  const std::byte* begin = given.given()->raw();
+  const std::byte* end = begin + given.given()->bytes();
+  return std::any_of(arguments.begin(), arguments.end(), [&](const Argument& a) {
+    const std::byte* at = a.tensor().data;
+    return &a != &given && a.kind() == Argument::Kind::tensor && at >= begin && at < end;
+  });
+}
+
+}  // namespace
+
+/// Input `i` is what the argument says. A mutable one takes over an array that is given to it.
+void Function::Impl::bind_argument(std::size_t i, const Argument& argument,
+                                   std::span<const Argument> all) {
+  const Tensor value = parameters[i].read(argument, i, where);
+  const std::uint32_t slot = program->inputs[i];
+  const std::int32_t storage = program->slots[slot].storage;
+  Array* given = argument.given();
+  if (storage >= 0 && given != nullptr && value.data == given->raw() &&
+      !is_shared_memory(argument, all))
+    std::swap(program->storages[static_cast<std::size_t>(storage)].array, *given);
+  program->bind(slot, value);
+}
+
 void Function::Impl::bind(std::span<const Argument> arguments) {
   const bool plain = arguments.size() == parameters.size() &&
                      std::all_of(arguments.begin(), arguments.end(),
                                  [](const Argument& a) { return a.name().empty(); });
   if (plain) {
-    for (std::size_t i = 0; i < arguments.size(); ++i)
-      program->bind(program->inputs[i], parameters[i].read(arguments[i], i, where));
+    for (std::size_t i = 0; i < arguments.size(); ++i) bind_argument(i, arguments[i], arguments);
     return;
   }
   choose(arguments);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    Parameter& p = parameters[i];
-    program->bind(program->inputs[i],
-                  chosen[i] != nullptr ? p.read(*chosen[i], i, where) : p.stored().value().view());
+    if (chosen[i] != nullptr) {
+      bind_argument(i, *chosen[i], arguments);
+    } else {
+      program->bind(program->inputs[i], parameters[i].stored().value().view());
+    }
   }
 }
 

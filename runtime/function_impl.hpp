@@ -43,6 +43,7 @@ struct Function::Impl {
   void check() const;
   void find_results();
   void bind(std::span<const Argument> arguments);
+  void bind_argument(std::size_t i, const Argument& argument, std::span<const Argument> all);
   void choose(std::span<const Argument> arguments);
   std::size_t index_of(std::string_view name) const;
   [[noreturn]] void fail_call(const std::string& what) const;

@@ -36,7 +36,10 @@ struct InOptions {
   StoredArgument value{};
   /// What `value` becomes after each call, as an expression of the function's inputs.
   Var update{};
-  /// A permission: the function may overwrite the argument. It never does.
+  /// A permission: an Array that is passed as a temporary or by std::move is taken over, as memory
+  /// in which the function computes what can be computed in place (`set_subtensor`, elementwise
+  /// ops). The variable then holds an Array of unspecified type and elements. Other arguments are
+  /// read where they are and never written.
   bool mutable_ = false;
   /// Nothing is converted: a number must be of the input's kind.
   bool strict = false;
@@ -44,7 +47,8 @@ struct InOptions {
   /// a real number that the dtype would round. In between, when left out, numbers are rounded and
   /// tensors must have the dtype.
   std::optional<bool> allow_downcast{};
-  /// A permission: the argument is read where it is. It always is, unless it has to be converted.
+  /// Theano's permission to read the argument where it is. It always is, unless it has to be
+  /// converted: nothing changes.
   bool borrow = false;
 };
 

@@ -40,7 +40,7 @@ class Lowering {
     }
     for (const Var& v : roots) program_->roots.push_back(slot_of(v));
     program_->keep_alive = roots;
-    plan_memory(*program_, options_.inplace);
+    plan_memory(*program_, options_.inplace, options_.mutable_inputs);
     for (auto& instruction : program_->instructions) instruction->link(*program_);
     return std::move(program_);
   }

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <damo/graph/function_graph.hpp>
 #include <damo/runtime/program.hpp>
@@ -13,6 +14,9 @@ struct LowerOptions {
   /// Lets instructions write over inputs that nobody else needs. Otherwise an instruction's inputs
   /// are still there after it.
   bool inplace = true;
+  /// By input: whether its memory may be the program's own. The program then has a storage for it,
+  /// and may be called with memory from elsewhere all the same.
+  std::vector<bool> mutable_inputs{};
   /// For the body of a loop: inputs from this one on are the same at every step.
   std::optional<std::size_t> first_invariant{};
 };

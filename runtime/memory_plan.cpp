@@ -14,6 +14,7 @@ constexpr std::int32_t none = -1;
 struct Block {
   std::size_t last_use = 0;
   bool exported = false;
+  bool input = false;
 };
 
 class Planner {
@@ -26,9 +27,12 @@ class Planner {
         block_of_(program.slots.size(), none),
         exported_(program.slots.size(), false) {}
 
-  void run() {
+  void run(const std::vector<bool>& mutable_inputs) {
     find_bases();
     find_last_uses();
+    for (std::size_t i = 0; inplace_ && i < mutable_inputs.size(); ++i) {
+      if (mutable_inputs[i]) add_input(program_.inputs[i]);
+    }
     form_blocks();
     hand_out();
   }
@@ -56,6 +60,12 @@ class Planner {
       last_use_[base_[s]] = n();
       exported_[s] = base_[s] == s;
     }
+  }
+
+  void add_input(std::uint32_t slot) {
+    block_of_[slot] = static_cast<std::int32_t>(blocks_.size());
+    blocks_.push_back({last_use_[slot], exported_[slot], true});
+    inputs_.push_back(slot);
   }
 
   void form_blocks() {
@@ -93,6 +103,8 @@ class Planner {
     if (base_[in] != in || block == none) return false;
     const Block& b = blocks_[static_cast<std::size_t>(block)];
     if (b.exported || b.last_use != i) return false;
+    // The other branch's value may need more memory than the caller's array has.
+    if (b.input && at(i).node().op().chooses()) return false;
     const bool elementwise = as<Elementwise>(at(i).node().op()) != nullptr;
     std::size_t uses = 0;
     for (const std::uint32_t s : at(i).in_slots()) {
@@ -121,6 +133,10 @@ class Planner {
     std::vector<std::vector<std::int32_t>> dying(n() + 1);
     Free free;
     types_.resize(blocks_.size());
+    for (const std::uint32_t slot : inputs_) {
+      const auto block = static_cast<std::size_t>(block_of_[slot]);
+      program_.slots[slot].storage = storage_of[block] = new_storage(blocks_[block]);
+    }
     for (std::size_t i = 0; i < n(); ++i) {
       for (const std::uint32_t out : at(i).out_slots()) {
         if (at(i).is_view()) break;
@@ -146,6 +162,10 @@ class Planner {
       free.erase(it);
       return storage;
     }
+    return new_storage(block);
+  }
+
+  std::int32_t new_storage(const Block& block) {
     program_.storages.emplace_back();
     program_.storages.back().exported = block.exported;
     return static_cast<std::int32_t>(program_.storages.size() - 1);
@@ -166,11 +186,14 @@ class Planner {
   std::vector<std::int32_t> block_of_;
   std::vector<bool> exported_;
   std::vector<Block> blocks_;
+  std::vector<std::uint32_t> inputs_;  // those that are mutable
   std::vector<const TensorType*> types_;
 };
 
 }  // namespace
 
-void plan_memory(Program& program, bool inplace) { Planner(program, inplace).run(); }
+void plan_memory(Program& program, bool inplace, const std::vector<bool>& mutable_inputs) {
+  Planner(program, inplace).run(mutable_inputs);
+}
 
 }  // namespace damo

@@ -58,6 +58,9 @@ class Outputs {
   const Array& operator[](std::size_t i) const;
   /// The output of that name. Throws GraphError when there is none.
   const Array& operator[](std::string_view name) const { return (*this)[index_of(name)]; }
+  /// Output `i` as an array of the caller's own: its memory is handed over, not copied, unless it
+  /// is borrowed or a copy of these Outputs holds it too. Where it was is an empty array then.
+  Array take(std::size_t i) &&;
   /// Output `i`, which has one element, converted to `T`; throws ShapeError when it has more.
   template <class T>
   T scalar(std::size_t i) const {

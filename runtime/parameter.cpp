@@ -62,6 +62,7 @@ Parameter::Parameter(const In& in, std::optional<bool> allow_downcast, const std
     : var_(in.var),
       name_(in.options.name.empty() && in.var ? in.var.name() : in.options.name),
       strict_(in.options.strict),
+      mutable_(in.options.mutable_),
       allow_downcast_(in.options.allow_downcast ? in.options.allow_downcast : allow_downcast),
       update_(in.options.update) {
   const Argument* value = in.options.value.get();

@@ -17,6 +17,7 @@ class Parameter {
   const std::string& name() const { return name_; }
   /// Holds the value of a left-out argument; an empty SharedVar when it must be given.
   const SharedVar& stored() const { return stored_; }
+  bool is_mutable() const { return mutable_; }
   /// The next one of these, or an empty Var.
   const Var& update() const { return update_; }
   /// The same with a stored value of its own.
@@ -33,7 +34,7 @@ class Parameter {
 
   Var var_;
   std::string name_;
-  bool strict_;
+  bool strict_, mutable_;
   std::optional<bool> allow_downcast_;
   Var update_;
   SharedVar stored_{};

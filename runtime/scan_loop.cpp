@@ -36,6 +36,7 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
     : Instruction(node, std::move(in), std::move(out)), shapes_(node.n_outputs()) {
   const Scan::Spec& spec = op().spec();
   LowerOptions body_options = options;
+  body_options.mutable_inputs.clear();
   body_options.first_invariant = spec.n_sequences + spec.n_states;
   body_ = lower(spec.body, fmt::format("scan '{}'", spec.name), body_options);
   for (std::size_t i = 0; i < spec.n_sequences; ++i) sequences_.push_back({body_->inputs[i]});
