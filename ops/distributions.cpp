@@ -46,7 +46,8 @@ Var chosen_rows(const SharedVar& state, const Var& rows, const Var& count, bool 
   }
   const Distribution distribution =
       replace ? Distribution::choice : Distribution::choice_without_replacement;
-  return draw(distribution, DType::int64, state, {count}, {p ? p : rows}, site);
+  return draw(distribution, DType::int64, state, {count}, {p ? specify_shape(p, rows) : rows},
+              site);
 }
 
 }  // namespace

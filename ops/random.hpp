@@ -89,8 +89,8 @@ class RandomStream {
   /// The rows of `x` in random order.
   Var shuffle(const Var& x);
   /// `count` rows of `x` (of 0 .. x - 1 for an integer), with or without replacement: each equally
-  /// likely, or with the probabilities `p`, a vector that need not add up to 1. More rows than can
-  /// be had without replacement are a NumericError.
+  /// likely, or with the probabilities `p`, one a row (else a ShapeError), that may have any sum.
+  /// More rows than can be had without replacement are a NumericError.
   Var choice(const Arg& x, const Arg& count, bool replace = true, const Var& p = {});
 
   /// Starts all streams anew from `seed`, at draw 0.

@@ -106,6 +106,23 @@ TEST_CASE("choice: in a loop each step draws its own rows with probabilities of 
   CHECK(chi_square(exact_odd, odd, calls / 2.0) < 10.8);    // 1 degree of freedom
 }
 
+TEST_CASE("choice: as many probabilities as rows are asked for") {
+  RandomStream rng(44);
+  const Var weights = dvector("weights"), x = dmatrix("x");
+  for (const bool replace : {false, true}) {
+    Function numbers = function({weights}, {rng.choice(4, 2, replace, weights)});
+    Function rows = function({weights, x}, {rng.choice(x, 2, replace, weights)});
+    const std::vector<double> five{0.2, 0.2, 0.2, 0.2, 0.2};
+    const std::string error = error_of<ShapeError>([&] { numbers(five); });
+    CHECK(contains(error, "choice_test.cpp"));
+    CHECK(contains(error, "'weights'"));
+    CHECK_THROWS_AS(rows(five, Array(float64, {4, 2})), ShapeError);
+    CHECK(rows(five, Array(float64, {5, 2}))[0].elements() == 4);
+    const Var fixed = constant(Array::from(five));
+    CHECK_THROWS_AS(rng.choice(4, 2, replace, fixed), ShapeError);
+  }
+}
+
 TEST_CASE("choice: all rows without replacement are an order of those that can be drawn") {
   RandomStream rng(43);
   const Var weights = dvector("weights"), x = dmatrix("x"), count = lscalar("count");
