@@ -307,7 +307,12 @@ bool operator==(const Scan& a, const Scan& b) {
 }
 
 std::size_t Scan::hash() const {
-  return structural_hash(spec_.body.outputs) * 31 + spec_.outputs.size();
+  std::size_t h = hash_.load(std::memory_order_relaxed);
+  if (h == 0) {
+    h = structural_hash(spec_.body.outputs) * 31 + spec_.outputs.size();
+    hash_.store(h, std::memory_order_relaxed);
+  }
+  return h;
 }
 
 }  // namespace damo

@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -105,6 +106,7 @@ class Scan final : public OpOf<Scan> {
 
  private:
   Spec spec_;
+  mutable std::atomic<std::size_t> hash_ = 0;  // of the whole body: found once
   std::uint64_t effect_ = 0;
 };
 

@@ -31,7 +31,7 @@ void check_after(const Pass& pass, const FunctionGraph& graph) {
 }
 
 FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode, Trace* trace,
-                       RefusalTable& refusals) {
+                       Learned& learned) {
   Trace::Pass report{pass.name};
   FunctionGraph result = graph;
   const std::size_t before = trace != nullptr ? trace->applied().size() : 0;
@@ -40,7 +40,7 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
     if (trace != nullptr) report.applied = trace->applied().size() - before;
   } else {
     const RuleIndex index(chosen_rules(mode, pass.rules));
-    Rewriter rewriter(index, {.pass = pass.name, .trace = trace, .refusals = &refusals});
+    Rewriter rewriter(index, {.pass = pass.name, .trace = trace, .learned = &learned});
     result = rewriter.run(graph);
     report.applied = rewriter.applied();
     report.visits = rewriter.visits();
@@ -130,10 +130,10 @@ void set_pass_checks(bool on) { pass_checks = on; }
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
   FunctionGraph result = optim::inline_graphs(graph);
   if (optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
-  optim::RefusalTable refusals;
+  optim::Learned learned;
   for (const optim::Pass& pass : optim::passes()) {
     if (!mode.has(pass.name, pass.tags)) continue;
-    result = optim::run_pass(pass, result, mode, trace, refusals);
+    result = optim::run_pass(pass, result, mode, trace, learned);
     if (pass_checks) optim::check_after(pass, result);
   }
   return result;

@@ -16,15 +16,30 @@ namespace {
 constexpr std::size_t deepest_chain = 100;  // rules firing inside what a rule made
 constexpr int most_sweeps = 40;
 constexpr std::size_t most_flat = 500;
-constexpr int deepest_probe = 8;
-constexpr int most_probes = 32;  // probes that one probe may lead to: they branch at each level
+
+std::vector<std::uint64_t> numbers_of(const Vars& roots) {
+  std::vector<std::uint64_t> numbers;
+  for (const Var& v : roots) numbers.push_back(v.owner().id());
+  return numbers;
+}
+
+/// How many inputs and roots each variable is.
+void count_uses(const FunctionGraph& graph, const std::vector<const Apply*>& order,
+                Table<std::size_t>& counts) {
+  counts.clear();
+  counts.reserve(order.size());
+  for (const Apply* node : order) {
+    for (const Var& in : node->inputs()) ++counts[in];
+  }
+  for (const Var& root : graph.roots()) ++counts[root];
+}
 
 }  // namespace
 
 Rewriter::Rewriter(const RuleIndex& rules, Settings settings)
     : rules_(rules),
       settings_(std::move(settings)),
-      refusals_(settings_.refusals != nullptr ? *settings_.refusals : own_refusals_) {}
+      learned_(settings_.learned != nullptr ? *settings_.learned : own_learned_) {}
 
 FunctionGraph Rewriter::run(const FunctionGraph& graph) {
   facts_ = Facts{};
@@ -33,27 +48,45 @@ FunctionGraph Rewriter::run(const FunctionGraph& graph) {
   for (int i = 0; i < most_sweeps; ++i) {
     const std::size_t before = applied_;
     recent_.clear();
+    if (at_rest(result)) return result;
     result = sweep(result);
+    learned_.merged.insert(numbers_of(result.roots()));
     if (applied_ == before) return result;
   }
   report_loop();
 }
 
+/// Whether a sweep would leave the graph as it is: that is known of most graphs at most nodes, and
+/// found in less time than a graph is rebuilt in.
+bool Rewriter::at_rest(const FunctionGraph& graph) {
+  if (!learned_.merged.contains(numbers_of(graph.roots()))) return false;
+  const auto order = graph.order();
+  settled_.clear();
+  nodes_.clear();
+  count_uses(graph, order, uses_);
+  looking_ = true;
+  Vars made;
+  for (const Apply* node : order) {
+    const bool body_rests = node->op().body() == nullptr || !with_rewritten_body(*node);
+    if (!body_rests || first_to_apply(*node, made) != nullptr) looking_ = false;
+    if (!looking_) return false;
+  }
+  looking_ = false;
+  visits_ += order.size();
+  return true;
+}
+
 FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
+  const auto order = graph.order();
   settled_.clear();
   nodes_.clear();
   uses_.clear();
-  const auto order = graph.order();
   const Vars old_roots = graph.roots();
   budget_ = applied_ + 60 * order.size() + 1000;
   settled_.reserve(order.size());
   nodes_.reserve(order.size());
   Table<std::size_t> counts;
-  counts.reserve(order.size());
-  for (const Apply* node : order) {
-    for (const Var& in : node->inputs()) ++counts[in];
-  }
-  for (const Var& root : old_roots) ++counts[root];
+  count_uses(graph, order, counts);
   // A loop's inputs stay, whether or not anything is left to read them.
   for (const Var& in : graph.inputs) visit(in.owner());
   for (const Apply* node : order) {
@@ -107,7 +140,7 @@ void Rewriter::settle(const Apply& node) {
 const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
   const RuleIndex::List& list = rules_.at(node.op());
   Refusals refused;
-  if (const Refusals* known = refusals_.find(node)) refused = *known;
+  if (const Refusals* known = learned_.refusals.find(node)) refused = *known;
   if (list.refused(refused)) return nullptr;
   const SiteScope scope(node.site());
   if (applying_ == 0 && flat_.size() > most_flat) {
@@ -129,7 +162,7 @@ const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
     if (numbered && !asked_) refused.set(number);
   }
   --applying_;
-  refusals_[node] = refused;
+  learned_.refusals[node] = refused;
   return found;
 }
 
@@ -201,59 +234,6 @@ void Rewriter::visit_all(const Vars& roots) {
   }
 }
 
-// A loop's body may be looked at again when more is known of what enters it.
-Fact Rewriter::fact(const Var& v) {
-  asked_ = asked_ || !assumed_.empty();
-  return facts_.of(v);
-}
-
-std::size_t Rewriter::uses(const Var& v) {
-  asked_ = true;
-  const std::size_t* known = uses_.find(v);
-  return known == nullptr ? 1 : *known;
-}
-
-const Terms& Rewriter::terms(Terms::Group group, const Var& v) {
-  const std::size_t which = 2 * v.index() + (group == Terms::Group::sum ? 0 : 1);
-  const auto [place, fresh] = flat_places_.insert(v.owner(), which, flat_.size());
-  if (fresh) flat_.emplace_back(group, v);
-  return flat_[*place].terms;
-}
-
-std::optional<Var> Rewriter::stabilized(const Var& v) {
-  if (probing_ == 0) probes_ = 0;
-  if (probing_ >= deepest_probe || ++probes_ > most_probes) return std::nullopt;
-  ++probing_;
-  std::optional<Var> found;
-  for (const auto& entry : rules_.at(v.op()).entries) {
-    if (!entry.rule->has_tag("stabilize")) continue;
-    asked_ = asked_ || entry.number >= Refusals{}.size();  // the caller's own may ask for anything
-    const auto result = entry.rule->apply(v.owner(), *this);
-    if (!result || !(*result)[v.index()]) continue;
-    found = (*result)[v.index()];
-    break;
-  }
-  --probing_;
-  return found;
-}
-
-Var Rewriter::known(const Var& v) {
-  asked_ = true;
-  const Apply* equal = nodes_.find(v.owner());
-  const Var* now = equal != nullptr ? settled_.find(*equal, v.index()) : nullptr;
-  return now != nullptr ? *now : Var{};
-}
-
-Var Rewriter::simplified(const Var& v) {
-  const std::size_t before = applied_;
-  const bool outer = std::exchange(asking_, true);
-  const Var result = simplify({v}).front();
-  asking_ = outer;
-  asked_ = true;  // what equal nodes there are may be another matter in the next sweep
-  applied_ = before;
-  return result;
-}
-
 Var Rewriter::with_rewritten_body(const Apply& node) {
   const auto* scan = as<Scan>(node.op());
   if (scan == nullptr || !scan->spec().mode.empty()) return {};
@@ -263,7 +243,7 @@ Var Rewriter::with_rewritten_body(const Apply& node) {
     Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
                             settings_.loop + (settings_.loop.empty() ? "" : "/") +
                                 (spec.name.empty() ? "scan" : spec.name),
-                            settings_.depth + 1, &refusals_});
+                            settings_.depth + 1, &learned_});
     for (const auto& [v, fact] : facts_.of_body(node)) inner.assume(v, fact);
     Scan::Spec fresh = spec;
     fresh.body = inner.run(spec.body);

@@ -25,7 +25,7 @@ class Rewriter final : public Context {
     std::string loop{};
     int depth = 0;
     /// What earlier passes know, and this one adds to; null for none.
-    RefusalTable* refusals = nullptr;
+    Learned* learned = nullptr;
   };
   Rewriter(const RuleIndex& rules, Settings settings);
 
@@ -56,6 +56,7 @@ class Rewriter final : public Context {
   };
 
   FunctionGraph sweep(const FunctionGraph& graph);
+  bool at_rest(const FunctionGraph& graph);
   void visit(const Apply& node);
   void settle(const Apply& node);
   void settle_as(const Apply& node, const Vars& outputs);
@@ -72,8 +73,8 @@ class Rewriter final : public Context {
   Settings settings_;
   Facts facts_;
   std::vector<std::pair<Var, Fact>> assumed_;
-  RefusalTable own_refusals_;
-  RefusalTable& refusals_;
+  Learned own_learned_;
+  Learned& learned_;
   Table<Var> settled_;  // what each old or new variable has become
   MergeTable nodes_;
   Table<std::size_t> uses_;
@@ -83,6 +84,7 @@ class Rewriter final : public Context {
   Table<std::size_t> flat_places_;   // where
   int applying_ = 0;                 // rules that are running, one inside what another asked
   bool asked_ = false;               // the running rule asked for what may change
+  bool looking_ = false;             // whether any rule applies, with no graph being rebuilt
   std::vector<const Rule*> firing_;  // each inside what the one before made
   std::vector<const Rule*> recent_;  // the first of the present sweep
   std::size_t applied_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 #include <bitset>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,7 +13,13 @@ namespace damo::optim {
 /// Which of the catalogue's rules are known not to apply at a node. Nodes never change, so neither
 /// does that, unless the rule asked for something that does: then it is not noted.
 using Refusals = std::bitset<192>;
-using RefusalTable = Table<Refusals>;
+
+/// What passes over a graph leave to those that follow.
+struct Learned {
+  Table<Refusals> refusals{};
+  /// Graphs that a sweep has made, so that no two nodes are equal, by the numbers of their roots.
+  std::set<std::vector<std::uint64_t>> merged{};
+};
 
 /// Rules found by the op at which they apply, each list in the order of the rules.
 class RuleIndex {

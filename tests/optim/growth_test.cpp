@@ -81,8 +81,8 @@ TEST_CASE("rules: the nodes looked at grow with the graph and no faster") {
 
 TEST_CASE("rules: a rule that does not apply at a node is not tried there again") {
   const optim::RuleIndex rules(optim::chosen_rules(Mode::fast(), {"stabilize", "canonicalize"}));
-  const auto tries = [&](FunctionGraph& graph, optim::RefusalTable* known) {
-    optim::Rewriter rewriter(rules, {.pass = "test", .refusals = known});
+  const auto tries = [&](FunctionGraph& graph, optim::Learned* known) {
+    optim::Rewriter rewriter(rules, {.pass = "test", .learned = known});
     graph = rewriter.run(graph);
     return rewriter.tries();
   };
@@ -93,13 +93,24 @@ TEST_CASE("rules: a rule that does not apply at a node is not tried there again"
     return FunctionGraph{{x}, {v}};
   };
   FunctionGraph graph = chain(100);
-  optim::RefusalTable refusals;
-  const std::size_t first = tries(graph, &refusals);
+  optim::Learned learned;
+  const std::size_t first = tries(graph, &learned);
   CHECK(first > 300);
-  CHECK(tries(graph, &refusals) == 0);
+  CHECK(tries(graph, &learned) == 0);
   CHECK(tries(graph, nullptr) == first);
   FunctionGraph large = chain(1000);
   CHECK(tries(large, nullptr) < 12 * first);
+}
+
+TEST_CASE("rules: a rule that minds another reader applies when that one is gone") {
+  const Var x = matrix("x");
+  const Var rows = sum(x, 0);
+  for (const bool other_reader : {true, false}) {
+    const Var other = sum(exp(rows) * (other_reader ? 2.0 : 0.0));
+    Trace trace;
+    static_cast<void>(rewritten({sum(rows), other}, Mode::fast(), &trace));
+    CHECK(trace.fired("reduce_of_reduce") != other_reader);
+  }
 }
 
 TEST_CASE("rules: the sizes of each layer of a deep network are found in one walk") {
