@@ -109,7 +109,7 @@ GenerationGraph build_generation(const RnnRbmParameters& p, const Var& u0, Rando
 }
 
 RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,
-                         std::int64_t n_hidden_recurrent, RandomStream rng,
+                         std::int64_t n_hidden_recurrent, const RandomStream& rng,
                          const RnnRbmGraphOptions& o) {
   const auto params =
       o.numpy_rng != nullptr

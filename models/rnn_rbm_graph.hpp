@@ -92,7 +92,7 @@ struct RnnRbmGraphOptions {
 /// The recurrent temporal RBM of Boulanger-Lewandowski, Bengio and Vincent (ICML 2012): an RNN
 /// whose state, zero at first, sets the biases of an RBM for each frame.
 RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,
-                         std::int64_t n_hidden_recurrent, RandomStream rng,
+                         std::int64_t n_hidden_recurrent, const RandomStream& rng,
                          const RnnRbmGraphOptions& options = {});
 
 }  // namespace damo::models

@@ -69,7 +69,7 @@ class PageData {
     return fmt::format("[{}]", fmt::join(list, ","));
   }
 
-  std::string graph(const FunctionGraph& g) {
+  std::string graph(const FunctionGraph& g) const {
     std::vector<std::string> updates;
     for (const auto& [target, value] : g.updates)
       updates.push_back(fmt::format("[{},{}]", reference(target), reference(value)));

@@ -80,9 +80,10 @@ void Function::Impl::swap_variables(const std::vector<std::pair<Var, Var>>& swap
   VarMap map;
   for (const auto& [from, to] : swap) {
     const bool present =
-        std::any_of(used.begin(), used.end(), [&](const Var& v) { return same(v, from); }) ||
+        std::any_of(used.begin(), used.end(),
+                    [&, &from = from](const Var& v) { return same(v, from); }) ||
         std::any_of(asked.updates.begin(), asked.updates.end(),
-                    [&](const auto& u) { return same(u.first, from); });
+                    [&, &from = from](const auto& u) { return same(u.first, from); });
     if (!from || !to || !is_shared(from) || !is_shared(to) || !present) {
       throw GraphError(fmt::format(
           "{}: swap takes a shared variable that the function uses, and another one, got {} and {}",
