@@ -11,6 +11,7 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/gradient_flow.hpp>
+#include <damo/ops/logarithm_of_loop.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/shape.hpp>
 
@@ -125,6 +126,18 @@ class Backward {
     return sum_of(it->second, depth, v);
   }
 
+  /// The gradient of a logarithm of what a loop computed goes into the loop with it.
+  bool into_loop(const Apply& node, const Var& g) {
+    auto log = logarithm_of_loop(node);
+    if (!log || !leads_to_wrt(log->between.back())) return false;
+    for (const Var& v : log->between) {
+      if (wrt_.contains(v) || stops_.contains(v) || fixed_.contains(v)) return false;
+    }
+    log->through.g = log->at_rows(g);
+    through_[log->loop].push_back(log->through);
+    return true;
+  }
+
   void visit(const Apply& node) {
     Flows all;
     for (const Var& out : node.outputs()) {
@@ -132,9 +145,14 @@ class Backward {
       if (it != flows_.end() && !stops_.contains(out))
         all.insert(all.end(), it->second.begin(), it->second.end());
     }
-    if (all.empty()) return;
-    std::vector<Guard> guards = all.front().guards;
-    guards.resize(common_guards(all));
+    const auto through = through_.find(&node);
+    const bool inside = through != through_.end();
+    if (all.empty() && !inside) return;
+    std::vector<Guard> guards;
+    if (!inside) {
+      guards = all.front().guards;
+      guards.resize(common_guards(all));
+    }
     Vars g;
     for (const Var& out : node.outputs()) {
       g.push_back(stops_.contains(out) ? Var{} : total(out, guards.size()));
@@ -146,7 +164,10 @@ class Backward {
       into_branch(node, guards, false, g[0]);
       return;
     }
-    const Gradients flowing = node.op().gradient(node, g);
+    if (guards.empty() && into_loop(node, g[0])) return;
+    const Gradients flowing =
+        inside ? static_cast<const Scan&>(node.op()).gradient(node, g, through->second)
+               : node.op().gradient(node, g);
     if (flowing.size() != node.inputs().size()) {
       throw InternalError(fmt::format("{}: its gradient has {} parts for {} inputs",
                                       node.op().name(), flowing.size(), node.inputs().size()));
@@ -194,6 +215,7 @@ class Backward {
   std::vector<const Apply*> order_;
   std::unordered_set<const Apply*> influenced_;
   std::unordered_map<Var, Flows, VarHash, VarSame> flows_;
+  std::unordered_map<const Apply*, std::vector<Scan::Through>> through_;
 };
 
 DType gradient_dtype(const Var& v) { return is_float(v.dtype()) ? v.dtype() : floatX(); }

@@ -12,6 +12,7 @@
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/loop_builder.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/movement.hpp>
 #include <damo/ops/shape.hpp>
 
 // Backpropagation through time is a loop: the body's gradient, from the last step to the first.
@@ -25,16 +26,21 @@ struct Incoming {
   std::vector<Var> per_step;  ///< by body output: n rows, or empty
   std::vector<Var> last;      ///< by body output: of the last step only, or empty
   std::vector<Var> initial;   ///< by state: of row 0 of its history, or empty
+  Vars values;                ///< functions of body outputs, at the item of a step
+  Vars at_values;             ///< n rows of the gradients at these
 };
 
 Var plus(const Var& a, const Var& b) { return !a ? b : !b ? a : a + b; }
 
 class BackwardLoop {
  public:
-  BackwardLoop(const Scan& scan, const Apply& node, const Vars& g)
+  BackwardLoop(const Scan& scan, const Apply& node, const Vars& g,
+               const std::vector<Scan::Through>& through)
       : scan_(scan), spec_(scan.spec()), node_(node) {
     find_rows();
     collect(g);
+    recomputed_.resize(scan.n_body_outputs());
+    for (const Scan::Through& t : through) add_function(t);
     for (const Var& v : spec_.body.inputs) {
       if (is_float(v.dtype())) wrt_.push_back(v);
     }
@@ -100,10 +106,30 @@ class BackwardLoop {
     }
   }
 
-  /// What flows to the body's float inputs, in parts, from `seeds` at its outputs.
-  std::vector<Vars> body_gradient(const std::vector<Vars>& seeds) const {
-    const Vars outputs(spec_.body.outputs.begin(),
-                       spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(seeds.size()));
+  // Where a function of a value is stable only beside what the step computed it from, the value
+  // is not read back.
+  void add_function(const Scan::Through& t) {
+    Var value = spec_.body.outputs[t.body_output];
+    recomputed_[t.body_output] = true;
+    for (std::size_t i = t.functions.size(); i-- > 0;) {
+      Vars inputs = t.functions[i]->inputs();
+      for (Var& in : inputs) {
+        const auto c = uniform_value(in);
+        in = c ? Arg(*c).var(in.dtype()) : value;
+      }
+      value = make_var(t.functions[i]->op_ptr(), std::move(inputs), t.functions[i]->site());
+    }
+    in_.values.push_back(value);
+    in_.at_values.push_back(t.g);
+  }
+
+  /// What flows to the body's float inputs, in parts, from `seeds` at its outputs and `at_values`
+  /// at functions of them.
+  std::vector<Vars> body_gradient(std::vector<Vars> seeds, const Vars& at_values) const {
+    Vars outputs(spec_.body.outputs.begin(),
+                 spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(seeds.size()));
+    outputs.insert(outputs.end(), in_.values.begin(), in_.values.end());
+    for (const Var& g : at_values) seeds.push_back({g});
     return gradient_parts(outputs, wrt_, seeds);
   }
 
@@ -129,9 +155,11 @@ class BackwardLoop {
       if (!is_float(spec_.body.outputs[i].dtype())) continue;
       if (in_.per_step[i] || in_.last[i]) seeds[i].push_back(placeholder(i));
     }
+    Vars at_values;
+    for (const Var& v : in_.values) at_values.push_back(input(v.type(), "", node_.site()));
     for (std::size_t round = 0;; ++round) {
       bool changed = false;
-      const std::vector<Vars> flows = body_gradient(seeds);
+      const std::vector<Vars> flows = body_gradient(seeds, at_values);
       for (std::size_t i = 0; i < spec_.n_states; ++i) {
         const std::size_t at = place(i);
         if (at == wrt_.size() || (seeds[i].empty() && flows[at].empty())) continue;
@@ -197,7 +225,10 @@ class BackwardLoop {
     for (std::size_t i = 0; i < spec_.n_states; ++i)
       seeds[i].insert(seeds[i].end(), carried_[i].begin(), carried_[i].end());
     add_last_step(seeds);
-    add_results(body_gradient(seeds));
+    Vars at_values;
+    for (const Var& g : in_.at_values)
+      at_values.push_back(backward_sequence(g, item_type(g.type())));
+    add_results(body_gradient(std::move(seeds), at_values));
     reuse_forward_outputs();
   }
 
@@ -259,7 +290,7 @@ class BackwardLoop {
       const Var& out = spec_.body.outputs[i];
       const bool state = i < spec_.n_states;
       const auto it = outputs_.find({i, state ? Scan::Keep::history : Scan::Keep::trace});
-      if (it == outputs_.end() || is_leaf(out) || stored.contains(out)) continue;
+      if (it == outputs_.end() || is_leaf(out) || stored.contains(out) || recomputed_[i]) continue;
       const Var inner = input(out.type(), "", node_.site());
       stored.emplace(out, inner);
       if (const Var same_value = without_after(out); !is_leaf(same_value))
@@ -320,7 +351,8 @@ class BackwardLoop {
   Var steps_;  ///< how many of them the gradient goes back
   std::map<std::pair<std::size_t, Scan::Keep>, Var> outputs_;
   Incoming in_;
-  Vars wrt_;                   ///< the body's float inputs
+  std::vector<bool> recomputed_;  ///< by body output
+  Vars wrt_;                      ///< the body's float inputs
   std::vector<Vars> carried_;  ///< by state: the parts in which its gradient is carried; none: not
   LoopBuilder loop_{};
   std::vector<std::size_t> sequenced_;
@@ -335,9 +367,12 @@ void drop_effects(LoopBuilder& loop) {
   if (loop.condition) loop.condition = without_effects({loop.condition}).front();
 }
 
-Gradients Scan::gradient(const Apply& node, const Vars& g) const {
+Gradients Scan::gradient(const Apply& node, const Vars& g) const { return gradient(node, g, {}); }
+
+Gradients Scan::gradient(const Apply& node, const Vars& g,
+                         const std::vector<Through>& through) const {
   try {
-    return BackwardLoop(*this, node, g).run();
+    return BackwardLoop(*this, node, g, through).run();
   } catch (const GradError& e) {
     // Some path inside has no derivative. It is an error only for a variable that is asked for and
     // lies on it.

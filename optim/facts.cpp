@@ -1,8 +1,8 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/draw_op.hpp>
+#include <damo/ops/movement.hpp>
 #include <damo/ops/scan_op.hpp>
 #include <damo/optim/facts.hpp>
-#include <damo/optim/movement.hpp>
 #include <damo/optim/vocabulary.hpp>
 
 namespace damo::optim {

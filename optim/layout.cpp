@@ -4,7 +4,9 @@
 #include <damo/graph/walk.hpp>
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
+#include <damo/ops/loop_index.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/movement.hpp>
 #include <damo/ops/reshape_op.hpp>
 #include <damo/ops/scan_op.hpp>
 #include <damo/ops/shape.hpp>
@@ -12,8 +14,6 @@
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/context.hpp>
 #include <damo/optim/fit.hpp>
-#include <damo/optim/loop_index.hpp>
-#include <damo/optim/movement.hpp>
 #include <damo/optim/vocabulary.hpp>
 
 // Changes of layout: they merge with each other, move out of elementwise functions (which then

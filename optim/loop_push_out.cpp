@@ -8,11 +8,11 @@
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/movement.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/subtensor_op.hpp>
 #include <damo/ops/sum_of_products_op.hpp>
 #include <damo/optim/fit.hpp>
-#include <damo/optim/movement.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/scan_passes.hpp>
 #include <damo/optim/vocabulary.hpp>

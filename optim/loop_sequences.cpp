@@ -3,9 +3,9 @@
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/effect_op.hpp>
 #include <damo/ops/join_op.hpp>
+#include <damo/ops/loop_index.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/optim/catalogue.hpp>
-#include <damo/optim/loop_index.hpp>
 #include <damo/optim/rewriter.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/scan_passes.hpp>

@@ -3,9 +3,9 @@
 
 #include <damo/graph/guards.hpp>
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/loop_index.hpp>
 #include <damo/ops/shape.hpp>
 #include <damo/ops/shape_op.hpp>
-#include <damo/optim/loop_index.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/scan_passes.hpp>
 

@@ -1,10 +1,10 @@
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/loop_index.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/subtensor_op.hpp>
 #include <damo/optim/catalogue.hpp>
 #include <damo/optim/context.hpp>
 #include <damo/optim/fit.hpp>
-#include <damo/optim/loop_index.hpp>
 #include <damo/optim/scan_edit.hpp>
 #include <damo/optim/terms.hpp>
 #include <damo/optim/vocabulary.hpp>

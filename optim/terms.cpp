@@ -2,8 +2,8 @@
 #include <damo/graph/walk.hpp>
 #include <damo/ops/effect_op.hpp>
 #include <damo/ops/math.hpp>
+#include <damo/ops/movement.hpp>
 #include <damo/ops/shape.hpp>
-#include <damo/optim/movement.hpp>
 #include <damo/optim/terms.hpp>
 #include <damo/optim/vocabulary.hpp>
 

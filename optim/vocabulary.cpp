@@ -4,7 +4,6 @@
 #include <damo/graph/error.hpp>
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/math.hpp>
-#include <damo/optim/movement.hpp>
 #include <damo/optim/vocabulary.hpp>
 
 namespace damo::optim {
@@ -37,17 +36,6 @@ Vocabulary learn() {
   return words;
 }
 
-std::optional<double> uniform_array(const Array& a) {
-  if (a.elements() == 0) return std::nullopt;
-  return dispatch(a.dtype(), [&](auto zero) -> std::optional<double> {
-    const auto values = a.values<decltype(zero)>();
-    for (const auto& v : values) {
-      if (v != values[0]) return std::nullopt;
-    }
-    return static_cast<double>(values[0]);
-  });
-}
-
 }  // namespace
 
 const Vocabulary& vocabulary() {
@@ -64,21 +52,6 @@ bool is_float_cast(const Var& v) {
   const ScalarOp* f = scalar_op(v);
   return f != nullptr && f->types == ScalarOp::Types::convert && is_float(f->to) &&
          is_float(v.inputs()[0].dtype());
-}
-
-std::optional<double> uniform_value(const Var& v) {
-  const Var* core = &v;
-  for (int depth = 0; depth < 16 && !core->inputs().empty(); ++depth) {
-    const ScalarOp* f = scalar_op(*core);
-    const Var& inner = core->inputs()[0];
-    const bool passes = f == nullptr
-                            ? is_movement(core->owner())
-                            : f->types == ScalarOp::Types::convert && f->to > inner.dtype();
-    if (!passes) return std::nullopt;
-    core = &inner;
-  }
-  const Array* value = constant_value(*core);
-  return value != nullptr ? uniform_array(*value) : std::nullopt;
 }
 
 bool nearly(double value, double target, DType dtype) {

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/movement.hpp>
 
 namespace damo::optim {
 
@@ -25,10 +26,6 @@ inline std::uint64_t head_bit(const ScalarOp& f) { return std::uint64_t{1} << f.
 
 /// Whether `v` is a conversion from one float dtype to another.
 bool is_float_cast(const Var& v);
-
-/// The one value that all elements of `v` have, when `v` is a constant of any shape, possibly
-/// converted, reshaped or stretched.
-std::optional<double> uniform_value(const Var& v);
 
 /// Whether `value` is `target` to within 10 units in the last place of `dtype`.
 bool nearly(double value, double target, DType dtype);

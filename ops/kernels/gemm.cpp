@@ -94,6 +94,11 @@ void scale(T beta, Matrix<T> c) {
   }
 }
 
+template <class T>
+bool on_threads(const GemmProblem<T>& p) {
+  return p.c.rows * p.c.cols * p.depth > parallel_work;
+}
+
 /// Calls `run` with parts of the problem, on several threads where there is enough work. Elements
 /// do not depend on the parts they are computed in.
 template <class T, class Run>
@@ -101,8 +106,7 @@ void for_each_part(const GemmProblem<T>& p, std::int64_t cols_per_vector, const 
   const std::int64_t step = cols_per_vector * vectors_per_part;
   const std::int64_t row_parts = (p.c.rows + rows_per_part - 1) / rows_per_part;
   const std::int64_t parts = row_parts * ((p.c.cols + step - 1) / step);
-  const bool parallel = p.c.rows * p.c.cols * p.depth > parallel_work;
-  parallel_for(parts, parallel ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
       const std::int64_t i = part % row_parts * rows_per_part;
       const std::int64_t j = part / row_parts * step;
@@ -118,18 +122,21 @@ void for_each_part(const GemmProblem<T>& p, std::int64_t cols_per_vector, const 
 template <class T>
 void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
                void (*kernel)(const GemmProblem<T>&)) {
-  const std::int64_t work = p.c.rows * p.c.cols * p.depth;
-  if (work <= parallel_work && p.c.rows <= rows_per_part) return kernel(p);
+  if (!on_threads(p) && p.c.rows <= rows_per_part) return kernel(p);
   for_each_part(p, cols_per_vector, kernel);
 }
 
-/// By tiles, for columns of b that are not side by side: each part lays out its own.
+/// By tiles, for few rows and columns of b that are not side by side: each part lays out its own,
+/// where the one before did or, on several threads, in a place of its own.
 template <class T>
 void run_parts_packing(const GemmProblem<T>& p, const Table<T>& kernels,
                        void (*kernel)(const GemmProblem<T>&)) {
+  const std::int64_t step = kernels.lanes * vectors_per_part;
+  const std::int64_t places = on_threads(p) ? (p.c.cols + step - 1) / step : 1;
+  T* const room = packed_b<T>(places * step * p.depth);
   for_each_part(p, kernels.lanes, [&](GemmProblem<T> q) {
     const Matrix<const T> b{q.b, q.depth, q.c.cols, p.b_k, p.b_vector / kernels.lanes};
-    T* packed = packed_b<T>(packed_size(b, kernels.lanes));
+    T* packed = room + (places > 1 ? (q.c.data - p.c.data) * p.depth : 0);
     kernels.pack(b, packed);
     q.b = packed;
     q.b_k = kernels.lanes;

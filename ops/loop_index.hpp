@@ -2,7 +2,7 @@
 #include <damo/graph/op.hpp>
 
 // Recognises the indexing with which loops' values are read.
-namespace damo::optim {
+namespace damo {
 
 /// x[-1].
 bool takes_last(const Apply& node);
@@ -11,4 +11,4 @@ bool drops_first(const Apply& node);
 /// Whether the index only picks, reorders or drops rows of the first axis, and keeps the axis.
 bool selects_rows(const Apply& node);
 
-}  // namespace damo::optim
+}  // namespace damo

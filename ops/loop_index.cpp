@@ -1,7 +1,7 @@
+#include <damo/ops/loop_index.hpp>
 #include <damo/ops/subtensor_op.hpp>
-#include <damo/optim/loop_index.hpp>
 
-namespace damo::optim {
+namespace damo {
 namespace {
 
 /// The entry at the first axis, when all other axes are whole.
@@ -37,4 +37,4 @@ bool selects_rows(const Apply& node) {
   return e != nullptr && e->kind == Index::Kind::range;
 }
 
-}  // namespace damo::optim
+}  // namespace damo

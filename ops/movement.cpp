@@ -1,0 +1,51 @@
+#include <damo/graph/leaves.hpp>
+#include <damo/ops/advanced_subtensor_op.hpp>
+#include <damo/ops/broadcast_op.hpp>
+#include <damo/ops/dimshuffle_op.hpp>
+#include <damo/ops/effect_op.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/movement.hpp>
+#include <damo/ops/reshape_op.hpp>
+#include <damo/ops/subtensor_op.hpp>
+
+namespace damo {
+namespace {
+
+std::optional<double> uniform_array(const Array& a) {
+  if (a.elements() == 0) return std::nullopt;
+  return dispatch(a.dtype(), [&](auto zero) -> std::optional<double> {
+    const auto values = a.values<decltype(zero)>();
+    for (const auto& v : values) {
+      if (v != values[0]) return std::nullopt;
+    }
+    return static_cast<double>(values[0]);
+  });
+}
+
+}  // namespace
+
+bool is_movement(const Apply& node) {
+  if (node.inputs().empty() || node.n_outputs() != 1) return false;
+  const Op& op = node.op();
+  return as<DimShuffle>(op) != nullptr || as<BroadcastTo>(op) != nullptr ||
+         as<Reshape>(op) != nullptr || as<Subtensor>(op) != nullptr ||
+         as<AdvancedSubtensor>(op) != nullptr || as<SpecifyShape>(op) != nullptr ||
+         as<After>(op) != nullptr;
+}
+
+std::optional<double> uniform_value(const Var& v) {
+  const Var* core = &v;
+  for (int depth = 0; depth < 16 && !core->inputs().empty(); ++depth) {
+    const auto* e = as<Elementwise>(*core);
+    const Var& inner = core->inputs()[0];
+    const bool passes = e == nullptr ? is_movement(core->owner())
+                                     : e->scalar().types == ScalarOp::Types::convert &&
+                                           e->scalar().to > inner.dtype();
+    if (!passes) return std::nullopt;
+    core = &inner;
+  }
+  const Array* value = constant_value(*core);
+  return value != nullptr ? uniform_array(*value) : std::nullopt;
+}
+
+}  // namespace damo
