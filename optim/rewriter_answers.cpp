@@ -35,6 +35,7 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
   if (probing_ == 0) probes_ = 0;
   if (probing_ >= deepest_probe || ++probes_ > most_probes) return std::nullopt;
   ++probing_;
+  ++applying_;
   std::optional<Var> found;
   for (const auto& entry : rules_.at(v.op()).entries) {
     if (!entry.rule->has_tag("stabilize")) continue;
@@ -44,6 +45,7 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
     found = (*result)[v.index()];
     break;
   }
+  --applying_;
   --probing_;
   return found;
 }
