@@ -31,35 +31,6 @@ Var knowing_ones(const Var& g, const Var& v) {
   return lost ? specify_shape(g, Sizes(sizes)) : g;
 }
 
-/// The variables of `roots`' graph that stand for `constants`: themselves, or ones built in the
-/// same way.
-VarSet find_constants(std::span<const Var> roots, const Vars& constants) {
-  VarSet found;
-  if (constants.empty()) return found;
-  const std::vector<const Apply*> nodes = toposort(roots);
-  const std::unordered_set<const Apply*> present(nodes.begin(), nodes.end());
-  for (const Var& c : constants) {
-    if (present.contains(c.owner_ptr())) {
-      found.insert(c);
-      continue;
-    }
-    bool matched = false;
-    for (const Apply* node : nodes) {
-      if (node->n_outputs() <= c.index() || !(node->types()[c.index()] == c.type())) continue;
-      if (!same_graph(node->output(c.index()), c)) continue;
-      found.insert(node->output(c.index()));
-      matched = true;
-    }
-    if (!matched) {
-      throw GradError(fmt::format(
-          "grad: consider_constant names a variable that the cost does not depend on: {}\n"
-          "  hint: name the very variable the cost was built from",
-          describe(c)));
-    }
-  }
-  return found;
-}
-
 /// One reverse sweep over the graph of the cost.
 class Backward {
  public:

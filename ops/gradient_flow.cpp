@@ -1,6 +1,12 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <unordered_set>
 
+#include <damo/graph/error.hpp>
+#include <damo/graph/print.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient_flow.hpp>
 #include <damo/ops/ifelse.hpp>
@@ -43,6 +49,33 @@ Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
     sum = sum ? sum + chosen : chosen;
   }
   return sum;
+}
+
+VarSet find_constants(std::span<const Var> roots, const Vars& constants) {
+  VarSet found;
+  if (constants.empty()) return found;
+  const std::vector<const Apply*> nodes = toposort(roots);
+  const std::unordered_set<const Apply*> present(nodes.begin(), nodes.end());
+  for (const Var& c : constants) {
+    if (present.contains(c.owner_ptr())) {
+      found.insert(c);
+      continue;
+    }
+    bool matched = false;
+    for (const Apply* node : nodes) {
+      if (node->n_outputs() <= c.index() || !(node->types()[c.index()] == c.type())) continue;
+      if (!same_graph(node->output(c.index()), c)) continue;
+      found.insert(node->output(c.index()));
+      matched = true;
+    }
+    if (!matched) {
+      throw GradError(fmt::format(
+          "grad: consider_constant names a variable that the cost does not depend on: {}\n"
+          "  hint: name the very variable the cost was built from",
+          describe(c)));
+    }
+  }
+  return found;
 }
 
 }  // namespace damo

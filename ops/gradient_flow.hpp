@@ -20,4 +20,8 @@ std::size_t common_guards(const Flows& flows);
 /// other branch, a zero.
 Var sum_of(const Flows& flows, std::size_t depth, const Var& v);
 
+/// The variables of `roots`' graph that stand for `constants`: themselves, or ones built in the
+/// same way.
+VarSet find_constants(std::span<const Var> roots, const Vars& constants);
+
 }  // namespace damo
