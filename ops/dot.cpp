@@ -58,9 +58,8 @@ Shape dot_shape(const Shape& a, const Shape& b) {
 }
 
 void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
-  // Items of a sequence times a matrix as it lies in memory have the bits of the sequence times it,
-  // one column or many.
-  const bool vector = b.rank() == 1 || (a.rank() == 1 && b.shape[1] > 1);
+  // Items of a sequence times a matrix have the bits of the sequence times it.
+  const bool vector = b.rank() == 1;
   dispatch(out.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_same_v<T, bool>) {

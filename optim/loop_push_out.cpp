@@ -8,9 +8,7 @@
 #include <damo/ops/join.hpp>
 #include <damo/ops/linalg.hpp>
 #include <damo/ops/math.hpp>
-#include <damo/ops/movement.hpp>
 #include <damo/ops/shape.hpp>
-#include <damo/ops/subtensor_op.hpp>
 #include <damo/ops/sum_of_products_op.hpp>
 #include <damo/optim/fit.hpp>
 #include <damo/optim/scan_edit.hpp>
@@ -73,7 +71,7 @@ class PushOut {
       if (as<Dot>(v) == nullptr || v.ndim() != 1 || n->input(0).ndim() != 1) continue;
       const auto* x = standing_for(edit_.sequences, n->input(0));
       const auto* w = standing_for(edit_.non_sequences, n->input(1));
-      if (x == nullptr || w == nullptr || turned(w->outer)) continue;
+      if (x == nullptr || w == nullptr) continue;
       const Var all = dot(x->outer, w->outer);
       const Var inner = input(v.type(), "", v.site());
       added.push_back({fit_rows(all, v), inner});
@@ -82,14 +80,6 @@ class PushOut {
     edit_.sequences.insert(edit_.sequences.end(), added.begin(), added.end());
     edit_.replace_in_body(replaced);
     return !replaced.empty();
-  }
-
-  /// Whether `v` may lie in memory column by column, where a vector is multiplied in another order.
-  static bool turned(Var v) {
-    for (; is_movement(v.owner()) || as<Subtensor>(v) != nullptr; v = Var(v.inputs()[0])) {
-      if (as<DimShuffle>(v) != nullptr && v.ndim() == 2) return true;
-    }
-    return false;
   }
 
   /// Rows known as closely as the item is.

@@ -6,11 +6,14 @@
 namespace damo {
 namespace {
 
-/// Laying out costs about as much as two products of few rows.
+/// Laying out costs about as much as two products of few rows, or some of one row.
 constexpr std::int64_t steps_that_pay = 4;
+constexpr std::int64_t vector_steps_that_pay = 16;
 
+/// A vector is one row.
 template <class T>
 Matrix<const T> matrix_of(const Tensor& t) {
+  if (t.rank() == 1) return {t.as<const T>(), 1, t.shape[0], t.shape[0], t.strides[0]};
   return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
 }
 
@@ -41,8 +44,7 @@ bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <
 
 bool ProductInstruction::fits(const Apply& node) {
   const bool product = as<Dot>(node.op()) != nullptr || as<BinaryDot>(node.op()) != nullptr;
-  return product && node.input(0).ndim() == 2 && node.input(1).ndim() == 2 &&
-         is_float(node.types()[0].dtype);
+  return product && node.input(1).ndim() == 2 && is_float(node.types()[0].dtype);
 }
 
 void ProductInstruction::run(Program& program) {
@@ -53,7 +55,8 @@ void ProductInstruction::run(Program& program) {
     settle();
   }
   out()[0]->data = program.memory(program.slots[out_slots()[0]]);
-  if (program.steps < steps_that_pay) {
+  const bool vector = in()[0]->rank() == 1;
+  if (program.steps < (vector ? vector_steps_that_pay : steps_that_pay)) {
     node().op().perform(node(), in(), out(), program.scratch);
   } else if (out()[0]->dtype == DType::float32) {
     multiply(program, single_);
@@ -66,8 +69,8 @@ template <class T>
 void ProductInstruction::multiply(const Program& program, Prepared<T>& prepared) {
   const auto left = matrix_of<T>(*in()[0]);
   const Tensor& out_tensor = *out()[0];
-  const Matrix<T> result{out_tensor.as<T>(), out_tensor.shape[0], out_tensor.shape[1],
-                         out_tensor.shape[1], 1};
+  const std::int64_t cols = in()[1]->shape[1];
+  const Matrix<T> result{out_tensor.as<T>(), left.rows, cols, cols, 1};
   if (prepared.packed_at != program.call) {
     prepared.packed.pack(matrix_of<T>(*in()[1]));
     prepared.packed_at = program.call;

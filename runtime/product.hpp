@@ -5,9 +5,9 @@
 
 namespace damo {
 
-/// A product of two float matrices in a loop that does not change the right one: it is laid out for
-/// many products once a loop, the first time it pays. Where the left operand has only zeros and
-/// ones, few of them ones, the selected rows are added up instead.
+/// A product of a float matrix or vector with a matrix that the loop around it does not change:
+/// that one is laid out for many products once a loop, the first time it pays. Where the left
+/// operand has only zeros and ones, few of them ones, the selected rows are added up instead.
 class ProductInstruction final : public Instruction {
  public:
   using Instruction::Instruction;

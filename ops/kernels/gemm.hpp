@@ -26,7 +26,7 @@ void gemm_by_steps(std::int64_t step, Matrix<const float> a, Matrix<const float>
 void gemm_by_steps(std::int64_t step, Matrix<const double> a, Matrix<const double> b,
                    Matrix<double> c);
 
-/// The same for one row `a` or one column `b`, in whatever order the inner axis is fastest to add
+/// The same for one column `b`, or one row `a`, in whatever order the inner axis is fastest to add
 /// up: the bits depend on the strides too.
 void gemv(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c);
 void gemv(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
