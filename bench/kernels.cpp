@@ -4,10 +4,10 @@
 // Times are of the calling thread's processor: set DAMO_NUM_THREADS=1, and pin it to one core.
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -98,15 +98,16 @@ void time_product(const Product& p, Sgemm sgemm) {
 }
 
 void time_binary_dot() {
-  const std::vector<float> w = random_floats(784 * 500);
-  std::vector<float> x(20 * 784);
-  std::vector<float> c(20 * 500);
-  const Matrix<const float> a{x.data(), 20, 784, 784, 1};
-  const Matrix<const float> b{w.data(), 784, 500, 500, 1};
-  const Matrix<float> out{c.data(), 20, 500, 500, 1};
+  constexpr std::int64_t rows = 20, visible = 784, hidden = 500;
+  const std::vector<float> w = random_floats(visible * hidden);
+  std::vector<float> x(rows * visible);
+  std::vector<float> c(rows * hidden);
+  const Matrix<const float> a{x.data(), rows, visible, visible, 1};
+  const Matrix<const float> b{w.data(), visible, hidden, hidden, 1};
+  const Matrix<float> out{c.data(), rows, hidden, hidden, 1};
   const PackedMatrix<float> packed(b);
   for (const float share : {0.05F, 0.1F, 0.2F, 0.3F, 0.4F}) {
-    uniform({.seed = 2}, 0, 20 * 784, x.data());
+    uniform({.seed = 2}, 0, rows * visible, x.data());
     for (float& v : x) v = v < share ? 1.0F : 0.0F;
     fmt::print("binary 20 x 784 x 500, density {:.2f}   {:>6.1f} us  packed {:>6.1f} us\n", share,
                1e6 * fastest([&] { binary_dot(a, b, out); }),
@@ -159,7 +160,8 @@ void time_reductions() {
   Array out(float32, Shape{784});
   for (const auto& [what, axes] :
        {std::pair{"sum, last axis", 2U}, {"sum, first axis", 1U}, {"sum, both axes", 3U}}) {
-    const double t = fastest([&] { reduce(Reduction::sum, x.view(), axes, out.view()); });
+    const double t =
+        fastest([&, &axes = axes] { reduce(Reduction::sum, x.view(), axes, out.view()); });
     fmt::print("{:<34} {:>6.3f} ns/element\n", what, t * 1e9 / 392000);
   }
 }

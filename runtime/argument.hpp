@@ -125,7 +125,7 @@ Argument make_argument(const T& value) {
 template <class T>
 Argument forward_argument(T&& value) {
   if constexpr (std::is_same_v<T, Array>) {
-    return Argument(std::move(value));
+    return Argument(std::forward<T>(value));
   } else {
     return make_argument(value);
   }

@@ -60,7 +60,7 @@ struct FrameModel {
   std::function<Frame(std::mt19937_64&)> draw;
 };
 
-FrameModel independent_notes(const std::string& name, std::vector<double> p) {
+FrameModel independent_notes(const std::string& name, const std::vector<double>& p) {
   const auto log_p = [p](const Frame& frame) {
     double total = 0;
     for (std::size_t i = 0; i < p.size(); ++i) total += std::log(frame[i] ? p[i] : 1 - p[i]);

@@ -9,8 +9,6 @@
 
 #include "support/music.hpp"
 
-extern char** environ;
-
 namespace damo::examples {
 namespace {
 

@@ -23,10 +23,11 @@ TEST_CASE("report: a run's page has its settings and curves and pictures and gra
     csv.row({0, 3, -10, -9, 1});
     csv.row({1, 2, -12, -10, 1});
   }
-  for (int epoch = 0; epoch < 40; ++epoch)
+  for (int epoch = 0; epoch < 40; ++epoch) {
     io::write_png(folder / ("filters_epoch_" + std::to_string(epoch) + ".png"),
                   io::plot({{"x", {0, 1}, {0, 1}}},
                            {.title = "x", .y_label = "y", .width = 200, .height = 150}));
+  }
 
   const Var x = vector("x");
   const SharedVar W = shared(Array::from<float>({1, 2}), "W");

@@ -107,12 +107,12 @@ TEST_CASE("bars and stripes are all rows-filled and all columns-filled pictures"
       bool rows = true, columns = true;
       for (int y = 0; y < n; ++y) {
         for (int x = 0; x < n; ++x) {
-          rows &= p[y * n + x] == p[y * n];
-          columns &= p[y * n + x] == p[x];
+          rows &= p[std::ptrdiff_t{y} * n + x] == p[std::ptrdiff_t{y} * n];
+          columns &= p[std::ptrdiff_t{y} * n + x] == p[x];
         }
       }
       CHECK((rows || columns));
-      distinct.insert(std::vector<float>(p, p + n * n));
+      distinct.insert(std::vector<float>(p, p + std::ptrdiff_t{n} * n));
     }
     CHECK(distinct.size() == (std::size_t{2} << static_cast<unsigned>(n)) - 2);
   }

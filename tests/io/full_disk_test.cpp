@@ -77,7 +77,8 @@ TEST_CASE("on a full disk every writer says so and keeps the old file and leaves
          write_note_json(path, {{"train", {to_note_frames(large, {})}}});
        }},
   };
-  for (const auto& [name, write] : writers) {
+  for (const auto& [writer, write] : writers) {
+    const std::string& name = writer;
     CAPTURE(name);
     write_file(path, "old");
     const std::string message = testing::io_error(write);

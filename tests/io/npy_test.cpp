@@ -46,7 +46,8 @@ TEST_CASE("arrays survive npy and npz") {
   write_npz(folder / "all.npz", arrays);
   const auto back = read_npz(folder / "all.npz");
   CHECK(back.size() == arrays.size());
-  for (const auto& [name, array] : arrays) {
+  for (const auto& [key, array] : arrays) {
+    const std::string& name = key;
     CAPTURE(name);
     write_npy(folder / "one.npy", array);
     CHECK(same(read_npy(folder / "one.npy"), array));

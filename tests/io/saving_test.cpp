@@ -68,7 +68,8 @@ TEST_CASE("saving: training that is saved and loaded half way ends with the same
   const auto a = State(whole.train).values();
   const auto b = State(second.train).values();
   REQUIRE(a.size() == b.size());
-  for (const auto& [name, value] : a) {
+  for (const auto& [key, value] : a) {
+    const std::string& name = key;
     CAPTURE(name);
     CHECK(same_bits(value, b.at(name)));
   }

@@ -14,7 +14,9 @@ std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng,
   std::map<char, std::int64_t> sizes{{'1', 1}};
   const auto size_of = [&](char letter) {
     const std::int64_t least = entry.nonempty.find(letter) == std::string::npos ? 0 : 1;
-    return sizes.try_emplace(letter, std::max<std::int64_t>(least, size ? *size : rng() % 5))
+    return sizes
+        .try_emplace(letter, std::max<std::int64_t>(
+                                 least, size ? *size : static_cast<std::int64_t>(rng() % 5)))
         .first->second;
   };
   std::vector<Array> values;

@@ -85,10 +85,11 @@ double ulps(double actual, long double truth, DType dtype) {
   const bool single = dtype == DType::float32;
   const long double most =
       single ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
-  if (std::abs(truth) > most || std::isinf(actual))
+  if (std::abs(truth) > most || std::isinf(actual)) {
     return std::isinf(actual) && (actual > 0) == (truth > 0) && std::abs(truth) > most * 0.9999999L
                ? 0
                : INFINITY;
+  }
   if (truth == 0) return actual == 0 ? 0 : INFINITY;
   const int digits = single ? 24 : 53;
   const int lowest = single ? -149 : -1074;
