@@ -150,31 +150,46 @@ bool power_of_two(double c) {
   return std::abs(std::frexp(c, &exponent)) == 0.5 && std::abs(exponent) < 60;
 }
 
+/// How a constant d stands beside x.
+enum class Beside { factor, dividend, divisor };
+
+/// The constant of c * (d with x), or of (d with x) / c, where the one constant rounds as the two
+/// did.
+std::optional<double> merged(double c, bool divides, double d, Beside beside) {
+  if (c == 0 || d == 0 || (divides && beside == Beside::divisor)) return std::nullopt;
+  const bool inner_exact = power_of_two(d) && !divides && beside != Beside::dividend;
+  const bool outer_exact = power_of_two(c) && beside != Beside::divisor;
+  if (!inner_exact && !outer_exact) return std::nullopt;
+  return divides ? d / c : beside == Beside::divisor ? c / d : c * d;
+}
+
+std::optional<Vars> gather_into(double c, bool divides, const Var& inner, const Apply& node) {
+  const ScalarOp* f = scalar_op(inner);
+  if (f != words().mul && f != words().div) return std::nullopt;
+  for (const std::size_t at : {0, 1}) {
+    const auto d = uniform_value(inner.inputs()[at]);
+    const Beside beside = f == words().mul ? Beside::factor
+                          : at == 0        ? Beside::dividend
+                                           : Beside::divisor;
+    const auto one = d ? merged(c, divides, *d, beside) : std::nullopt;
+    if (!one || !representable(*one, node.output().dtype())) continue;
+    const Var& x = inner.inputs()[1 - at];
+    return as(beside == Beside::dividend ? *one / x : *one * x, node);
+  }
+  return std::nullopt;
+}
+
 /// Two constant factors, one inside the other, become one where that changes no rounding: c * (d *
 /// x), (d * x) / c, c * (x / d). A loop that multiplies by a number at each step has others
 /// unrolled.
 std::optional<Vars> gather_product_constants(const Apply& node, Context&) {
   const Var root = node.output();
   if (!is_float(root.dtype())) return std::nullopt;
-  const bool divided = scalar_op(root) == words().div;
+  const bool divides = scalar_op(root) == words().div;
   for (const std::size_t side : {0, 1}) {
     const auto c = uniform_value(node.input(side));
-    if (!c || (divided && side == 0)) continue;
-    const Var& inner = node.input(1 - side);
-    const ScalarOp* f = scalar_op(inner);
-    if (f != words().mul && f != words().div) continue;
-    for (const std::size_t at : {0, 1}) {
-      const auto d = uniform_value(inner.inputs()[at]);
-      const bool below = f == words().div && at == 1;
-      if (!d || *d == 0 || *c == 0) continue;
-      const bool inner_exact = power_of_two(*d) && !divided && (f == words().mul || below);
-      if (!inner_exact && (!power_of_two(*c) || below)) continue;
-      const double value = (divided ? 1 / *c : *c) * (below ? 1 / *d : *d);
-      const double exact = divided && !below ? *d / *c : !divided && below ? *c / *d : value;
-      if (!representable(exact, root.dtype()) || (divided && below)) continue;
-      const Var& x = inner.inputs()[1 - at];
-      return as(f == words().div && at == 0 ? exact / x : exact * x, node);
-    }
+    if (!c || (divides && side == 0)) continue;
+    if (auto one = gather_into(*c, divides, node.input(1 - side), node)) return one;
   }
   return std::nullopt;
 }

@@ -12,7 +12,7 @@ DAMO_SCALAR(GammaDerivative, (T shape, T z), static_cast<T>(implicit_gamma(shape
 DAMO_SCALAR(BetaDerivativeA, (T a, T b, T z), static_cast<T>(implicit_beta_a(a, b, z)));
 DAMO_SCALAR(BetaDerivativeB, (T a, T b, T z), static_cast<T>(implicit_beta_b(a, b, z)));
 
-std::shared_ptr<const Op> once_only(std::string name, std::size_t arity,
+std::shared_ptr<const Op> once_only(const std::string& name, std::size_t arity,
                                     const std::array<LoopSet, 4>& loops) {
   ScalarOp op{.name = name, .arity = arity, .types = Types::real, .loops = loops};
   op.gradient = [name](const Vars&, const Var&, const Var&) -> Vars {
