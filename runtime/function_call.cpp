@@ -24,7 +24,8 @@ Array Outputs::take(std::size_t i) && {
   const Array& value = (*this)[i];
   OutputBlock& block = *hold_.get();
   const bool own = &value == &block.arrays[i] && block.holders.load(std::memory_order_acquire) == 1;
-  return own ? std::move(block.arrays[i]) : value;
+  if (own) return std::move(block.arrays[i]);
+  return value;
 }
 
 std::size_t Outputs::index_of(std::string_view name) const {

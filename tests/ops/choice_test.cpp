@@ -94,7 +94,7 @@ TEST_CASE("choice: in a loop each step draws its own rows with probabilities of 
   for (int i = 0; i < calls; ++i) {
     const std::vector<double> mine =
         i % 2 == 0 ? std::vector<double>{1, 2, 5} : std::vector<double>{3, 0, 1};
-    std::copy_n(mine.begin(), 3, w.data<double>() + 3 * i);
+    std::copy_n(mine.begin(), 3, w.data<double>() + std::ptrdiff_t{3} * i);
   }
   const Outputs out = f(w);
   std::map<std::int64_t, double> even, odd;

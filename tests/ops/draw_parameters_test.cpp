@@ -19,7 +19,7 @@ using test::error_of;
 
 namespace {
 
-Var numbers(std::vector<double> values) { return constant(Array::from(values)); }
+Var numbers(const std::vector<double>& values) { return constant(Array::from(values)); }
 
 }  // namespace
 

@@ -86,7 +86,7 @@ TEST_CASE("graph text: every op comes back from its text") {
     const Vars more = sizes(out);
     check_round_trip(graph_of(more));
     if (!entry.differentiable) continue;
-    check_round_trip(graph_of(grad(sum(out), entry.inputs.size() > 0 ? leaves(Vars{out}) : Vars{},
+    check_round_trip(graph_of(grad(sum(out), entry.inputs.empty() ? Vars{} : leaves(Vars{out}),
                                    {.disconnected_inputs = Disconnected::ignore})));
   }
 }

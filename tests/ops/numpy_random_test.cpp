@@ -151,7 +151,7 @@ TEST_CASE("numpy streams: float32 draws are float64 ones rounded in every mode")
 
 TEST_CASE("numpy streams: loops carry the state from step to step and to the next call") {
   const std::uint64_t seed = seeds_of(9, 1)[0];
-  const Array truth = NumpyRandomState(seed).uniform(0, 1, {2 * 5 * 3});
+  const Array truth = NumpyRandomState(seed).uniform(0, 1, {30});
   for (const bool pass_updates : {false, true}) {
     for (const Mode& mode : {Mode::fast(), Mode::none()}) {
       RandomStream rng = RandomStream::numpy_compatible(9);
@@ -171,7 +171,7 @@ TEST_CASE("numpy streams: loops carry the state from step to step and to the nex
 
 TEST_CASE("numpy streams: loops in loops draw on") {
   const std::uint64_t seed = seeds_of(9, 1)[0];
-  const Array truth = NumpyRandomState(seed).normal(0, 1, {2 * 4 * 3});
+  const Array truth = NumpyRandomState(seed).normal(0, 1, {24});
   for (const bool pass_updates : {false, true}) {
     RandomStream rng = RandomStream::numpy_compatible(9);
     const auto row = [&](Var) -> StepResult {

@@ -18,7 +18,7 @@ Array ramp(std::int64_t n) {
   return a;
 }
 
-const In mutable_input(const Var& v) { return {v, {.mutable_ = true}}; }
+In mutable_input(const Var& v) { return {v, {.mutable_ = true}}; }
 
 }  // namespace
 

@@ -59,7 +59,7 @@ TEST_CASE("Philox gives the published known answers") {
 TEST_CASE("element e of draw d of stream s is Philox at counter e and d under key seed and s") {
   const std::int64_t first = (std::int64_t{1} << 32) - 21;  // crosses into the high counter word
   on_each_isa([&] {
-    std::vector<std::uint32_t> words(4 * 77);
+    std::vector<std::uint32_t> words(std::size_t{4} * 77);
     std::vector<float> floats(77);
     std::vector<double> doubles(77);
     damo::raw(key, first, 77, words.data());
