@@ -46,8 +46,10 @@ bool ScanBuilder::type_numbers(const Vars& outputs) {
   for (std::size_t i = 0; i < std::min(outputs.size(), options_.outputs_info.size()); ++i) {
     OutputInfo& info = options_.outputs_info[i];
     if (!info.number || !outputs[i] || outputs[i].dtype() == info.initial.dtype()) continue;
-    if (info.number->kind() == Arg::Kind::real && !is_float(outputs[i].dtype())) continue;
-    info.initial = info.number->var(outputs[i].dtype());
+    const DType dtype = outputs[i].dtype();
+    if (info.number->kind() == Arg::Kind::real && !is_float(dtype)) continue;
+    if (dtype == DType::boolean && info.number->real() != 0 && info.number->real() != 1) continue;
+    info.initial = info.number->var(dtype);
     changed = true;
   }
   return changed;
@@ -234,7 +236,28 @@ Var ScanBuilder::checked_condition(const Var& condition) const {
   return cast(condition, DType::boolean);
 }
 
+namespace {
+
+/// Numbers with a fraction begin as wide as the variables that are listed, so that the step need
+/// not be called again for them.
+void widen_numbers(ScanOptions& options) {
+  std::optional<DType> widest;
+  const auto see = [&](const Var& v) {
+    if (v && is_float(v.dtype())) widest = std::max(widest.value_or(v.dtype()), v.dtype());
+  };
+  for (const Sequence& s : options.sequences) see(s.x);
+  for (const OutputInfo& info : options.outputs_info) see(info.number ? Var{} : info.initial);
+  for (const Var& v : options.non_sequences) see(v);
+  for (OutputInfo& info : options.outputs_info) {
+    const bool fraction = info.number && info.number->kind() == Arg::Kind::real;
+    if (fraction && widest) info.initial = info.number->var(*widest);
+  }
+}
+
+}  // namespace
+
 ScanResult scan(const Step& step, ScanOptions options) {
+  widen_numbers(options);
   // From bool over int64 and float32 to float64 there are three changes of a dtype.
   for (int change = 0; change < 3; ++change) {
     if (auto result = ScanBuilder(step, options).run(false)) return *result;

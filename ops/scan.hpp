@@ -30,7 +30,9 @@ inline Sequence seq(const Var& x, std::vector<int> taps) { return {x, std::move(
 inline Sequence seq(const Var& x, int tap) { return {x, std::vector<int>{tap}}; }
 
 /// What an output of the step starts from, and at which taps it is fed back. A number has the dtype
-/// that the step makes of it; to find that out, the step may be called again.
+/// that the step makes of it. Tried first is int64, or the widest float of the variables listed;
+/// when the step makes something else of it, the step is called again, and its draws are new ones
+/// then.
 struct OutputInfo {
   OutputInfo(None) {}
   template <class Number>
@@ -61,7 +63,21 @@ struct OneOrMore : std::vector<T> {
       OneOrMore(const std::vector<V>& items)
       : std::vector<T>(items.begin(), items.end()) {}
   template <class One>
-  requires std::convertible_to<const One&, T> OneOrMore(const One& one) : std::vector<T>{T(one)} {}
+  requires std::convertible_to<const One&, T> OneOrMore(const One& one,
+                                                        const char* f = __builtin_FILE(),
+                                                        unsigned l = __builtin_LINE())
+      : std::vector<T>{made(one, f, l)} {}
+
+ private:
+  /// A number keeps the user's line.
+  template <class One>
+  static T made(const One& one, const char* f, unsigned l) {
+    if constexpr (std::is_constructible_v<T, const One&, const char*, unsigned>) {
+      return T(one, f, l);
+    } else {
+      return T(one);
+    }
+  }
 };
 
 /// The passes that a loop's body gets in place of the function's: anything that, as `Mode` does,

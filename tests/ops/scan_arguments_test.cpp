@@ -259,3 +259,27 @@ TEST_CASE("scan: a number whose dtype never settles is an error with both types"
   CHECK(contains(message, "float32"));
   CHECK(contains(message, "float64"));
 }
+
+TEST_CASE(
+    "scan: draws beside a number are those beside a variable where the listed dtypes decide") {
+  const auto path = [](const OutputInfo& start) {
+    RandomStream rng(3);
+    const Var x = constant(Array::from(std::vector<double>{1, 2, 3}));
+    const auto [sums, updates] =
+        scan([&](Var e, Var sum) { return sum + e * rng.uniform({}, 0.0, 1.0, float64); },
+             {.sequences = x, .outputs_info = {start}});
+    return evaluate(sums[0]);
+  };
+  test::check_same_bits(path(0.0), path(number(0)));
+}
+
+TEST_CASE("scan: a number that its output's dtype cannot hold is named with its line") {
+  const auto truth = [] {
+    scan([](Var h) { return cast(h, boolean); }, {.outputs_info = 7, .n_steps = 2});
+  };
+  const std::string message = error_of<TypeError>(truth);
+  CHECK(contains(message, "int64"));
+  CHECK(contains(message, "bool"));
+  CHECK(contains(message, "scan_arguments_test.cpp"));
+  CHECK_FALSE(contains(message, "scan.hpp"));
+}
