@@ -1,3 +1,6 @@
+#include <cmath>
+#include <type_traits>
+
 #include <damo/graph/leaves.hpp>
 #include <damo/ops/advanced_subtensor_op.hpp>
 #include <damo/ops/broadcast_op.hpp>
@@ -11,6 +14,9 @@
 namespace damo {
 namespace {
 
+/// Whole numbers up to this are numbers of float64 too.
+constexpr double exact_integers = 9007199254740991;
+
 std::optional<double> uniform_array(const Array& a) {
   if (a.elements() == 0) return std::nullopt;
   return dispatch(a.dtype(), [&](auto zero) -> std::optional<double> {
@@ -18,7 +24,11 @@ std::optional<double> uniform_array(const Array& a) {
     for (const auto& v : values) {
       if (v != values[0]) return std::nullopt;
     }
-    return static_cast<double>(values[0]);
+    const auto value = static_cast<double>(values[0]);
+    if constexpr (std::is_same_v<decltype(zero), std::int64_t>) {
+      if (std::abs(value) > exact_integers) return std::nullopt;
+    }
+    return value;
   });
 }
 
@@ -35,6 +45,7 @@ bool is_movement(const Apply& node) {
 
 std::optional<double> uniform_value(const Var& v) {
   const Var* core = &v;
+  bool rounded = false;  // a whole number that was made a float32
   for (int depth = 0; depth < 16 && !core->inputs().empty(); ++depth) {
     const auto* e = as<Elementwise>(*core);
     const Var& inner = core->inputs()[0];
@@ -42,10 +53,12 @@ std::optional<double> uniform_value(const Var& v) {
                                      : e->scalar().types == ScalarOp::Types::convert &&
                                            e->scalar().to > inner.dtype();
     if (!passes) return std::nullopt;
+    rounded = rounded || (e != nullptr && core->dtype() == DType::float32);
     core = &inner;
   }
   const Array* value = constant_value(*core);
-  return value != nullptr ? uniform_array(*value) : std::nullopt;
+  const auto number = value != nullptr ? uniform_array(*value) : std::nullopt;
+  return number && rounded ? static_cast<double>(static_cast<float>(*number)) : number;
 }
 
 }  // namespace damo

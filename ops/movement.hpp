@@ -11,7 +11,7 @@ namespace damo {
 bool is_movement(const Apply& node);
 
 /// The one value that all elements of `v` have, when `v` is a constant of any shape, possibly
-/// converted, reshaped or stretched.
+/// converted, reshaped or stretched. Nothing for an int64 that no double is.
 std::optional<double> uniform_value(const Var& v);
 
 }  // namespace damo

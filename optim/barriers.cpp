@@ -109,7 +109,9 @@ std::optional<Vars> into_clip(const Apply& node, Context& context) {
   if (!better) return std::nullopt;
   const auto bound = [&](std::size_t i) { return applied(node, *variable, clip.input(i)); };
   if (g == words().clip) {
-    if (*inner != 0) return std::nullopt;
+    // Where low > high the value is high, and -low would be the new one.
+    if (*inner != 0 || *uniform_value(clip.input(1)) > *uniform_value(clip.input(2)))
+      return std::nullopt;
     return Vars{fit(damo::clip(*better, bound(rises > 0 ? 1 : 2), bound(rises > 0 ? 2 : 1)),
                     node.output())};
   }
@@ -187,7 +189,10 @@ std::optional<Vars> xlogy_of_stable(const Apply& node, Context& context) {
   const Var& v = node.input(0);
   const auto stable = context.stabilized(log(node.input(1)));
   if (!stable) return std::nullopt;
-  return Vars{fit(where(eq(v, 0), 0.0, v * *stable), node.output())};
+  // The logarithm of a negative number is NaN, where xlogy0 is 0 all the same.
+  const bool same_nan = context.fact(node.input(1)).nonnegative;
+  const Var none = and_(eq(v, 0), not_(isnan(same_nan ? *stable : node.input(1))));
+  return Vars{fit(where(none, 0.0, v * *stable), node.output())};
 }
 
 }  // namespace

@@ -43,10 +43,11 @@ Known knowledge(const Var& condition, bool holds) {
     const ScalarOp* f = scalar_op(v);
     if (f == words().where && same(v.inputs()[0], condition)) return v.inputs()[holds ? 1 : 2];
     const ScalarOp* c = scalar_op(condition);
-    if (c == words().greater_equal && applies_to(v, words().maximum, condition.inputs()))
-      return condition.inputs()[holds ? 0 : 1];
-    if (c == words().less_equal && applies_to(v, words().minimum, condition.inputs()))
-      return condition.inputs()[holds ? 0 : 1];
+    const bool chosen =
+        (c == words().greater_equal && applies_to(v, words().maximum, condition.inputs())) ||
+        (c == words().less_equal && applies_to(v, words().minimum, condition.inputs()));
+    // A comparison with NaN does not hold, and the extremum is then NaN whichever operand is.
+    if (chosen && (holds || !is_float(v.dtype()))) return condition.inputs()[holds ? 0 : 1];
     if (c != words().or_ || holds || f != words().clip) return {};
     const Var& below = condition.inputs()[0];
     const Var& above = condition.inputs()[1];

@@ -43,25 +43,20 @@ std::optional<Vars> mul_one(const Apply& node, Context&) {
   return std::nullopt;
 }
 
-/// Whether the product of 0 with `v`, or the quotient 0 / v, is known to have a NaN.
-bool spoils_zero(const Var& v, bool divided) {
-  const auto uniform = uniform_value(v);
-  if (uniform) return divided ? *uniform == 0 || std::isnan(*uniform) : !std::isfinite(*uniform);
-  const Array* known = constant_value(v);
-  if (known == nullptr || !is_float(known->dtype())) return false;
-  return dispatch(known->dtype(), [&](auto zero) {
-    const auto values = known->values<decltype(zero)>();
-    return std::any_of(values.begin(), values.end(), [&](auto x) {
-      return x != x || (divided ? x == zero : std::abs(static_cast<double>(x)) == HUGE_VAL);
-    });
-  });
+/// A number other than 0 and NaN.
+bool is_divisor(const Var& v) {
+  const auto c = uniform_value(v);
+  return c && *c != 0 && !std::isnan(*c);
 }
 
-std::optional<Vars> mul_zero(const Apply& node, Context&) {
+/// x * 0 = 0 for what is finite, 0 / c = 0 for a number: elsewhere it may be NaN.
+std::optional<Vars> mul_zero(const Apply& node, Context& context) {
   const bool divided = scalar_op(node.output()) == words().div;
   const auto is_zero = [&](std::size_t i) { return uniform_value(node.input(i)) == 0.0; };
-  if ((is_zero(0) && !spoils_zero(node.input(1), divided)) ||
-      (!divided && is_zero(1) && !spoils_zero(node.input(0), divided)))
+  const auto allows = [&](std::size_t i) {
+    return divided ? is_divisor(node.input(i)) : context.fact(node.input(i)).finite;
+  };
+  if ((is_zero(0) && allows(1)) || (!divided && is_zero(1) && allows(0)))
     return Vars{fit(filled_like(node.output(), 0), node.output())};
   return std::nullopt;
 }
@@ -109,19 +104,16 @@ bool representable(double value, DType dtype) {
   return size == 0 || (size > 1e-300 && size < 1e300);
 }
 
-/// Whether a + b loses nothing in `dtype` (Knuth's two-sum).
+/// Whether a + b loses nothing in `dtype`.
 bool exact_sum(double a, double b, DType dtype) {
-  if (dtype == DType::float32) {
-    const auto sum = static_cast<float>(a + b);
-    return static_cast<double>(sum) == a + b;
-  }
+  if (!adds_exactly(a, b)) return false;
   const double sum = a + b;
-  const double rest = sum - a;
-  return (a - (sum - rest)) + (b - rest) == 0;
+  return dtype != DType::float32 || static_cast<double>(static_cast<float>(sum)) == sum;
 }
 
 /// Two constants in a sum, one of them positive and one negative, become one, in the last place.
 /// Others would only round differently: a loop that adds a number at each step has them unrolled.
+/// Numbers larger than 1 may be there to round: (x + 12582912) - 12582912.
 std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
   const Var root = node.output();
   const bool minus = scalar_op(root) == words().sub;
@@ -132,7 +124,9 @@ std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
   const auto inner = uniform_value(node.input(0).inputs()[1]);
   const auto front = uniform_value(node.input(0).inputs()[0]);
   const double c = minus ? -*right : *right;
-  const auto opposite = [c](double d) { return (c < 0) != (d < 0) || c == 0 || d == 0; };
+  const auto opposite = [c](double d) {
+    return ((c < 0) != (d < 0) || c == 0 || d == 0) && std::abs(c) <= 1 && std::abs(d) <= 1;
+  };
   const Var& x = node.input(0).inputs()[0];
   const Var& y = node.input(0).inputs()[1];
   if (inner) {
@@ -201,10 +195,11 @@ std::optional<Vars> cast_of_cast(const Apply& node, Context&) {
   if (x.dtype() == root.dtype()) return Vars{x};
   const ScalarOp* f = scalar_op(x);
   if (f == nullptr || f->types != ScalarOp::Types::convert) return std::nullopt;
-  // The first step must lose nothing that the second would have kept.
+  // The first step must lose nothing: an int64 may round in any float.
   const DType from = inside(x).dtype();
-  if (from >= x.dtype() || x.dtype() == DType::boolean) return std::nullopt;
-  if (from == DType::int64 && x.dtype() == DType::float32) return std::nullopt;
+  const bool exact =
+      from == DType::boolean || (from == DType::float32 && x.dtype() == DType::float64);
+  if (!exact) return std::nullopt;
   return Vars{cast(inside(x), root.dtype())};
 }
 

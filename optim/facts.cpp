@@ -1,6 +1,12 @@
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
 #include <damo/graph/leaves.hpp>
+#include <damo/ops/dot_op.hpp>
 #include <damo/ops/draw_op.hpp>
 #include <damo/ops/movement.hpp>
+#include <damo/ops/reduce_op.hpp>
 #include <damo/ops/scan_op.hpp>
 #include <damo/optim/facts.hpp>
 #include <damo/optim/vocabulary.hpp>
@@ -8,17 +14,25 @@
 namespace damo::optim {
 namespace {
 
-constexpr Fact zero_or_one{.nonnegative = true, .at_most_one = true, .integer = true};
+constexpr Fact zero_or_one{
+    .nonnegative = true, .at_most_one = true, .integer = true, .finite = true};
 
 Fact fact_of_constant(const Array& a) {
   return dispatch(a.dtype(), [&](auto zero) {
-    Fact f{.nonnegative = true, .positive = true, .at_most_one = true, .integer = true};
-    for (const auto value : a.values<decltype(zero)>()) {
-      const auto v = static_cast<double>(value);
-      f.nonnegative = f.nonnegative && v >= 0;
-      f.positive = f.positive && v > 0;
-      f.at_most_one = f.at_most_one && v <= 1;
-      f.integer = f.integer && v == static_cast<double>(static_cast<long long>(v));
+    using T = decltype(zero);
+    Fact f{.nonnegative = true,
+           .positive = true,
+           .at_most_one = true,
+           .integer = true,
+           .finite = true};
+    for (const T v : a.values<T>()) {
+      f.nonnegative = f.nonnegative && v >= T{0};
+      f.positive = f.positive && v > T{0};
+      f.at_most_one = f.at_most_one && v <= T{1};
+      if constexpr (std::is_floating_point_v<T>) {
+        f.finite = f.finite && std::isfinite(v);
+        f.integer = f.integer && f.finite && v == std::trunc(v);
+      }
       if (f == Fact{}) break;
     }
     return f;
@@ -41,6 +55,13 @@ Fact fact_of_product(const Fact& a, const Fact& b, bool square) {
 /// 1 - b.
 Fact fact_of_complement(const Fact& b) {
   return {.nonnegative = b.at_most_one, .at_most_one = b.nonnegative, .integer = b.integer};
+}
+
+/// Whether a function of a finite number is finite.
+bool keeps_finite(const ScalarOp* f) {
+  const Vocabulary& w = vocabulary();
+  return f == w.neg || f == w.abs || f == w.sign || f == w.relu || f == w.round || f == w.floor ||
+         f == w.ceil || f == w.trunc || f == w.sigmoid || f == w.tanh;
 }
 
 Fact fact_of_unary(const ScalarOp* f, const Fact& x) {
@@ -69,6 +90,7 @@ Fact fact_of_unary(const ScalarOp* f, const Fact& x) {
   } else if (f == w.neg) {
     r.integer = x.integer;
   }
+  r.finite = x.finite && keeps_finite(f);
   return r;
 }
 
@@ -86,13 +108,15 @@ Fact fact_of_binary_op(const Apply& node, const ScalarOp* f, const Fact& a, cons
     return {.nonnegative = a.nonnegative || b.nonnegative,
             .positive = a.positive || b.positive,
             .at_most_one = a.at_most_one && b.at_most_one,
-            .integer = a.integer && b.integer};
+            .integer = a.integer && b.integer,
+            .finite = a.finite && b.finite};
   }
   if (f == w.minimum) {
     return {.nonnegative = a.nonnegative && b.nonnegative,
             .positive = a.positive && b.positive,
             .at_most_one = a.at_most_one || b.at_most_one,
-            .integer = a.integer && b.integer};
+            .integer = a.integer && b.integer,
+            .finite = a.finite && b.finite};
   }
   if (f == w.pow) return {.nonnegative = a.nonnegative, .positive = a.positive};
   return {};
@@ -105,6 +129,8 @@ Fact fact_of_elementwise(const Apply& node, const ScalarOp* f, const std::vector
     Fact x = in[0];
     if (f->to == DType::int64 && !x.integer)
       x = {.nonnegative = x.nonnegative, .at_most_one = x.at_most_one, .integer = true};
+    const bool narrows = f->to == DType::float32 && node.input(0).dtype() == DType::float64;
+    x.finite = x.finite && (!narrows || (x.nonnegative && x.at_most_one));
     return x;
   }
   if (in.size() == 1) return fact_of_unary(f, in[0]);
@@ -116,7 +142,7 @@ Fact fact_of_other(const Apply& node, const std::vector<Fact>& in) {
   if (const auto* draw = as<Draw>(node.op())) {
     if (draw->distribution() == Draw::Distribution::bernoulli) return zero_or_one;
     if (draw->distribution() == Draw::Distribution::uniform)
-      return {.nonnegative = true, .at_most_one = true};
+      return {.nonnegative = true, .at_most_one = true, .finite = true};
     return {};
   }
   if (name == "shape") return {.nonnegative = true, .integer = true};
@@ -134,6 +160,18 @@ Fact fact_of_other(const Apply& node, const std::vector<Fact>& in) {
   return {};
 }
 
+/// Whether whole numbers may have left the range of their type in `node`, and come out anywhere.
+bool may_wrap(const Apply& node, const std::vector<Fact>& in) {
+  const Vocabulary& w = vocabulary();
+  const ScalarOp* f = scalar_op(node.output());
+  const bool sums =
+      f == nullptr && (as<Reduce>(node.op()) != nullptr || as<Dot>(node.op()) != nullptr);
+  const bool grows = f == w.add || f == w.sub || f == w.mul || f == w.sqr || f == w.neg ||
+                     f == w.abs || f == w.pow;
+  if (!sums && (f == nullptr || !grows)) return false;
+  return sums || !std::all_of(in.begin(), in.end(), [](const Fact& x) { return x.binary(); });
+}
+
 }  // namespace
 
 Fact common(const Fact& a, const Fact& b) {
@@ -141,6 +179,7 @@ Fact common(const Fact& a, const Fact& b) {
           .positive = a.positive && b.positive,
           .at_most_one = a.at_most_one && b.at_most_one,
           .integer = a.integer && b.integer,
+          .finite = a.finite && b.finite,
           .perhaps_binary = a.perhaps_binary && b.perhaps_binary};
 }
 
@@ -179,7 +218,11 @@ void Facts::infer(const Apply& node) {
   }
   const DType dtype = node.types()[0].dtype;
   if (dtype == DType::boolean) f = zero_or_one;
-  if (dtype == DType::int64) f.integer = true;
+  if (dtype == DType::int64) {
+    if (may_wrap(node, in)) f = {};
+    f.integer = true;
+  }
+  if (!is_float(dtype)) f.finite = true;
   known_[node] = f;
   for (std::size_t i = 1; i < node.n_outputs(); ++i) known_.set(node, i, {});
 }

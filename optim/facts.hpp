@@ -7,12 +7,15 @@
 namespace damo::optim {
 
 /// What is known of every element of a variable, in exact arithmetic (a sigmoid is positive, though
-/// it may underflow). NaN is allowed for by none of these and must not be argued away with them.
+/// it may underflow). NaN is ruled out by `finite` alone and must not be argued away with the
+/// others.
 struct Fact {
   bool nonnegative = false;
   bool positive = false;
   bool at_most_one = false;
   bool integer = false;
+  /// Neither NaN nor infinite, as computed.
+  bool finite = false;
   /// Not proven: a loop's state that is binary if its initial value is.
   bool perhaps_binary = false;
 

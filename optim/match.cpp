@@ -36,8 +36,12 @@ bool is_power_of_two(double v) {
 /// tries its other ways when not.
 class Matcher {
  public:
-  Matcher(const Vars& wildcards, Context& context, Steps& steps)
-      : wildcards_(wildcards), context_(context), steps_(steps), bindings_(wildcards.size()) {}
+  Matcher(const Vars& wildcards, Context& context, Steps& steps, DType dtype)
+      : wildcards_(wildcards),
+        context_(context),
+        steps_(steps),
+        dtype_(dtype),
+        bindings_(wildcards.size()) {}
 
   std::optional<Match> at(const Pattern& pattern, const Var& root) {
     Match found;
@@ -58,22 +62,27 @@ class Matcher {
       found.rest = terms.without(used);
       found.rest.negative = found.rest.negative != flipped;
       found.partial = found.rest.v || found.rest.negative;
-      return true;
+      // In a longer sum the terms would be added in another order: 1 would be lost in one where
+      // they are large and cancel, exp(a) - exp(b) - 1.
+      return !found.partial || pattern.group() == Terms::Group::product;
     };
     if (!terms_from(0, pattern, terms, used, true, finish)) return std::nullopt;
     return found;
   }
 
  private:
-  /// At the root, a constant in the pattern must be the sum's or product's, up to a product's sign,
-  /// and is then used up; where the pattern has none, constants stay with the rest.
+  /// At the root, a constant in the pattern must be the product's, up to its sign, or all that a
+  /// sum's constants add up to, and is then used up; where the pattern has none, constants stay
+  /// with the rest.
   static bool constants_fit(const Pattern& p, const Terms& terms, std::vector<bool>& used,
                             bool& flipped) {
     const bool product = p.kind == Pattern::Kind::product;
     if (p.value == (product ? 1 : 0)) return true;
+    const auto constant = total_constant(terms);
+    if (!constant) return false;
     const DType dtype = terms.leaves()[0].seen.core.dtype();
-    const double constant = product ? std::copysign(terms.constant(), p.value) : terms.constant();
-    if (!nearly(constant, p.value, dtype)) return false;
+    if (!is_number(product ? std::copysign(*constant, p.value) : *constant, p.value, dtype))
+      return false;
     for (std::size_t i = 0; i < used.size(); ++i) {
       const auto& value = terms.leaves()[i].constant;
       if (!value) continue;
@@ -84,6 +93,20 @@ class Matcher {
     return true;
   }
 
+  /// What the constants of a sum add up to, or the product of a product's. Nothing for a sum that
+  /// loses part of one: 1 - p + 1e-7 has no constant 1, however little 1e-7 is beside it.
+  static std::optional<double> total_constant(const Terms& terms) {
+    if (terms.group() == Terms::Group::product) return terms.constant();
+    double total = 0;
+    for (const auto& leaf : terms.leaves()) {
+      if (!leaf.constant) continue;
+      const double c = leaf.inverse ? -*leaf.constant : *leaf.constant;
+      if (!adds_exactly(total, c)) return std::nullopt;
+      total += c;
+    }
+    return total;
+  }
+
   bool part(const Pattern& p, const Seen& seen, Next next) {
     if (++steps_taken_ > max_steps) return false;
     switch (p.kind) {
@@ -91,7 +114,7 @@ class Matcher {
         return bind(p.wild, seen, 1, next);
       case Pattern::Kind::constant: {
         const auto c = uniform_value(seen.core);
-        return c && nearly(*c, p.value, seen.core.dtype()) && next();
+        return c && is_number(*c, p.value, seen.core.dtype()) && next();
       }
       case Pattern::Kind::call:
         return call(p, seen, next);
@@ -102,10 +125,17 @@ class Matcher {
 
   bool call(const Pattern& p, Seen seen, Next next) {
     while (scalar_op(seen.core) != p.op) {
-      if (!look_deeper(seen, steps_)) return false;
+      if (!look_deeper(seen, steps_) && !look_through_rounding(seen)) return false;
     }
     if (operands(p, seen, 0, false, next)) return true;
     return p.op->commutative && p.children.size() == 2 && operands(p, seen, 0, true, next);
+  }
+
+  /// A conversion to the dtype of the whole, which is rounded to it in any case.
+  bool look_through_rounding(Seen& seen) const {
+    if (!is_float_cast(seen.core) || seen.core.dtype() != dtype_) return false;
+    seen.core = Var(seen.core.inputs()[0]);
+    return true;
   }
 
   bool operands(const Pattern& p, const Seen& seen, std::size_t i, bool swapped, Next next) {
@@ -128,14 +158,15 @@ class Matcher {
     const Terms& terms = seen.path == nullptr ? context_.terms(p.group(), seen.core)
                                               : moved.emplace(p.group(), seen, steps_);
     if (terms.leaves().size() < p.children.size() || !has_heads(p, terms)) return false;
-    const double constant = negative ? -terms.constant() : terms.constant();
     std::vector<bool> used(terms.leaves().size(), false);
     // A placeholder may stand for the constant, when the pattern has none of its own.
     const double neutral = p.kind == Pattern::Kind::product ? 1 : 0;
     if (terms.n_constants() > 0 && p.value == neutral && !terms.negated() && !negative &&
         terms_from(0, p, terms, used, false, next))
       return true;
-    if (!nearly(constant, p.value, seen.core.dtype())) return false;
+    const auto constant = total_constant(terms);
+    if (!constant || !is_number(negative ? -*constant : *constant, p.value, seen.core.dtype()))
+      return false;
     for (std::size_t i = 0; i < used.size(); ++i) used[i] = terms.leaves()[i].constant.has_value();
     return terms_from(0, p, terms, used, false, next);
   }
@@ -269,6 +300,7 @@ class Matcher {
   const Vars& wildcards_;
   Context& context_;
   Steps& steps_;
+  DType dtype_;  // of the whole
   std::vector<Binding> bindings_;
   int steps_taken_ = 0;
 };
@@ -285,7 +317,7 @@ std::optional<Match> match(const Pattern& pattern, const Vars& wildcards, const 
                            Context& context, Steps& steps) {
   if (pattern.is_group() && !has_heads(pattern, context.terms(pattern.group(), root)))
     return std::nullopt;
-  return Matcher(wildcards, context, steps).at(pattern, root);
+  return Matcher(wildcards, context, steps, root.dtype()).at(pattern, root);
 }
 
 }  // namespace damo::optim

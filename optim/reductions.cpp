@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cmath>
 
 #include <damo/graph/leaves.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/ops/broadcast_op.hpp>
 #include <damo/ops/dimshuffle_op.hpp>
 #include <damo/ops/dot_op.hpp>
@@ -74,7 +76,8 @@ std::optional<Vars> of_reduction(const Apply& node, Context& context) {
   return Vars{fit(reduced(outer, x, axes, false), node.output())};
 }
 
-/// sum(-x) = -sum(x), sum(c * x) = c * sum(x), sum(x / c) = sum(x) / c for a scalar c.
+/// sum(-x) = -sum(x), and sum(c * x) = c * sum(x), sum(x / c) = sum(x) / c for a number c that
+/// makes the terms larger: a sum of terms that were made smaller may be finite where theirs is not.
 std::optional<Vars> factor_out_of_sum(const Apply& node, Context&) {
   const Reduce& r = reduction(node);
   const Var& x = node.input(0);
@@ -82,19 +85,30 @@ std::optional<Vars> factor_out_of_sum(const Apply& node, Context&) {
   const ScalarOp* f = scalar_op(x);
   const auto sum_of = [&](const Var& v) { return reduced(r, v, r.axes(), r.keepdims()); };
   if (f == vocabulary().neg) return Vars{fit(-sum_of(x.inputs()[0]), node.output())};
-  if (f != vocabulary().mul && f != vocabulary().div) return std::nullopt;
+  const bool divides = f == vocabulary().div;
+  if (f != vocabulary().mul && !divides) return std::nullopt;
   for (const std::size_t i : {1, 0}) {
-    const Var& c = x.inputs()[i];
     const Var& other = x.inputs()[1 - i];
-    if (c.ndim() != 0 || other.ndim() == 0 || (f == vocabulary().div && i == 0)) continue;
+    const auto c = x.inputs()[i].ndim() == 0 ? uniform_value(x.inputs()[i]) : std::nullopt;
+    if (!c || other.ndim() == 0 || (divides && i == 0)) continue;
+    if (!std::isfinite(*c) || *c == 0 || (divides ? std::abs(*c) > 1 : std::abs(*c) < 1)) continue;
     const Var s = sum_of(other);
-    return Vars{fit(f == vocabulary().div ? s / c : c * s, node.output())};
+    return Vars{fit(divides ? s / x.inputs()[i] : x.inputs()[i] * s, node.output())};
   }
   return std::nullopt;
 }
 
-/// The sum of a repeated value is a multiple of it.
-std::optional<Vars> sum_of_repeated(const Apply& node, Context&) {
+/// Whether a size cannot be negative: a tensor's, a number, what is made of such.
+bool is_count(const Var& size, Context& context) {
+  const ScalarOp* f = scalar_op(size);
+  if (f != nullptr && (f == vocabulary().add || f == vocabulary().mul))
+    return is_count(size.inputs()[0], context) && is_count(size.inputs()[1], context);
+  return context.fact(size).nonnegative;
+}
+
+/// The sum of a repeated value is a multiple of it, and 0 when there is none of it. A negative
+/// count is a mistake that the tensor itself reports.
+std::optional<Vars> sum_of_repeated(const Apply& node, Context& context) {
   const Reduce& r = reduction(node);
   const Var& x = node.input(0);
   const auto* broadcast = as<BroadcastTo>(x);
@@ -104,10 +118,14 @@ std::optional<Vars> sum_of_repeated(const Apply& node, Context&) {
   for (const int axis : broadcast->stretched(x.owner())) {
     if ((r.axes() >> axis & 1U) == 0) return std::nullopt;
     counts.push_back(broadcast->size(x.owner(), static_cast<std::size_t>(axis)));
+    if (!is_count(counts.back(), context)) return std::nullopt;
   }
   if (counts.empty()) return std::nullopt;
   const Var once = reduced(r, x.inputs()[0], r.axes(), r.keepdims());
-  return Vars{fit(once * cast(size_product(counts), x.dtype()), node.output())};
+  const Var count = cast(size_product(counts), x.dtype());
+  const auto value = uniform_value(once);
+  if (value && std::isfinite(*value)) return Vars{fit(once * count, node.output())};
+  return Vars{fit(where(eq(count, 0.0), 0.0, once * count), node.output())};
 }
 
 /// The scalar that `v` repeats everywhere, or an empty Var.
@@ -128,15 +146,21 @@ Var repeated_scalar(const Var& v) {
   return stretched ? core : Var{};
 }
 
-/// dot(x, c everywhere) = c * sum(x, 1).
-std::optional<Vars> dot_with_repeated(const Apply& node, Context&) {
-  const Var& a = node.input(0);
-  const Var& b = node.input(1);
-  if (a.ndim() == 2 && b.ndim() == 1) {
-    if (const Var c = repeated_scalar(b)) return Vars{fit(c * sum(a, 1), node.output())};
-  }
-  if (a.ndim() == 1 && b.ndim() == 2) {
-    if (const Var c = repeated_scalar(a)) return Vars{fit(c * sum(b, 0), node.output())};
+/// dot(x, c everywhere) = c * sum(x, 1) for a number c that makes the terms no smaller (as in a
+/// sum), where both are known to be equally long.
+std::optional<Vars> dot_with_repeated(const Apply& node, Context& context) {
+  const auto length = [&](const Var& v, std::size_t axis) {
+    return context.simplified(size_at(v, axis));
+  };
+  for (const std::size_t i : {1, 0}) {
+    const Var& repeated = node.input(i);
+    const Var& other = node.input(1 - i);
+    if (repeated.ndim() != 1 || other.ndim() != 2) continue;
+    const auto c = uniform_value(repeated);
+    if (!c || !std::isfinite(*c) || std::abs(*c) < 1) continue;
+    if (!same_graph(length(repeated, 0), length(other, i))) continue;
+    const Var number = Arg(*c).var(other.dtype());
+    return Vars{fit(number * sum(other, static_cast<int>(i)), node.output())};
   }
   return std::nullopt;
 }

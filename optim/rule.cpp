@@ -127,7 +127,7 @@ Condition is_constant() {
 Condition is_number(double number) {
   return [number](const Var& v, Context&) {
     const auto c = uniform_value(v);
-    return c && nearly(*c, number, v.dtype());
+    return c && is_number(*c, number, v.dtype());
   };
 }
 Condition is_binary() {

@@ -22,7 +22,7 @@ Var any_bool(const char* name);
 
 // Conditions.
 Condition is_constant();      ///< A constant of any shape whose elements are all equal.
-Condition is_number(double);  ///< The same, equal to a number to within 10 ulp.
+Condition is_number(double);  ///< The same, equal to a number as far as its dtype can hold it.
 Condition is_binary();        ///< Every element is 0 or 1.
 Condition is_nonnegative();
 Condition is_positive();  ///< Greater than 0 in exact arithmetic, as sigmoid(x) and exp(x) are.

@@ -31,7 +31,7 @@ std::optional<Vars> small_power(const Apply& node, Context&) {
   if (*p == 4) return replaced(sqr(sqr(x)), node);
   if (!is_float(x.dtype())) return std::nullopt;
   if (*p == -1) return replaced(reciprocal(x), node);
-  if (*p == -2) return replaced(reciprocal(sqr(x)), node);
+  if (*p == -2) return replaced(sqr(reciprocal(x)), node);  // sqr(x) may overflow
   return std::nullopt;
 }
 
@@ -65,36 +65,23 @@ std::optional<Vars> bernoulli_draw(const Apply& node, Context&) {
   return replaced(cast(u < p, dtype), node);
 }
 
-const Var* scalar_factor(const Var& product, const Var** other) {
-  if (scalar_op(product) != vocabulary().mul) return nullptr;
-  for (const std::size_t i : {0, 1}) {
-    if (product.inputs()[i].ndim() != 0) continue;
-    *other = &product.inputs()[1 - i];
-    return &product.inputs()[i];
-  }
-  return nullptr;
+/// -`v` where `v` is a negative, perhaps transposed; else an empty Var.
+Var without_sign(const Var& v) {
+  if (scalar_op(v) == vocabulary().neg) return v.inputs()[0];
+  const auto* shuffle = as<DimShuffle>(v);
+  if (shuffle == nullptr || scalar_op(v.inputs()[0]) != vocabulary().neg) return {};
+  return shuffle_axes(v.inputs()[0].inputs()[0], shuffle->pattern());
 }
 
-/// dot(c * a, b) = c * dot(a, b) for a scalar c, and signs likewise.
-std::optional<Vars> scalar_out_of_dot(const Apply& node, Context&) {
+/// dot(-a, b) = -dot(a, b). Another factor stays where the user put it, for whom it may keep the
+/// products in range.
+std::optional<Vars> sign_out_of_dot(const Apply& node, Context&) {
   for (const std::size_t i : {0, 1}) {
-    const Var& operand = node.input(i);
-    const Var& partner = node.input(1 - i);
-    const auto product = [&](const Var& x) { return i == 0 ? dot(x, partner) : dot(partner, x); };
-    if (scalar_op(operand) == vocabulary().neg)
-      return replaced(-product(operand.inputs()[0]), node);
-    if (scalar_op(operand) == vocabulary().div && operand.inputs()[1].ndim() == 0 &&
-        operand.ndim() > 0)
-      return replaced(product(operand.inputs()[0]) / operand.inputs()[1], node);
-    const Var* other = nullptr;
-    if (const Var* c = scalar_factor(operand, &other); c != nullptr && other->ndim() > 0)
-      return replaced(*c * product(*other), node);
-    // The same under a transposition.
-    const auto* shuffle = as<DimShuffle>(operand);
-    if (shuffle == nullptr || !shuffle->is_permutation(operand.inputs()[0].ndim())) continue;
-    const Var& inner = operand.inputs()[0];
-    if (const Var* c = scalar_factor(inner, &other); c != nullptr && other->ndim() > 0)
-      return replaced(*c * product(shuffle_axes(*other, shuffle->pattern())), node);
+    const Var positive = without_sign(node.input(i));
+    if (!positive) continue;
+    Vars inputs = node.inputs();
+    inputs[i] = positive;
+    return replaced(-make_var(node.op_ptr(), std::move(inputs), node.site()), node);
   }
   return std::nullopt;
 }
@@ -130,8 +117,7 @@ const Rules& specialize_rules() {
         S::bit_exact);
     add("bernoulli_draw", {"bernoulli"}, "bernoulli(p) = uniform < p", bernoulli_draw,
         S::bit_exact);
-    add("scalar_out_of_dot", {"dot"}, "dot(c * a, b) = c * dot(a, b)", scalar_out_of_dot,
-        S::real_equal);
+    add("sign_out_of_dot", {"dot"}, "dot(-a, b) = -dot(a, b)", sign_out_of_dot, S::real_equal);
     add("transposed_dot", {"dimshuffle"}, "dot(a, b).T = dot(b.T, a.T)", transposed_dot,
         S::real_equal);
     return list;

@@ -55,7 +55,8 @@ void add_exponentials(Rules& rules) {
   rules.push_back(rule("exp_log_sigmoid", exp(-softplus(x)), sigmoid(-x)).stabilizes());
   rules.push_back(rule("exp_minus_one", exp(x) - 1, expm1(x)).stabilizes());
   rules.push_back(rule("one_minus_exp", 1 - exp(x), -expm1(x)).stabilizes());
-  rules.push_back(rule("sigmoid_logit", sigmoid(log(x / (1 - x))), x).stabilizes());
+  rules.push_back(rule("sigmoid_logit", sigmoid(log(x / (1 - x))),
+                       where(and_(x >= 0, x <= 1), x, Arg(NAN))).stabilizes());
   rules.push_back(rule("sigmoid_logit1p", sigmoid(log(x) - log1p(-x)), x).stabilizes());
   // clang-format on
 }

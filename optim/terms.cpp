@@ -35,7 +35,7 @@ Var moved(const Apply& node, const Var& x) {
 }  // namespace
 
 bool look_deeper(Seen& seen, Steps& steps) {
-  if (is_float_cast(seen.core)) {
+  if (is_widening(seen.core)) {
     seen.core = Var(seen.core.inputs()[0]);
     return true;
   }
@@ -90,7 +90,7 @@ std::optional<Terms::Node::Kind> Terms::kind_of(Group group, const Var& v) {
     return std::nullopt;
   }
   if (f == w.neg) return Kind::negate;
-  if (is_float_cast(v)) return Kind::wrap;
+  if (is_widening(v)) return Kind::wrap;
   if (group == Group::sum) {
     if (f == w.add) return Kind::join;
     if (f == w.sub) return Kind::part;

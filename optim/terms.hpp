@@ -21,7 +21,8 @@ struct Seen {
   Var core;
   const Step* path = nullptr;
 };
-/// Steps one movement or float conversion deeper; false when `seen.core` is neither.
+/// Steps one movement or conversion to a wider float deeper; false when `seen.core` is neither. One
+/// to a narrower float stays: it is the user's rounding.
 bool look_deeper(Seen& seen, Steps& steps);
 /// The variable with the movements applied.
 Var surface(const Seen& seen);

@@ -54,13 +54,17 @@ bool is_float_cast(const Var& v) {
          is_float(v.inputs()[0].dtype());
 }
 
-bool nearly(double value, double target, DType dtype) {
-  if (value == target) return true;
-  if (!is_float(dtype)) return false;
-  const double ulp = (dtype == DType::float32 ? std::numeric_limits<float>::epsilon()
-                                              : std::numeric_limits<double>::epsilon()) *
-                     std::abs(target);
-  return std::abs(value - target) <= 10 * ulp;
+bool is_widening(const Var& v) { return is_float_cast(v) && v.dtype() >= v.inputs()[0].dtype(); }
+
+bool is_number(double value, double target, DType dtype) {
+  return value == target ||
+         (dtype == DType::float32 && value == static_cast<double>(static_cast<float>(target)));
+}
+
+bool adds_exactly(double a, double b) {
+  const double sum = a + b;
+  const double rest = sum - a;
+  return (a - (sum - rest)) + (b - rest) == 0;
 }
 
 Var apply_scalar(const std::shared_ptr<const Op>& op, const std::vector<Arg>& operands) {

@@ -26,9 +26,13 @@ inline std::uint64_t head_bit(const ScalarOp& f) { return std::uint64_t{1} << f.
 
 /// Whether `v` is a conversion from one float dtype to another.
 bool is_float_cast(const Var& v);
+/// Whether it is one to a wider dtype, which rounds nothing.
+bool is_widening(const Var& v);
 
-/// Whether `value` is `target` to within 10 units in the last place of `dtype`.
-bool nearly(double value, double target, DType dtype);
+/// Whether `value`, of `dtype`, is `target` as far as `dtype` can hold it.
+bool is_number(double value, double target, DType dtype);
+/// Whether a + b loses nothing (Knuth's two-sum).
+bool adds_exactly(double a, double b);
 
 /// Applies an elementwise op to any number of operands through the public conversions.
 Var apply_scalar(const std::shared_ptr<const Op>& op, const std::vector<Arg>& operands);

@@ -106,7 +106,7 @@ TEST_CASE("rules: a rule that minds another reader applies when that one is gone
   const Var x = matrix("x");
   const Var rows = sum(x, 0);
   for (const bool other_reader : {true, false}) {
-    const Var other = sum(exp(rows) * (other_reader ? 2.0 : 0.0));
+    const Var other = where(other_reader, sum(exp(rows)), 0.0);
     Trace trace;
     static_cast<void>(rewritten({sum(rows), other}, Mode::fast(), &trace));
     CHECK(trace.fired("reduce_of_reduce") != other_reader);

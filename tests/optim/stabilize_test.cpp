@@ -80,7 +80,7 @@ TEST_CASE("quotients of exponentials become sigmoids") {
     check_rewrite(sigmoid(x) / (1 - sigmoid(x)), exp(x));
     check_rewrite((1 - sigmoid(x)) / sigmoid(x), exp(-x));
     check_rewrite(log(sigmoid(x) / (1 - sigmoid(x))), x);
-    check_rewrite(sigmoid(log(x / (1 - x))), x);
+    check_rewrite(sigmoid(log(x / (1 - x))), where(and_(x >= 0, x <= 1), x, NAN));
   });
 }
 
@@ -116,8 +116,9 @@ TEST_CASE("near misses are left alone") {
     const double off = x.dtype() == DType::float32 ? 1 - 9e-6 : 1 - 1e-9;
     check_lacks(log(off + exp(x)), "softplus");
     check_lacks(exp(x) / (off + exp(x)), "sigmoid");
-    const double close = x.dtype() == DType::float32 ? 1 + 2e-7 : 1 + 4e-16;
-    check_rewrite(log(close + exp(x)), softplus(x));
+    const double close = x.dtype() == DType::float32 ? 1 + 1e-7 : 1 + 2e-16;
+    check_lacks(log(close + exp(x)), "softplus");
+    check_lacks(log(1 - x + (close - 1)), "log1p");
     const Var same_signs = rewritten(-exp(x) / ((1 + exp(x)) * (1 + exp(x))));
     CHECK_FALSE(same_graph(same_signs, rewritten(-sqr(sigmoid(x)))));
   });

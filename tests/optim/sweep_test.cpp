@@ -55,6 +55,7 @@ const std::map<std::string, Function>& functions() {
       {"logaddexp", [](const auto& x) { return logaddexp_of(x[0], x[1]); }},
       {"where", [](const auto& x) { return x[0] != 0 ? x[1] : x[2]; }},
       {"eq", [](const auto& x) { return Real(x[0] == x[1]); }},
+      {"and_", [](const auto& x) { return Real(x[0] != 0 && x[1] != 0); }},
       {"less_equal", [](const auto& x) { return Real(x[0] <= x[1]); }},
       {"greater_equal", [](const auto& x) { return Real(x[0] >= x[1]); }},
       {"cast", [](const auto& x) { return x[0]; }},
