@@ -12,26 +12,19 @@ struct Incoming {
   std::vector<Var> per_step;  ///< by body output: n rows, or empty
   std::vector<Var> last;      ///< by body output: of the last step only, or empty
   std::vector<Var> initial;   ///< by state: of row 0 of its history, or empty
-  Vars values;                ///< functions of body outputs, at the item of a step
-  Vars at_values;             ///< n rows of the gradients at these
 };
 
 /// Builds the gradient of a loop: the loop of the body's gradient, from the last step to the first.
 class BackwardLoop {
  public:
-  BackwardLoop(const Scan& scan, const Apply& node, const Vars& g,
-               const std::vector<Scan::Through>& through);
+  BackwardLoop(const Scan& scan, const Apply& node, const Vars& g);
   Gradients run();
 
  private:
   void find_rows();
   void collect(const Vars& g);
-  // Where a function of a value is stable only beside what the step computed it from, the value
-  // is not read back.
-  void add_function(const Scan::Through& t);
-  /// What flows to the body's float inputs, in parts, from `seeds` at its outputs and `at_values`
-  /// at functions of them.
-  std::vector<Vars> body_gradient(std::vector<Vars> seeds, const Vars& at_values) const;
+  /// What flows to the body's float inputs, in parts, from `seeds` at its outputs.
+  std::vector<Vars> body_gradient(const std::vector<Vars>& seeds) const;
   /// The place of a state among `wrt_`, or its end.
   std::size_t place(std::size_t state) const;
   Var placeholder(std::size_t body_output) const;
@@ -66,8 +59,7 @@ class BackwardLoop {
   Var steps_;  ///< how many of them the gradient goes back
   std::map<std::pair<std::size_t, Scan::Keep>, Var> outputs_;
   Incoming in_;
-  std::vector<bool> recomputed_;  ///< by body output
-  Vars wrt_;                      ///< the body's float inputs
+  Vars wrt_;                   ///< the body's float inputs
   std::vector<Vars> carried_;  ///< by state: the parts in which its gradient is carried; none: not
   LoopBuilder loop_{};
   std::vector<std::size_t> sequenced_;

@@ -5,19 +5,15 @@
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/indexing.hpp>
 #include <damo/ops/math.hpp>
-#include <damo/ops/movement.hpp>
 #include <damo/ops/op_helpers.hpp>
 
 // What comes into the gradient of a loop from outside, and what of it is carried on.
 namespace damo {
 
-BackwardLoop::BackwardLoop(const Scan& scan, const Apply& node, const Vars& g,
-                           const std::vector<Scan::Through>& through)
+BackwardLoop::BackwardLoop(const Scan& scan, const Apply& node, const Vars& g)
     : scan_(scan), spec_(scan.spec()), node_(node) {
   find_rows();
   collect(g);
-  recomputed_.resize(scan.n_body_outputs());
-  for (const Scan::Through& t : through) add_function(t);
   for (const Var& v : spec_.body.inputs) {
     if (is_float(v.dtype())) wrt_.push_back(v);
   }
@@ -59,27 +55,9 @@ void BackwardLoop::collect(const Vars& g) {
   }
 }
 
-void BackwardLoop::add_function(const Scan::Through& t) {
-  Var value = spec_.body.outputs[t.body_output];
-  recomputed_[t.body_output] = true;
-  for (std::size_t i = t.functions.size(); i-- > 0;) {
-    Vars inputs = t.functions[i]->inputs();
-    for (Var& in : inputs) {
-      const auto c = uniform_value(in);
-      in = c ? Arg(*c).var(in.dtype()) : value;
-    }
-    value = make_var(t.functions[i]->op_ptr(), std::move(inputs), t.functions[i]->site());
-  }
-  in_.values.push_back(value);
-  in_.at_values.push_back(t.g);
-}
-
-std::vector<Vars> BackwardLoop::body_gradient(std::vector<Vars> seeds,
-                                              const Vars& at_values) const {
-  Vars outputs(spec_.body.outputs.begin(),
-               spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(seeds.size()));
-  outputs.insert(outputs.end(), in_.values.begin(), in_.values.end());
-  for (const Var& g : at_values) seeds.push_back({g});
+std::vector<Vars> BackwardLoop::body_gradient(const std::vector<Vars>& seeds) const {
+  const Vars outputs(spec_.body.outputs.begin(),
+                     spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(seeds.size()));
   return gradient_parts(outputs, wrt_, seeds);
 }
 
@@ -101,11 +79,9 @@ void BackwardLoop::find_active_states() {
     if (!is_float(spec_.body.outputs[i].dtype())) continue;
     if (in_.per_step[i] || in_.last[i]) seeds[i].push_back(placeholder(i));
   }
-  Vars at_values;
-  for (const Var& v : in_.values) at_values.push_back(input(v.type(), "", node_.site()));
   for (std::size_t round = 0;; ++round) {
     bool changed = false;
-    const std::vector<Vars> flows = body_gradient(seeds, at_values);
+    const std::vector<Vars> flows = body_gradient(seeds);
     for (std::size_t i = 0; i < spec_.n_states; ++i) {
       const std::size_t at = place(i);
       if (at == wrt_.size() || (seeds[i].empty() && flows[at].empty())) continue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <unordered_map>
 
 #include <damo/graph/error.hpp>
@@ -11,9 +12,9 @@
 #include <damo/ops/create.hpp>
 #include <damo/ops/gradient.hpp>
 #include <damo/ops/gradient_flow.hpp>
-#include <damo/ops/logarithm_of_loop.hpp>
 #include <damo/ops/math.hpp>
 #include <damo/ops/shape.hpp>
+#include <damo/ops/stable_form.hpp>
 
 namespace damo {
 namespace {
@@ -34,8 +35,8 @@ Var knowing_ones(const Var& g, const Var& v) {
 /// One reverse sweep over the graph of the cost.
 class Backward {
  public:
-  Backward(const Vars& roots, const Vars& wrt, const GradOptions& options)
-      : stops_(find_constants(roots, options.consider_constant)), wrt_(wrt.begin(), wrt.end()) {
+  Backward(const Vars& roots, const Vars& wrt, VarSet stops = {})
+      : stops_(std::move(stops)), wrt_(wrt.begin(), wrt.end()) {
     order_ = toposort(roots, stops_);
     // By age, so that what flows together is added up in an order that does not depend on how the
     // graph hangs together: a loop and its unrolled graph then agree to the last bit.
@@ -97,18 +98,6 @@ class Backward {
     return sum_of(it->second, depth, v);
   }
 
-  /// The gradient of a logarithm of what a loop computed goes into the loop with it.
-  bool into_loop(const Apply& node, const Var& g) {
-    auto log = logarithm_of_loop(node);
-    if (!log || !leads_to_wrt(log->between.back())) return false;
-    for (const Var& v : log->between) {
-      if (wrt_.contains(v) || stops_.contains(v) || fixed_.contains(v)) return false;
-    }
-    log->through.g = log->at_rows(g);
-    through_[log->loop].push_back(log->through);
-    return true;
-  }
-
   void visit(const Apply& node) {
     Flows all;
     for (const Var& out : node.outputs()) {
@@ -116,14 +105,9 @@ class Backward {
       if (it != flows_.end() && !stops_.contains(out))
         all.insert(all.end(), it->second.begin(), it->second.end());
     }
-    const auto through = through_.find(&node);
-    const bool inside = through != through_.end();
-    if (all.empty() && !inside) return;
-    std::vector<Guard> guards;
-    if (!inside) {
-      guards = all.front().guards;
-      guards.resize(common_guards(all));
-    }
+    if (all.empty()) return;
+    std::vector<Guard> guards = all.front().guards;
+    guards.resize(common_guards(all));
     Vars g;
     for (const Var& out : node.outputs()) {
       g.push_back(stops_.contains(out) ? Var{} : total(out, guards.size()));
@@ -135,10 +119,7 @@ class Backward {
       into_branch(node, guards, false, g[0]);
       return;
     }
-    if (guards.empty() && into_loop(node, g[0])) return;
-    const Gradients flowing =
-        inside ? static_cast<const Scan&>(node.op()).gradient(node, g, through->second)
-               : node.op().gradient(node, g);
+    const Gradients flowing = node.op().gradient(node, g);
     if (flowing.size() != node.inputs().size()) {
       throw InternalError(fmt::format("{}: its gradient has {} parts for {} inputs",
                                       node.op().name(), flowing.size(), node.inputs().size()));
@@ -186,7 +167,6 @@ class Backward {
   std::vector<const Apply*> order_;
   std::unordered_set<const Apply*> influenced_;
   std::unordered_map<Var, Flows, VarHash, VarSame> flows_;
-  std::unordered_map<const Apply*, std::vector<Scan::Through>> through_;
 };
 
 DType gradient_dtype(const Var& v) { return is_float(v.dtype()) ? v.dtype() : floatX(); }
@@ -201,10 +181,12 @@ void check_cost(const Var& cost, Site site) {
                   cost.ndim() > 0 ? "take its mean() or sum() first" : "cast it to a float dtype"));
 }
 
-Vars collect(Backward& sweep, const Vars& wrt, const GradOptions& options) {
+Vars collect(Backward& sweep, const Vars& wrt, const GradOptions& options,
+             const std::function<Var(const Var&)>& missing) {
   Vars result;
   for (const Var& v : wrt) {
     Var g = sweep.total(v);
+    if (!g) g = missing(v);
     if (!g) {
       const std::string text = fmt::format("grad: the cost does not depend on {}\n  called at {}",
                                            describe(v), to_string(options.site));
@@ -222,6 +204,31 @@ Vars collect(Backward& sweep, const Vars& wrt, const GradOptions& options) {
 
 }  // namespace
 
+namespace {
+
+/// The variables that must still be there when what is differentiated has been made stable.
+VarSet kept_in(const Vars& wrt, const VarSet& stops) {
+  VarSet kept = stops;
+  kept.insert(wrt.begin(), wrt.end());
+  return kept;
+}
+
+/// What flows to each of `wrt` when `eval` flows to `f`.
+Vars flows_from(const Vars& f, const Vars& wrt, const Vars& eval, const VarSet& stops,
+                const GradOptions& options) {
+  const auto run = [&](const Vars& roots) {
+    Backward sweep(roots, wrt, stops);
+    for (std::size_t i = 0; i < roots.size(); ++i) sweep.seed(roots[i], eval[i]);
+    sweep.run();
+    return sweep;
+  };
+  Backward sweep = run(stable_form(f, kept_in(wrt, stops)));
+  // What cancels in a stable form has a gradient all the same: zero.
+  return collect(sweep, wrt, options, [&](const Var& v) { return run(f).total(v); });
+}
+
+}  // namespace
+
 Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options) {
   Vars roots;
   if (cost) {
@@ -233,11 +240,14 @@ Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options) {
   }
   for (const auto& [v, g] : options.known_grads) roots.push_back(v);
   const SiteScope scope(SiteScope::or_else(options.site));
-  Backward sweep(roots, wrt, options);
+  const VarSet stops = find_constants(roots, options.consider_constant);
+  if (cost && options.known_grads.empty())
+    return flows_from({cost}, wrt, {cast(Arg(1.0), cost.dtype())}, stops, options);
+  Backward sweep(roots, wrt, stops);
   if (cost) sweep.seed(cost, cast(Arg(1.0), cost.dtype()));
   for (const auto& [v, g] : options.known_grads) sweep.fix(v, g);
   sweep.run();
-  return collect(sweep, wrt, options);
+  return collect(sweep, wrt, options, [](const Var&) { return Var{}; });
 }
 
 Vars Lop(const Vars& f, const Vars& wrt, const Vars& eval, const GradOptions& options) {
@@ -246,20 +256,17 @@ Vars Lop(const Vars& f, const Vars& wrt, const Vars& eval, const GradOptions& op
                                 to_string(options.site)));
   }
   const SiteScope scope(SiteScope::or_else(options.site));
-  Backward sweep(f, wrt, options);
   for (std::size_t i = 0; i < f.size(); ++i) {
     if (eval[i].ndim() != f[i].ndim()) {
       throw GradError(fmt::format("Lop: the vector for {} must have its rank, got {}",
                                   describe(f[i]), describe(eval[i])));
     }
-    sweep.seed(f[i], eval[i]);
   }
-  sweep.run();
-  return collect(sweep, wrt, options);
+  return flows_from(f, wrt, eval, find_constants(f, options.consider_constant), options);
 }
 
 Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval) {
-  Backward sweep(f, wrt, {});
+  Backward sweep(f, wrt);
   for (std::size_t i = 0; i < f.size(); ++i) sweep.seed(f[i], eval[i]);
   sweep.run();
   Vars result;
@@ -268,7 +275,7 @@ Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval) {
 }
 
 std::vector<Vars> gradient_parts(const Vars& f, const Vars& wrt, const std::vector<Vars>& eval) {
-  Backward sweep(f, wrt, {});
+  Backward sweep(f, wrt);
   for (std::size_t i = 0; i < f.size(); ++i) {
     for (const Var& part : eval[i]) sweep.seed(f[i], part);
   }
@@ -296,7 +303,8 @@ Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site) {
     const auto it = tangents.find(v);
     return it == tangents.end() ? Var{} : it->second;
   };
-  for (const Apply* node : toposort(f)) {
+  const Vars roots = stable_form(f, VarSet(wrt.begin(), wrt.end()));
+  for (const Apply* node : toposort(roots)) {
     Vars in;
     for (const Var& v : node->inputs()) in.push_back(tangent(v));
     if (std::none_of(in.begin(), in.end(), [](const Var& t) { return static_cast<bool>(t); }))
@@ -309,7 +317,7 @@ Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site) {
     }
   }
   Vars result;
-  for (const Var& v : f) result.push_back(tangent(v) ? tangent(v) : zero_gradient(v));
+  for (const Var& v : roots) result.push_back(tangent(v) ? tangent(v) : zero_gradient(v));
   return result;
 }
 

@@ -92,9 +92,7 @@ void BackwardLoop::build() {
   for (std::size_t i = 0; i < spec_.n_states; ++i)
     seeds[i].insert(seeds[i].end(), carried_[i].begin(), carried_[i].end());
   add_last_step(seeds);
-  Vars at_values;
-  for (const Var& g : in_.at_values) at_values.push_back(backward_sequence(g, item_type(g.type())));
-  add_results(body_gradient(std::move(seeds), at_values));
+  add_results(body_gradient(seeds));
   reuse_forward_outputs();
 }
 
@@ -154,7 +152,7 @@ void BackwardLoop::reuse_forward_outputs() {
     const Var& out = spec_.body.outputs[i];
     const bool state = i < spec_.n_states;
     const auto it = outputs_.find({i, state ? Scan::Keep::history : Scan::Keep::trace});
-    if (it == outputs_.end() || is_leaf(out) || stored.contains(out) || recomputed_[i]) continue;
+    if (it == outputs_.end() || is_leaf(out) || stored.contains(out)) continue;
     const Var inner = input(out.type(), "", node_.site());
     stored.emplace(out, inner);
     if (const Var same_value = without_after(out); !is_leaf(same_value))
@@ -209,12 +207,9 @@ void drop_effects(LoopBuilder& loop) {
   if (loop.condition) loop.condition = without_effects({loop.condition}).front();
 }
 
-Gradients Scan::gradient(const Apply& node, const Vars& g) const { return gradient(node, g, {}); }
-
-Gradients Scan::gradient(const Apply& node, const Vars& g,
-                         const std::vector<Through>& through) const {
+Gradients Scan::gradient(const Apply& node, const Vars& g) const {
   try {
-    return BackwardLoop(*this, node, g, through).run();
+    return BackwardLoop(*this, node, g).run();
   } catch (const GradError& e) {
     // Some path inside has no derivative. It is an error only for a variable that is asked for and
     // lies on it.

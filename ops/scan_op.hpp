@@ -91,16 +91,6 @@ class Scan final : public OpOf<Scan> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
-  /// A function of one of the body's outputs, applied outside to the values of all steps, whose
-  /// derivative is built into the gradient's step.
-  struct Through {
-    std::size_t body_output;
-    std::vector<const Apply*>
-        functions;  ///< Elementwise nodes of one variable, the last one first.
-    Var g{};        ///< The gradient at the function of every step's value.
-  };
-  /// The gradient when, besides `g` at the outputs, gradients come in through functions of them.
-  Gradients gradient(const Apply& node, const Vars& g, const std::vector<Through>& through) const;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return true; }

@@ -235,7 +235,12 @@ const Rules& layout_rules() {
     add("specify_known", "specify_shape", "specify_shape(x) = x where known", specify_known);
     for (const char* view :
          {"disconnected_grad", "zero_grad", "grad_clip", "grad_scale", "grad_undefined"}) {
-      add(std::string("erase_") + view, view, std::string(view) + "(x) = x", erase_gradient_view);
+      list.push_back(node_rewriter(std::string("erase_") + view, {view},
+                                   std::string(view) + "(x) = x", erase_gradient_view)
+                         .canonicalizes()
+                         .tagged("layout")
+                         .tagged("gradient_view")
+                         .sound(Soundness::bit_exact));
     }
     return list;
   }();

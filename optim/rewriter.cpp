@@ -44,6 +44,14 @@ Rewriter::Rewriter(const RuleIndex& rules, Settings settings)
 FunctionGraph Rewriter::run(const FunctionGraph& graph) {
   facts_ = Facts{};
   for (const auto& [v, fact] : assumed_) facts_.assume(v, fact);
+  if (!settings_.for_grad) return sweeps(graph);
+  kept_ = given_by_effects(graph.roots());
+  const FunctionGraph result = sweeps(graph);
+  if (applied_ == 0) return result;
+  return result.with_roots(made_anew(order_of(result), result.roots(), {}));
+}
+
+FunctionGraph Rewriter::sweeps(const FunctionGraph& graph) {
   FunctionGraph result = graph;
   for (int i = 0; i < most_sweeps; ++i) {
     const std::size_t before = applied_;
@@ -60,7 +68,7 @@ FunctionGraph Rewriter::run(const FunctionGraph& graph) {
 /// found in less time than a graph is rebuilt in.
 bool Rewriter::at_rest(const FunctionGraph& graph) {
   if (!learned_.merged.contains(numbers_of(graph.roots()))) return false;
-  const auto order = graph.order();
+  const auto order = order_of(graph);
   settled_.clear();
   nodes_.clear();
   count_uses(graph, order, uses_);
@@ -76,8 +84,21 @@ bool Rewriter::at_rest(const FunctionGraph& graph) {
   return true;
 }
 
+std::vector<const Apply*> Rewriter::order_of(const FunctionGraph& graph) const {
+  if (!settings_.for_grad) return graph.order();
+  auto order = toposort(graph.roots(), kept_);
+  const auto age = [&](const Apply* node) {
+    const std::uint64_t* known = ages_.find(*node);
+    return known == nullptr ? node->id() : *known;
+  };
+  std::sort(order.begin(), order.end(), [&](const Apply* a, const Apply* b) {
+    return std::pair(age(a), a->id()) < std::pair(age(b), b->id());
+  });
+  return order;
+}
+
 FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
-  const auto order = graph.order();
+  const auto order = order_of(graph);
   settled_.clear();
   nodes_.clear();
   uses_.clear();
@@ -89,7 +110,9 @@ FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
   count_uses(graph, order, counts);
   // A loop's inputs stay, whether or not anything is left to read them.
   for (const Var& in : graph.inputs) visit(in.owner());
+  for (const Var& v : kept_) settled_.set(v.owner(), v.index(), v);
   for (const Apply* node : order) {
+    if (settings_.for_grad) age_ = *ages_.insert(*node, 0, node->id()).first;
     visit(*node);
     for (std::size_t i = 0; i < node->n_outputs(); ++i) {
       if (const std::size_t* count = counts.find(*node, i))
@@ -124,6 +147,7 @@ void Rewriter::settle(const Apply& node) {
   const Apply& known = nodes_.insert(node);
   if (&known != &node) return settle_as(node, settled(known.outputs()));
   if (settled_.contains(node)) return;
+  if (settings_.for_grad) ages_.insert(node, 0, age_);
   // While its own rules run, a node that turns up inside a result stands for itself.
   for (std::size_t i = 0; i < node.n_outputs(); ++i) settled_.set(node, i, node.output(i));
   if (node.op().body() != nullptr) {
@@ -176,6 +200,7 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
     if (!node.name(i).empty() && result[i].name().empty() && !is_leaf(result[i]))
       static_cast<void>(result[i].named(node.name(i)));
   }
+  if (rule.has_tag("stabilize") && !asking_) ++stabilized_;
   if (settings_.trace != nullptr && !asking_) {
     std::size_t shown = 0;
     while (shown + 1 < result.size() && same(result[shown], node.output(shown))) ++shown;
@@ -243,11 +268,12 @@ Var Rewriter::with_rewritten_body(const Apply& node) {
     Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
                             settings_.loop + (settings_.loop.empty() ? "" : "/") +
                                 (spec.name.empty() ? "scan" : spec.name),
-                            settings_.depth + 1, &learned_});
+                            settings_.depth + 1, settings_.for_grad, &learned_});
     for (const auto& [v, fact] : facts_.of_body(node)) inner.assume(v, fact);
     Scan::Spec fresh = spec;
     fresh.body = inner.run(spec.body);
     applied_ += inner.applied();
+    if (!asking_) stabilized_ += inner.stabilized();
     budget_ += inner.applied();
     visits_ += inner.visits();
     tries_ += inner.tries();
@@ -265,6 +291,33 @@ Var Rewriter::with_rewritten_body(const Apply& node) {
     if (!node.name(i).empty()) static_cast<void>(fresh[i].named(node.name(i)));
   }
   return fresh[0];
+}
+
+VarSet given_by_effects(const Vars& roots) {
+  VarSet given;
+  for (const Apply* node : toposort(roots)) {
+    const bool loop = node->op().body() != nullptr;
+    if (loop || (node->op().pure() && node->op().state_updates(*node).empty())) continue;
+    for (const Var& out : node->outputs()) given.insert(out);
+  }
+  return given;
+}
+
+Vars made_anew(const std::vector<const Apply*>& order, const Vars& roots, VarMap with) {
+  const auto now = [&](const Var& v) {
+    const auto it = with.find(v);
+    return it == with.end() ? v : it->second;
+  };
+  for (const Apply* node : order) {
+    if (node->inputs().empty()) continue;
+    Vars inputs;
+    for (const Var& in : node->inputs()) inputs.push_back(now(in));
+    const Vars outputs = with_inputs(*node, std::move(inputs));
+    for (std::size_t i = 0; i < outputs.size(); ++i) with.try_emplace(node->output(i), outputs[i]);
+  }
+  Vars result;
+  for (const Var& root : roots) result.push_back(now(root));
+  return result;
 }
 
 }  // namespace damo::optim

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <damo/graph/function_graph.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/optim/context.hpp>
 #include <damo/optim/merge_table.hpp>
 #include <damo/optim/rule_index.hpp>
@@ -24,6 +25,9 @@ class Rewriter final : public Context {
     /// The loop whose body this is.
     std::string loop{};
     int depth = 0;
+    /// What is made is to be differentiated: random draws and effects stay the nodes they are, and
+    /// new nodes are made in the order of those they come from, in which gradients add up.
+    bool for_grad = false;
     /// What earlier passes know, and this one adds to; null for none.
     Learned* learned = nullptr;
   };
@@ -36,6 +40,8 @@ class Rewriter final : public Context {
   void assume(const Var& v, const Fact& fact) { assumed_.emplace_back(v, fact); }
 
   std::size_t applied() const { return applied_; }
+  /// How many of them stabilize.
+  std::size_t stabilized() const { return stabilized_; }
   std::size_t visits() const { return visits_; }
   /// How often a rule was tried at a node.
   std::size_t tries() const { return tries_; }
@@ -55,7 +61,9 @@ class Rewriter final : public Context {
     Terms terms;
   };
 
+  FunctionGraph sweeps(const FunctionGraph& graph);
   FunctionGraph sweep(const FunctionGraph& graph);
+  std::vector<const Apply*> order_of(const FunctionGraph& graph) const;
   bool at_rest(const FunctionGraph& graph);
   void visit(const Apply& node);
   void settle(const Apply& node);
@@ -75,7 +83,10 @@ class Rewriter final : public Context {
   std::vector<std::pair<Var, Fact>> assumed_;
   Learned own_learned_;
   Learned& learned_;
-  Table<Var> settled_;  // what each old or new variable has become
+  VarSet kept_;                // what effects and draws give, when they stay
+  Table<std::uint64_t> ages_;  // by node: that of the one it comes from, when it matters
+  std::uint64_t age_ = 0;      // of the node that is visited
+  Table<Var> settled_;         // what each old or new variable has become
   MergeTable nodes_;
   Table<std::size_t> uses_;
   std::unordered_map<const Op*, std::shared_ptr<const Op>> bodies_;
@@ -88,6 +99,7 @@ class Rewriter final : public Context {
   std::vector<const Rule*> firing_;  // each inside what the one before made
   std::vector<const Rule*> recent_;  // the first of the present sweep
   std::size_t applied_ = 0;
+  std::size_t stabilized_ = 0;
   std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
   std::size_t tries_ = 0;
@@ -95,5 +107,11 @@ class Rewriter final : public Context {
   int probes_ = 0;
   bool asking_ = false;  // what fires while a rule asks is neither counted nor traced
 };
+
+/// What random draws and effects give among the nodes that `roots` need: made anew they would draw
+/// or show twice.
+VarSet given_by_effects(const Vars& roots);
+/// `roots` with the nodes of `order` made anew, one after the other, and keys of `with` replaced.
+Vars made_anew(const std::vector<const Apply*>& order, const Vars& roots, VarMap with);
 
 }  // namespace damo::optim
