@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/ops/kernels/binary_dot.hpp>
-#include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/kernels/isa.hpp>
-#include <damo/ops/kernels/loop.hpp>
-#include <damo/ops/kernels/philox.hpp>
-#include <damo/ops/kernels/reduce.hpp>
-#include <damo/ops/kernels/scalar_math.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/kernels/elementwise/loop.hpp>
+#include <damo/ops/kernels/elementwise/scalar_math.hpp>
+#include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/products/binary_dot.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
+#include <damo/ops/kernels/reductions/reduce.hpp>
 
 using namespace damo;
 

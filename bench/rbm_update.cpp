@@ -12,11 +12,11 @@
 
 #include <damo/io/dataset.hpp>
 #include <damo/models/rbm.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/kernels/parallel.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 using Clock = std::chrono::steady_clock;

@@ -2,8 +2,8 @@
 include(${CMAKE_CURRENT_LIST_DIR}/damoIoDependencies.cmake)
 find_package(nlohmann_json 3.11 CONFIG REQUIRED)
 
-file(GLOB io_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/*.cpp)
-file(GLOB io_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/*.hpp)
+file(GLOB_RECURSE io_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/*.cpp)
+file(GLOB_RECURSE io_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/io/*.hpp)
 add_library(damo_io STATIC ${io_sources})
 add_library(damo::io ALIAS damo_io)
 set_target_properties(damo_io PROPERTIES EXPORT_NAME io)

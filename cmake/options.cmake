@@ -38,7 +38,7 @@ endfunction()
 
 # -fno-trapping-math lets the compiler turn clamps into selects, which vectorise; it changes no result.
 function(damo_kernel_flags folder)
-  file(GLOB kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
+  file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
     "$<$<CONFIG:Release>:-O3>;-fno-math-errno;-fno-trapping-math")
 endfunction()

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <damo/damo.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 #include "support/filters.hpp"
 #include "support/kernels.hpp"

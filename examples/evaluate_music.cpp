@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include <damo/damo.hpp>
-#include <damo/io/checkpoint.hpp>
+#include <damo/io/runs/checkpoint.hpp>
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <damo/damo.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/pictures/pictures.hpp>
 #include <damo/models/rbm.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/scan.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/shape/create.hpp>
 
 #include "support/chains.hpp"
 #include "support/filters.hpp"

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include <damo/damo.hpp>
-#include <damo/io/midi.hpp>
+#include <damo/io/formats/midi.hpp>
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"

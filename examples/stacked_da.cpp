@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include <damo/damo.hpp>
-#include <damo/io/csv.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 #include "support/filters.hpp"
 #include "support/kernels.hpp"

@@ -4,11 +4,11 @@
 #include <optional>
 #include <unordered_map>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/located_error.hpp>
-#include <damo/graph/print.hpp>
+#include <damo/graph/text/located_error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
 
 namespace damo {

@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include <damo/graph/array.hpp>
 #include <damo/graph/op.hpp>
+#include <damo/graph/values/array.hpp>
 
 namespace damo {
 

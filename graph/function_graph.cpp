@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/function_graph.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 
 namespace damo {
 

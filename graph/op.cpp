@@ -4,10 +4,10 @@
 #include <mutex>
 #include <set>
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/error_text.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/op.hpp>
-#include <damo/graph/print.hpp>
+#include <damo/graph/text/error_text.hpp>
+#include <damo/graph/text/print.hpp>
 
 namespace damo {
 namespace {

@@ -11,9 +11,9 @@
 #include <typeinfo>
 #include <vector>
 
-#include <damo/graph/tensor.hpp>
+#include <damo/graph/values/tensor.hpp>
+#include <damo/graph/values/workspace.hpp>
 #include <damo/graph/var.hpp>
-#include <damo/graph/workspace.hpp>
 
 namespace damo {
 

@@ -2,10 +2,10 @@
 
 #include <cmath>
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/leaves.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/op.hpp>
 #include <damo/graph/var.hpp>
+#include <damo/graph/variables.hpp>
 
 namespace damo {
 

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include <damo/graph/site.hpp>
-#include <damo/graph/type.hpp>
+#include <damo/graph/errors/source_line.hpp>
+#include <damo/graph/values/type.hpp>
 
 namespace damo {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
 
 namespace damo {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <random>
 
-#include <damo/graph/error.hpp>
-#include <damo/io/note_json.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/formats/note_json.hpp>
 #include <damo/io/sequences.hpp>
 
 namespace damo::io {

@@ -8,10 +8,10 @@
 #include <random>
 #include <system_error>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/io/dataset.hpp>
-#include <damo/io/file.hpp>
-#include <damo/io/idx.hpp>
+#include <damo/io/files/file.hpp>
+#include <damo/io/formats/idx.hpp>
 
 namespace damo::io {
 namespace {

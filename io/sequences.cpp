@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <system_error>
 
-#include <damo/graph/error.hpp>
-#include <damo/io/file.hpp>
-#include <damo/io/note_json.hpp>
-#include <damo/io/npz.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/files/file.hpp>
+#include <damo/io/formats/note_json.hpp>
+#include <damo/io/formats/npz.hpp>
 #include <damo/io/sequences.hpp>
 
 namespace damo::io {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/io/midi.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/io/formats/midi.hpp>
 
 namespace damo::io {
 

@@ -1,13 +1,13 @@
 #include <cmath>
 
 #include <damo/models/annealed_importance.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/join.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/join.hpp>
 
 namespace damo::models {
 namespace {

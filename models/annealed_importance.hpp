@@ -1,6 +1,6 @@
 #pragma once
-#include <damo/ops/random.hpp>
-#include <damo/ops/updates.hpp>
+#include <damo/graph/updates.hpp>
+#include <damo/ops/random/random_stream.hpp>
 
 namespace damo::models {
 

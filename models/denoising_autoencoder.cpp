@@ -2,10 +2,10 @@
 
 #include <damo/models/denoising_autoencoder.hpp>
 #include <damo/models/initialize.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 
 namespace damo::models {
 

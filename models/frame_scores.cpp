@@ -4,13 +4,13 @@
 #include <cmath>
 #include <limits>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/annealed_importance.hpp>
 #include <damo/models/frame_scores.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 
 namespace damo::models {
 namespace {

@@ -2,12 +2,12 @@
 
 #include <cmath>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/models/initialize.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/shape/create.hpp>
 
 namespace damo::models {
 

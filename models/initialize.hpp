@@ -1,10 +1,10 @@
 #pragma once
 #include <optional>
 
-#include <damo/graph/leaves.hpp>
-#include <damo/ops/numpy_random_state.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/sizes.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/random/numpy_random_state.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/shape/sizes.hpp>
 
 namespace damo::models {
 

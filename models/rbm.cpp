@@ -2,13 +2,13 @@
 
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 
 namespace damo::models {
 

@@ -1,9 +1,9 @@
 #pragma once
 #include <vector>
 
-#include <damo/ops/numpy_random_state.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/updates.hpp>
+#include <damo/graph/updates.hpp>
+#include <damo/ops/random/numpy_random_state.hpp>
+#include <damo/ops/random/random_stream.hpp>
 
 namespace damo::models {
 

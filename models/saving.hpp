@@ -1,8 +1,8 @@
 #pragma once
 #include <filesystem>
 
-#include <damo/io/npz.hpp>
-#include <damo/runtime/state.hpp>
+#include <damo/io/formats/npz.hpp>
+#include <damo/runtime/function/state.hpp>
 
 // Where graphs and files meet. Inline, so that the engine does not depend on damo_io: programs that
 // include this link damo::io.

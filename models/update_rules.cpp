@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/print.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/models/update_rules.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 
 namespace damo::models {
 namespace {

@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include <damo/ops/updates.hpp>
+#include <damo/graph/updates.hpp>
 
 // Update rules as graph programs: each turns gradients into updates of the parameters, and of state
 // it keeps beside them. Learning rates and the like are numbers or scalar variables, so a schedule

@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include <damo/graph/leaves.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/stable_form.hpp>
-#include <damo/optim/catalogue.hpp>
-#include <damo/optim/rewriter.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/engine/rewriter.hpp>
 
 // Derivatives of stable forms are stable; those of what overflows have to be mended factor by
 // factor, across indexing, sums and the borders of loops.

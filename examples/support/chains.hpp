@@ -3,7 +3,7 @@
 #include <functional>
 
 #include <damo/io/dataset.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 namespace damo::examples {
 

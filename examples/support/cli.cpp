@@ -9,7 +9,7 @@
 #include <numeric>
 #include <variant>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 namespace damo::examples {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <damo/io/record.hpp>
+#include <damo/io/runs/record.hpp>
 
 namespace damo::examples {
 

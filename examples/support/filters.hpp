@@ -1,6 +1,6 @@
 #pragma once
 #include <damo/io/dataset.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 namespace damo::examples {
 

@@ -1,7 +1,7 @@
 #pragma once
 #include <functional>
 
-#include <damo/runtime/function.hpp>
+#include <damo/runtime/function/function.hpp>
 
 #include "support/progress.hpp"
 

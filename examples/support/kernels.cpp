@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/kernels/isa.hpp>
-#include <damo/ops/kernels/parallel.hpp>
+#include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
 
 #include "support/stop.hpp"
 

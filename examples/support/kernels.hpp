@@ -1,7 +1,7 @@
 #pragma once
 #include <cstdint>
 
-#include <damo/io/record.hpp>
+#include <damo/io/runs/record.hpp>
 
 namespace damo::examples {
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <damo/io/pictures.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 namespace damo::examples {
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <random>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 namespace damo::examples {
 namespace {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <map>
 
-#include <damo/io/csv.hpp>
-#include <damo/io/html_page.hpp>
-#include <damo/optim/explain.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/pictures/html_page.hpp>
+#include <damo/optim/explain/explain_page.hpp>
 
 namespace damo::examples {
 namespace {

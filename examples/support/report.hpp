@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <damo/runtime/function.hpp>
+#include <damo/runtime/function/function.hpp>
 
 #include "support/run_folder.hpp"
 

@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <string>
 
-#include <damo/io/record.hpp>
+#include <damo/io/runs/record.hpp>
 
 namespace damo::examples {
 

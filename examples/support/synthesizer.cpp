@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdlib>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 #include "support/music.hpp"
 

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <map>
 
-#include <damo/graph/error.hpp>
-#include <damo/io/checkpoint.hpp>
-#include <damo/io/csv.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/pictures/pictures.hpp>
+#include <damo/io/runs/checkpoint.hpp>
 
 #include "support/stop.hpp"
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include <damo/io/dataset.hpp>
-#include <damo/io/record.hpp>
-#include <damo/runtime/state.hpp>
+#include <damo/io/runs/record.hpp>
+#include <damo/runtime/function/state.hpp>
 
 #include "support/cli.hpp"
 #include "support/progress.hpp"

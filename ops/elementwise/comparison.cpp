@@ -1,5 +1,5 @@
 #include <damo/ops/elementwise/define.hpp>
-#include <damo/ops/math.hpp>
+#include <damo/ops/elementwise/math.hpp>
 
 namespace damo {
 namespace {

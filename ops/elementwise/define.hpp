@@ -2,7 +2,7 @@
 #include <cstdint>
 
 #include <damo/ops/elementwise/elementwise.hpp>
-#include <damo/ops/kernels/scalar_math.hpp>
+#include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 // Included by the files that define elementwise ops, and by nothing else: the loops are
 // instantiated there.

@@ -1,7 +1,7 @@
-#include <damo/graph/error.hpp>
-#include <damo/ops/draw.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/define.hpp>
-#include <damo/ops/kernels/implicit.hpp>
+#include <damo/ops/kernels/elementwise/implicit.hpp>
+#include <damo/ops/random/stream_draws.hpp>
 
 namespace damo {
 namespace {

@@ -3,16 +3,16 @@
 #include <deque>
 #include <mutex>
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/error_text.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
-#include <damo/ops/dimshuffle_op.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/error_text.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/define.hpp>
-#include <damo/ops/kernels/copy.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/shape.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 namespace damo {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <damo/graph/op.hpp>
-#include <damo/ops/kernels/loop.hpp>
+#include <damo/ops/kernels/elementwise/loop.hpp>
 
 namespace damo {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <damo/ops/elementwise/define.hpp>
-#include <damo/ops/math.hpp>
+#include <damo/ops/elementwise/math.hpp>
 
 namespace damo {
 namespace {

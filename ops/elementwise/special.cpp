@@ -1,8 +1,8 @@
 #include <cmath>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/define.hpp>
-#include <damo/ops/math.hpp>
+#include <damo/ops/elementwise/math.hpp>
 
 namespace damo {
 namespace {

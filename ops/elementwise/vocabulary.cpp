@@ -1,7 +1,7 @@
-#include <damo/graph/leaves.hpp>
-#include <damo/ops/draw.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
-#include <damo/ops/math.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/random/stream_draws.hpp>
 
 namespace damo {
 

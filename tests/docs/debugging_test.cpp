@@ -4,8 +4,8 @@
 #include <sstream>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/optim/rule.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/optim/language/rule.hpp>
 
 // The program that docs/debugging.md walks through; what it shows is compared with what happens.
 using namespace damo;

@@ -9,13 +9,13 @@
 
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 // docs/types.md decides; the code must agree, cell by cell, and so must what a function returns.
 using namespace damo;

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 #include "support/music_baselines.hpp"
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <damo/damo.hpp>
-#include <damo/io/csv.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 #include "support/report.hpp"
 #include "tests/support/browser.hpp"

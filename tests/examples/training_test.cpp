@@ -3,8 +3,8 @@
 #include <csignal>
 #include <limits>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/csv.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/csv.hpp>
 
 #include "support/program.hpp"
 #include "support/stop.hpp"

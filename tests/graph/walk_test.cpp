@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <string>
 
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/table.hpp>
+#include <damo/graph/node_table.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
-#include <damo/ops/math.hpp>
+#include <damo/ops/elementwise/math.hpp>
 
 using namespace damo;
 

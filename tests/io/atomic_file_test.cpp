@@ -7,7 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 
-#include <damo/io/atomic_file.hpp>
+#include <damo/io/files/atomic_file.hpp>
 
 #include "tests/support/files.hpp"
 

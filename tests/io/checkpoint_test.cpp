@@ -6,9 +6,9 @@
 #include <cstring>
 #include <limits>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/checkpoint.hpp>
-#include <damo/io/csv.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/runs/checkpoint.hpp>
 
 #include "tests/support/files.hpp"
 

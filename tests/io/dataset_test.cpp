@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <set>
 
-#include <damo/io/atomic_file.hpp>
 #include <damo/io/dataset.hpp>
-#include <damo/io/idx.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/idx.hpp>
 
 #include "tests/support/files.hpp"
 

@@ -4,15 +4,15 @@
 
 #include <cstring>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/checkpoint.hpp>
-#include <damo/io/csv.hpp>
-#include <damo/io/idx.hpp>
-#include <damo/io/midi.hpp>
-#include <damo/io/note_json.hpp>
-#include <damo/io/npy.hpp>
-#include <damo/io/npz.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/formats/idx.hpp>
+#include <damo/io/formats/midi.hpp>
+#include <damo/io/formats/note_json.hpp>
+#include <damo/io/formats/npy.hpp>
+#include <damo/io/formats/npz.hpp>
+#include <damo/io/pictures/pictures.hpp>
+#include <damo/io/runs/checkpoint.hpp>
 
 #include "tests/support/files.hpp"
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/html_page.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/pictures/html_page.hpp>
 
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"

@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/gzip.hpp>
-#include <damo/io/idx.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/files/gzip.hpp>
+#include <damo/io/formats/idx.hpp>
 
 #include "tests/support/files.hpp"
 

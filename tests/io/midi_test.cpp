@@ -6,8 +6,8 @@
 #include <set>
 #include <sstream>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/midi.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/midi.hpp>
 
 #include "tests/support/files.hpp"
 

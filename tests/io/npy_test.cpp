@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/npy.hpp>
-#include <damo/io/npz.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/npy.hpp>
+#include <damo/io/formats/npz.hpp>
 
 #include "tests/support/files.hpp"
 

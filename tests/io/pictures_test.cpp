@@ -3,9 +3,9 @@
 #include <cmath>
 #include <limits>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/canvas.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/pictures/canvas.hpp>
+#include <damo/io/pictures/pictures.hpp>
 
 #include "tests/support/files.hpp"
 

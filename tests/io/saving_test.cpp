@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/io/npz.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/formats/npz.hpp>
 #include <damo/models/saving.hpp>
 
 #include "../support/files.hpp"

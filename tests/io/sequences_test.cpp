@@ -2,10 +2,10 @@
 
 #include <cstring>
 
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/note_json.hpp>
-#include <damo/io/npz.hpp>
-#include <damo/io/pictures.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/note_json.hpp>
+#include <damo/io/formats/npz.hpp>
+#include <damo/io/pictures/pictures.hpp>
 #include <damo/io/sequences.hpp>
 
 #include "tests/support/files.hpp"

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <random>
 
-#include <damo/ops/create.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 

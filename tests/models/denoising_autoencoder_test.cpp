@@ -2,13 +2,13 @@
 
 #include <cmath>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/denoising_autoencoder.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include <damo/models/rnn_rbm.hpp>
-#include <damo/ops/gradient.hpp>
+#include <damo/ops/gradient/gradient.hpp>
 
 using namespace damo;
 

@@ -4,9 +4,9 @@
 
 #include <cmath>
 
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 
 using namespace damo;
 

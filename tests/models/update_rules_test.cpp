@@ -2,12 +2,12 @@
 
 #include <cmath>
 
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/update_rules.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 

@@ -3,12 +3,12 @@
 #include <array>
 #include <map>
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/runtime/convert.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/runtime/function/convert.hpp>
+#include <damo/runtime/function/function.hpp>
 
 // Rows without replacement, with probabilities: each is drawn from those that are left, in
 // proportion to their probabilities. Truth by enumerating every order.

@@ -4,13 +4,13 @@
 #include <cmath>
 #include <set>
 
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/kernels/samplers.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/shape.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/kernels/random/samplers.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/ops/graph_text.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/text/graph_text.hpp>
 
 #include "tests/support/random_expression.hpp"
 

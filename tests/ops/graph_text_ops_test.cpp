@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/ops/graph_text.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/text/graph_text.hpp>
 
 #include "../support/values.hpp"
 

@@ -6,11 +6,11 @@
 #include <set>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/ops/graph_text.hpp>
-#include <damo/ops/op_readers.hpp>
-#include <damo/ops/registry.hpp>
-#include <damo/optim/rule.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/registry.hpp>
+#include <damo/ops/text/graph_text.hpp>
+#include <damo/optim/language/rule.hpp>
 
 #include "tests/support/random_expression.hpp"
 #include "tests/support/rewrite.hpp"
@@ -100,7 +100,7 @@ TEST_CASE("graph text: every class of op has a reader or says why not") {
       CAPTURE(name);
       if (is_leaf(node->output()) || !seen.insert(name).second) continue;
       const OpReader* reader = op_reader(name);
-      REQUIRE_MESSAGE(reader != nullptr, "add it to the table in ops/op_readers.cpp");
+      REQUIRE_MESSAGE(reader != nullptr, "add it to the table in ops/common/op_readers.cpp");
       CHECK((reader->read != nullptr) == reader->refusal.empty());
     }
   }

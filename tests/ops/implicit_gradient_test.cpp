@@ -1,16 +1,16 @@
 #include "../support/incomplete.hpp"
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/draw.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/kernels/implicit.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/ops/verify_grad.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/kernels/elementwise/implicit.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/random/stream_draws.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 // Derivatives of gamma and beta draws in their shapes: those of the inverse of the distribution
 // function, which is found here by Newton's method in long double.

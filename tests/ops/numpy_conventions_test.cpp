@@ -7,10 +7,10 @@
 #include <vector>
 
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;

@@ -3,13 +3,13 @@
 
 #include <cstring>
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/graph_text.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/text/graph_text.hpp>
+#include <damo/runtime/function/function.hpp>
 
 // The numbers below are NumPy 1.24.2's, printed by the Python line above them, where
 //   import numpy; R = numpy.random.RandomState; n = 100000

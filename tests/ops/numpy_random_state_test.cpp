@@ -4,7 +4,7 @@
 #include <bit>
 #include <limits>
 
-#include <damo/ops/numpy_random_state.hpp>
+#include <damo/ops/random/numpy_random_state.hpp>
 
 // The numbers below are NumPy 1.24.2's, printed by the Python line above them, where
 //   import numpy; R = numpy.random.RandomState

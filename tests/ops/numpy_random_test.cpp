@@ -3,15 +3,15 @@
 
 #include <numeric>
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/numpy_random_state.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/ops/shape.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/random/numpy_random_state.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/runtime/function/function.hpp>
 
 // The numbers below are NumPy 1.24.2's, printed by the Python line above them, where
 //   import numpy; R = numpy.random.RandomState

@@ -2,14 +2,14 @@
 
 #include <set>
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/parallel.hpp>
-#include <damo/ops/kernels/philox.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 using test::check_same_bits;

@@ -1,10 +1,10 @@
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/philox.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 
 using namespace damo;
 using test::contains;

@@ -1,15 +1,15 @@
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/join.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/ops/shape.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/join.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 using test::error_of;

@@ -1,8 +1,8 @@
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/updates.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/updates.hpp>
+#include <damo/ops/elementwise/math.hpp>
 
 using namespace damo;
 

@@ -1,12 +1,12 @@
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/verify_grad.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 
 using namespace damo;
 using test::contains;

@@ -1,12 +1,12 @@
 #include <doctest/doctest.h>
 
-#include <damo/graph/error.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/shape.hpp>
-#include <damo/optim/rewriter.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/optim/engine/rewriter.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;

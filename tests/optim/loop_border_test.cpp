@@ -3,14 +3,14 @@
 #include <cmath>
 #include <functional>
 
-#include <damo/ops/create.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/join.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/join.hpp>
+#include <damo/runtime/function/function.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;

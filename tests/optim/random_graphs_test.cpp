@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/print.hpp>
-#include <damo/ops/gradient.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/gradient/gradient.hpp>
 #include "tests/support/random_expression.hpp"
 #include "tests/support/rewrite.hpp"
 

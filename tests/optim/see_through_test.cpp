@@ -3,15 +3,15 @@
 #include <cmath>
 
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/ops/scan_op.hpp>
-#include <damo/ops/shape.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;

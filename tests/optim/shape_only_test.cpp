@@ -4,18 +4,18 @@
 #include "../support/rewrite.hpp"
 #include "../support/values.hpp"
 
-#include <damo/graph/print.hpp>
-#include <damo/ops/create.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/join.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/random.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/registry.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/ops/shape.hpp>
-#include <damo/optim/pipeline.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/common/registry.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/join.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/optim/engine/pipeline.hpp>
 
 using namespace damo;
 using damo::testing::applies;

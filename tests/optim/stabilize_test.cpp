@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/shape.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/shape/shape.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;

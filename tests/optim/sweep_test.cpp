@@ -7,14 +7,14 @@
 #include <unordered_map>
 
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/shape.hpp>
-#include <damo/optim/catalogue.hpp>
-#include <damo/optim/rewriter.hpp>
-#include <damo/optim/wildcard.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/engine/rewriter.hpp>
+#include <damo/optim/language/placeholder.hpp>
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;

@@ -1,12 +1,12 @@
 #include "../support/op_samples.hpp"
 #include "../support/values.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/gradient.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/registry.hpp>
-#include <damo/runtime/function.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/registry.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 using test::check_close;

@@ -5,9 +5,9 @@
 #include "../support/values.hpp"
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/rbm.hpp>
-#include <damo/optim/rule.hpp>
+#include <damo/optim/language/rule.hpp>
 
 using namespace damo;
 using test::contains;

@@ -6,7 +6,7 @@
 #include "../support/values.hpp"
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 using namespace damo;
 using test::check_close;

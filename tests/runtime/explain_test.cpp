@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"

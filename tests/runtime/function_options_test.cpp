@@ -3,7 +3,7 @@
 #include "../support/values.hpp"
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <tests/support/allocations.hpp>
 
 using namespace damo;

@@ -3,7 +3,7 @@
 #include <xtensor/xview.hpp>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 
 using namespace damo;
 

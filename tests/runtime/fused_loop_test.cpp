@@ -3,8 +3,8 @@
 #include <random>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/parallel.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
 #include <tests/support/values.hpp>
 
 using namespace damo;

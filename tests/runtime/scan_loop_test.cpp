@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <damo/damo.hpp>
-#include <damo/graph/error.hpp>
+#include <damo/graph/errors/error.hpp>
 #include <tests/support/values.hpp>
 
 using namespace damo;

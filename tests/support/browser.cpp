@@ -6,9 +6,9 @@
 #include <memory>
 #include <regex>
 
-#include <damo/graph/error.hpp>
-#include <damo/io/atomic_file.hpp>
-#include <damo/io/file.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/files/file.hpp>
 
 #include "tests/support/files.hpp"
 

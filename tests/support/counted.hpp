@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <damo/graph/op.hpp>
-#include <damo/optim/mode.hpp>
+#include <damo/optim/engine/mode.hpp>
 
 namespace damo::test {
 

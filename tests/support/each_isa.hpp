@@ -1,5 +1,5 @@
 #pragma once
-#include <damo/ops/kernels/isa.hpp>
+#include <damo/ops/kernels/machine/isa.hpp>
 
 namespace damo::test {
 

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include <damo/io/atomic_file.hpp>
+#include <damo/io/files/atomic_file.hpp>
 
 namespace damo::testing {
 

@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
-#include <damo/graph/error.hpp>
-#include <damo/io/file.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/files/file.hpp>
 
 namespace damo::testing {
 

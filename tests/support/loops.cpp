@@ -1,8 +1,8 @@
 #include "loops.hpp"
 
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/scan.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
 
 namespace damo::test {
 

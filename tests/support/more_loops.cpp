@@ -1,9 +1,9 @@
 #include "loops.hpp"
 
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 
 namespace damo::test {
 

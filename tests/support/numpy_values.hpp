@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/ops/numpy_random_state.hpp>
-#include <damo/ops/random.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/random/numpy_random_state.hpp>
+#include <damo/ops/random/random_stream.hpp>
 
 // How tests compare with numbers that NumPy printed.
 namespace damo::test {

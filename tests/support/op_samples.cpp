@@ -5,7 +5,7 @@
 #include <cmath>
 #include <map>
 
-#include <damo/graph/leaves.hpp>
+#include <damo/graph/variables.hpp>
 
 namespace damo::test {
 

@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/ops/registry.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/common/registry.hpp>
 
 namespace damo::test {
 

@@ -1,13 +1,13 @@
 #include "tests/support/random_expression.hpp"
 
-#include <damo/graph/leaves.hpp>
-#include <damo/ops/indexing.hpp>
-#include <damo/ops/join.hpp>
-#include <damo/ops/linalg.hpp>
-#include <damo/ops/math.hpp>
-#include <damo/ops/reduce.hpp>
-#include <damo/ops/scan.hpp>
-#include <damo/ops/shape.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/join.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 namespace damo::testing {
 

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include <damo/graph/array.hpp>
+#include <damo/graph/values/array.hpp>
 #include <damo/graph/var.hpp>
 
 namespace damo::testing {

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include <damo/ops/kernels/philox.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
 
 #include "references/nd.hpp"
 #include "references/references.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <damo/graph/array.hpp>
+#include <damo/graph/values/array.hpp>
 
 namespace damo::test {
 

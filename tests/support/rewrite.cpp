@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include <damo/graph/leaves.hpp>
-#include <damo/graph/print.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 
 namespace damo::testing {
 namespace {

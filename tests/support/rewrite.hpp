@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/optim/pipeline.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/optim/engine/pipeline.hpp>
 
 namespace damo::testing {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <damo/graph/array.hpp>
 #include <damo/graph/evaluate.hpp>
+#include <damo/graph/values/array.hpp>
 
 namespace damo::test {
 

@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/ops/kernels/binary_dot.hpp>
-#include <damo/ops/kernels/copy.hpp>
-#include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/kernels/parallel.hpp>
-#include <damo/ops/kernels/philox.hpp>
-#include <damo/ops/kernels/reduce.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/kernels/products/binary_dot.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
+#include <damo/ops/kernels/reductions/reduce.hpp>
 #include <tests/support/allocations.hpp>
 
 namespace {

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <vector>
 
-#include <damo/graph/array.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/copy.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
 
 namespace {
 

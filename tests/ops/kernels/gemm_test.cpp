@@ -9,9 +9,9 @@
 
 #include "../../support/each_isa.hpp"
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/gemm.hpp>
-#include <damo/ops/kernels/parallel.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
 
 using damo::test::on_each_isa;
 

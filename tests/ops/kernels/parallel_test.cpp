@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/parallel.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
 
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include "../../support/each_isa.hpp"
 
-#include <damo/ops/kernels/philox.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
 
 using damo::test::on_each_isa;
 

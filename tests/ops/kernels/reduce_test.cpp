@@ -9,10 +9,10 @@
 
 #include "../../support/each_isa.hpp"
 
-#include <damo/graph/array.hpp>
-#include <damo/graph/error.hpp>
-#include <damo/ops/kernels/isa.hpp>
-#include <damo/ops/kernels/reduce.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/reductions/reduce.hpp>
 
 using damo::test::on_each_isa;
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <damo/ops/kernels/isa.hpp>
-#include <damo/ops/kernels/loop.hpp>
-#include <damo/ops/kernels/scalar_math.hpp>
+#include <damo/ops/kernels/elementwise/loop.hpp>
+#include <damo/ops/kernels/elementwise/scalar_math.hpp>
+#include <damo/ops/kernels/machine/isa.hpp>
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include <damo/graph/array.hpp>
+#include <damo/graph/values/array.hpp>
 
 namespace damo::test {
 

@@ -1,0 +1,45 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+#include <damo/io/files/file.hpp>
+
+namespace damo::io {
+
+/// Reads a file front to back, decompressing it when it begins with the gzip magic number (whatever
+/// its name). Truncated or corrupt compressed data, and bytes after the compressed data, are
+/// IoErrors with the path and the offset in the file.
+class InputFile {
+ public:
+  explicit InputFile(const std::filesystem::path& path);
+  ~InputFile();
+  InputFile(InputFile&&) noexcept;
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// Fills `out` as far as the content goes; returns the number of bytes read.
+  std::size_t read(std::span<std::byte> out);
+  /// Fills `out`; when the content ends before, throws an IoError that says what was missing.
+  void read_exactly(std::span<std::byte> out, std::string_view what);
+  /// Position in the decompressed content.
+  std::uint64_t offset() const;
+  /// The content cannot be longer than this: the size of a plain file, 1032 times that of a
+  /// compressed one (deflate's best ratio). Check a size that a header declares against it before
+  /// allocating.
+  std::uint64_t largest_size() const;
+  /// Throws unless the content ends here.
+  void expect_end();
+  const std::filesystem::path& path() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// `bytes` as a gzip file.
+Bytes gzip(std::span<const std::byte> bytes);
+
+}  // namespace damo::io

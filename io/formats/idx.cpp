@@ -1,0 +1,145 @@
+#include <fmt/format.h>
+
+#include <bit>
+#include <cstring>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/files/gzip.hpp>
+#include <damo/io/formats/idx.hpp>
+
+namespace damo::io {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "idx files are converted from big endian");
+
+// Calls f with a zero of the C++ type of an element.
+template <class F>
+auto dispatch_idx(IdxType type, F&& f) {
+  switch (type) {
+    case IdxType::u8:
+      return f(std::uint8_t{});
+    case IdxType::i8:
+      return f(std::int8_t{});
+    case IdxType::i16:
+      return f(std::int16_t{});
+    case IdxType::i32:
+      return f(std::int32_t{});
+    case IdxType::f32:
+      return f(float{});
+    default:
+      return f(double{});
+  }
+}
+
+bool is_type(std::uint8_t code) { return code >= 8 && code <= 14 && code != 10; }
+
+void swap_bytes(std::span<std::byte> data, std::size_t size) {
+  for (std::size_t i = 0; size > 1 && i + size <= data.size(); i += size) {
+    std::reverse(data.begin() + static_cast<std::ptrdiff_t>(i),
+                 data.begin() + static_cast<std::ptrdiff_t>(i + size));
+  }
+}
+
+std::uint64_t checked_bytes(const InputFile& file, const Idx& idx) {
+  std::uint64_t bytes = item_size(idx.type);
+  bool overflow = false;
+  for (const std::int64_t dim : idx.shape) {
+    overflow |= __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dim), &bytes);
+  }
+  if (overflow || bytes > file.largest_size()) {
+    throw_io(file.path(), 4,
+             fmt::format("the header declares {} {}, more than this file can hold",
+                         to_string(idx.shape), name(idx.type)));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string_view name(IdxType type) {
+  switch (type) {
+    case IdxType::u8:
+      return "uint8";
+    case IdxType::i8:
+      return "int8";
+    case IdxType::i16:
+      return "int16";
+    case IdxType::i32:
+      return "int32";
+    case IdxType::f32:
+      return "float32";
+    default:
+      return "float64";
+  }
+}
+
+std::size_t item_size(IdxType type) {
+  return dispatch_idx(type, [](auto zero) { return sizeof(zero); });
+}
+
+Idx read_idx(const std::filesystem::path& path) {
+  InputFile file(path);
+  std::uint8_t magic[4];
+  file.read_exactly(std::as_writable_bytes(std::span(magic)), "the magic number");
+  if (magic[0] != 0 || magic[1] != 0) {
+    throw_io(path, 0,
+             fmt::format("not an idx file: it begins with bytes {:02x} {:02x}, not 00 00", magic[0],
+                         magic[1]));
+  }
+  if (!is_type(magic[2])) {
+    throw_io(path, 2, fmt::format("unknown idx element type 0x{:02x}", magic[2]));
+  }
+  if (magic[3] == 0 || magic[3] > max_rank) {
+    throw_io(path, 3, fmt::format("{} dimensions; 1 to {} are possible", magic[3], max_rank));
+  }
+  Idx idx{static_cast<IdxType>(magic[2]), {}, {}};
+  for (int i = 0; i < magic[3]; ++i) {
+    std::uint8_t d[4];
+    file.read_exactly(std::as_writable_bytes(std::span(d)), "the sizes");
+    idx.shape.push_back(std::int64_t{d[0]} << 24 | d[1] << 16 | d[2] << 8 | d[3]);
+  }
+  idx.data.resize(checked_bytes(file, idx));
+  file.read_exactly(idx.data, "the data");
+  file.expect_end();
+  swap_bytes(idx.data, item_size(idx.type));
+  return idx;
+}
+
+void write_idx(const std::filesystem::path& path, const Idx& idx) {
+  const std::size_t size = item_size(idx.type);
+  if (idx.data.size() != static_cast<std::size_t>(idx.shape.elements()) * size) {
+    throw ShapeError(fmt::format("write_idx: {} bytes of data for {} {}", idx.data.size(),
+                                 to_string(idx.shape), name(idx.type)));
+  }
+  Bytes out{std::byte{0}, std::byte{0}, static_cast<std::byte>(idx.type),
+            static_cast<std::byte>(idx.shape.rank())};
+  for (const std::int64_t dim : idx.shape) {
+    if (dim > 0xffffffffLL) throw ShapeError("write_idx: a dimension does not fit in 32 bits");
+    for (int shift = 24; shift >= 0; shift -= 8)
+      out.push_back(static_cast<std::byte>(dim >> shift));
+  }
+  const std::size_t header = out.size();
+  out.insert(out.end(), idx.data.begin(), idx.data.end());
+  swap_bytes(std::span(out).subspan(header), size);
+  write_file(path, path.extension() == ".gz" ? gzip(out) : out);
+}
+
+Array to_array(const Idx& idx, DType dtype, double scale) {
+  Array out(dtype, idx.shape);
+  const auto n = static_cast<std::size_t>(out.elements());
+  dispatch_idx(idx.type, [&](auto stored) {
+    const auto* in = reinterpret_cast<const decltype(stored)*>(idx.data.data());
+    dispatch(dtype, [&](auto zero) {
+      using T = decltype(zero);
+      T* to = out.template data<T>();
+      for (std::size_t i = 0; i < n; ++i) {
+        to[i] = static_cast<T>(static_cast<double>(in[i]) * scale);
+      }
+    });
+  });
+  return out;
+}
+
+}  // namespace damo::io

@@ -1,0 +1,277 @@
+#include <fmt/format.h>
+
+#include <cstring>
+#include <optional>
+
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/formats/npy.hpp>
+
+namespace damo::io {
+namespace {
+
+constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::size_t header_alignment = 64;
+
+struct Header {
+  std::string descr;
+  bool fortran_order = false;
+  Shape shape;
+};
+
+// Parses the header: a Python dict with exactly the keys descr, fortran_order and shape.
+class HeaderParser {
+ public:
+  HeaderParser(std::string_view text, std::size_t start, const std::filesystem::path& path)
+      : text_(text), start_(start), path_(path) {}
+
+  Header parse() {
+    Header header;
+    bool descr = false;
+    bool order = false;
+    bool shape = false;
+    expect('{');
+    while (!accept('}')) {
+      const std::string_view key = quoted();
+      expect(':');
+      if (key == "descr" && !descr) {
+        header.descr = quoted();
+        descr = true;
+      } else if (key == "fortran_order" && !order) {
+        header.fortran_order = boolean();
+        order = true;
+      } else if (key == "shape" && !shape) {
+        header.shape = tuple();
+        shape = true;
+      } else {
+        fail(fmt::format("unexpected key '{}'", key));
+      }
+      if (!accept(',') && peek() != '}') fail("expected ',' or '}'");
+    }
+    if (!descr || !order || !shape) fail("descr, fortran_order or shape is missing");
+    if (peek() != '\0') fail("text after the header's dict");
+    return header;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string_view reason) const {
+    throw_io(path_, start_ + at_, fmt::format("malformed npy header: {}", reason));
+  }
+  char peek() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
+    return at_ < text_.size() ? text_[at_] : '\0';
+  }
+  bool accept(char c) {
+    if (peek() != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) fail(fmt::format("expected '{}'", c));
+  }
+  std::string_view quoted() {
+    const char quote = peek();
+    if (quote != '\'' && quote != '"') fail("expected a quoted string");
+    const std::size_t begin = at_ + 1;
+    const std::size_t end = text_.find(quote, begin);
+    if (end == std::string_view::npos) fail("a string without end");
+    at_ = end + 1;
+    return text_.substr(begin, end - begin);
+  }
+  bool boolean() {
+    peek();
+    for (const bool value : {false, true}) {
+      const std::string_view word = value ? "True" : "False";
+      if (text_.substr(at_, word.size()) != word) continue;
+      at_ += word.size();
+      return value;
+    }
+    fail("expected True or False");
+  }
+  Shape tuple() {
+    Shape shape;
+    expect('(');
+    while (!accept(')')) {
+      if (shape.rank() == max_rank) fail(fmt::format("more than {} dimensions", max_rank));
+      shape.push_back(integer());
+      if (!accept(',') && peek() != ')') fail("expected ',' or ')'");
+    }
+    return shape;
+  }
+  std::int64_t integer() {
+    std::int64_t value = 0;
+    const char first = peek();
+    if (first < '0' || first > '9') fail("expected a size");
+    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      if (__builtin_mul_overflow(value, 10, &value) ||
+          __builtin_add_overflow(value, text_[at_] - '0', &value)) {
+        fail("a size beyond 64 bits");
+      }
+    }
+    if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // Python 2 wrote long integers as 3L
+    return value;
+  }
+
+  std::string_view text_;
+  std::size_t start_;
+  const std::filesystem::path& path_;
+  std::size_t at_ = 0;
+};
+
+struct Element {
+  std::string_view descr;
+  std::size_t size;
+  DType dtype;
+};
+constexpr Element elements[] = {{"<f4", 4, DType::float32}, {"<f8", 8, DType::float64},
+                                {"<i8", 8, DType::int64},   {"|b1", 1, DType::boolean},
+                                {"|i1", 1, DType::int64},   {"<i2", 2, DType::int64},
+                                {"<i4", 4, DType::int64},   {"|u1", 1, DType::int64},
+                                {"<u2", 2, DType::int64},   {"<u4", 4, DType::int64}};
+
+template <class Stored, class T>
+void widen(const std::byte* in, T* out, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    Stored value;
+    std::memcpy(&value, in + i * sizeof(Stored), sizeof(Stored));
+    // Negative int8 becomes negative int64: meant.
+    out[i] = static_cast<T>(value);  // NOLINT(bugprone-signed-char-misuse)
+  }
+}
+
+void convert(const Element& element, const std::byte* in, Array& out) {
+  const auto n = static_cast<std::size_t>(out.elements());
+  if (element.dtype == DType::boolean) return widen<std::uint8_t>(in, out.data<bool>(), n);
+  if (element.size == item_size(element.dtype)) {
+    if (n != 0) std::memcpy(out.raw(), in, out.bytes());
+    return;
+  }
+  auto* to = out.data<std::int64_t>();
+  const bool is_signed = element.descr[1] == 'i';
+  if (element.size == 1)
+    return is_signed ? widen<std::int8_t>(in, to, n) : widen<std::uint8_t>(in, to, n);
+  if (element.size == 2)
+    return is_signed ? widen<std::int16_t>(in, to, n) : widen<std::uint16_t>(in, to, n);
+  return is_signed ? widen<std::int32_t>(in, to, n) : widen<std::uint32_t>(in, to, n);
+}
+
+// Fortran order is the row-major order of the reversed shape: permute it into ours.
+Array from_fortran(const Array& reversed, const Shape& shape) {
+  Array out(reversed.dtype(), shape);
+  const std::size_t size = item_size(out.dtype());
+  Shape strides = shape;
+  std::int64_t step = 1;
+  for (std::size_t i = 0; i < shape.rank(); ++i) {
+    strides[i] = step;
+    step *= shape[i];
+  }
+  Shape index = shape;
+  for (std::int64_t& i : index) i = 0;
+  std::int64_t from = 0;
+  for (std::int64_t to = 0; to < out.elements(); ++to) {
+    std::memcpy(out.raw() + static_cast<std::size_t>(to) * size,
+                reversed.raw() + static_cast<std::size_t>(from) * size, size);
+    for (std::size_t d = shape.rank(); d-- > 0;) {
+      from += strides[d];
+      if (++index[d] < shape[d]) break;
+      from -= strides[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+  return out;
+}
+
+const Element& find_element(std::string_view descr, const std::filesystem::path& path) {
+  // NumPy writes '=' or '<' for one-byte types in some versions; byte order means nothing there.
+  for (const Element& e : elements) {
+    if (e.descr == descr || (e.size == 1 && descr.substr(1) == e.descr.substr(1))) return e;
+  }
+  throw_io(path, fmt::format("elements of type '{}'; little-endian f4, f8, i8, i4, i2, i1, u4, u2, "
+                             "u1 and b1 can be read",
+                             descr));
+}
+
+struct Layout {
+  Header header;
+  std::size_t data;  // offset of the elements
+};
+
+Layout read_header(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
+  if (bytes.size() < 10) throw_io(path, bytes.size(), "the file ends within the npy header");
+  if (as_text(bytes.first(6)) != magic)
+    throw_io(path, 0, "not an npy file: the magic number is wrong");
+  const std::size_t version = byte(6);
+  if (version < 1 || version > 3) {
+    throw_io(path, 6, fmt::format("npy format version {}; 1 to 3 can be read", version));
+  }
+  const std::size_t start = version == 1 ? 10 : 12;
+  if (bytes.size() < start) throw_io(path, bytes.size(), "the file ends within the npy header");
+  std::size_t length = byte(8) | byte(9) << 8;
+  if (version > 1) length |= byte(10) << 16 | byte(11) << 24;
+  if (length > bytes.size() - start) {
+    throw_io(
+        path, 8,
+        fmt::format("the npy header is {} bytes long, but the file has {}", length, bytes.size()));
+  }
+  const std::string_view text = as_text(bytes.subspan(start, length));
+  return {HeaderParser(text, start, path).parse(), start + length};
+}
+
+}  // namespace
+
+Array parse_npy(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+  const auto [header, start] = read_header(bytes, path);
+  const Element& element = find_element(header.descr, path);
+  std::size_t need = element.size;
+  bool overflow = false;
+  for (const std::int64_t dim : header.shape) {
+    overflow |= __builtin_mul_overflow(need, static_cast<std::size_t>(dim), &need);
+  }
+  const std::size_t have = bytes.size() - start;
+  if (overflow || need != have) {
+    throw_io(path, start,
+             fmt::format("shape {} of '{}' needs {} bytes, but {} follow the header",
+                         to_string(header.shape), header.descr,
+                         overflow ? std::string("more than 2^64") : std::to_string(need), have));
+  }
+  Shape stored = header.shape;
+  if (header.fortran_order) std::reverse(stored.begin(), stored.end());
+  Array array(element.dtype, stored);
+  convert(element, bytes.data() + start, array);
+  const bool permute = header.fortran_order && header.shape.rank() > 1;
+  return permute ? from_fortran(array, header.shape) : array;
+}
+
+Array read_npy(const std::filesystem::path& path) { return parse_npy(read_file(path), path); }
+
+Bytes format_npy(const Array& array) {
+  constexpr std::string_view descr[] = {"|b1", "<i8", "<f4", "<f8"};
+  std::string shape;
+  for (const std::int64_t dim : array.shape()) shape += fmt::format("{}, ", dim);
+  if (array.rank() > 1) shape.resize(shape.size() - 2);
+  if (array.rank() == 1) shape.pop_back();
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+                                   descr[static_cast<std::size_t>(array.dtype())], shape);
+  const std::size_t unpadded = magic.size() + 4 + header.size() + 1;
+  header.append((header_alignment - unpadded % header_alignment) % header_alignment, ' ');
+  header += '\n';
+  Bytes out;
+  out.reserve(magic.size() + 4 + header.size() + array.bytes());
+  const auto append = [&](std::span<const std::byte> part) {
+    out.insert(out.end(), part.begin(), part.end());
+  };
+  append(as_bytes(magic));
+  const std::byte version_and_length[] = {std::byte{1}, std::byte{0},
+                                          static_cast<std::byte>(header.size() & 0xffU),
+                                          static_cast<std::byte>(header.size() >> 8U)};
+  append(version_and_length);
+  append(as_bytes(header));
+  append({array.raw(), array.bytes()});
+  return out;
+}
+
+void write_npy(const std::filesystem::path& path, const Array& array) {
+  write_file(path, format_npy(array));
+}
+
+}  // namespace damo::io

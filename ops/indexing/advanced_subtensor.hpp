@@ -1,0 +1,65 @@
+#pragma once
+#include <damo/ops/indexing/index_spec.hpp>
+
+namespace damo {
+
+/// The elements or slices that index tensors name, as NumPy's advanced indexing: the index tensors
+/// are stretched to one shape, whose axes take the place of the axes they index, or come first when
+/// another entry stands between those.
+///   inputs  [x, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
+class AdvancedSubtensor final : public OpOf<AdvancedSubtensor> {
+ public:
+  /// The index has advanced entries and no elements (an element is an index tensor of rank 0).
+  explicit AdvancedSubtensor(IndexSpec index) : index_(std::move(index)) {}
+  const IndexSpec& index() const { return index_; }
+  static constexpr std::size_t first_bound = 1;
+
+  std::string name() const override { return "advanced_subtensor"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  bool shapes_need_values() const override { return index_.n_bounds() > 0; }
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  friend bool operator==(const AdvancedSubtensor&, const AdvancedSubtensor&) = default;
+
+ private:
+  IndexSpec index_;
+};
+
+/// A tensor with those elements replaced by, or added to, another tensor's. An element named twice
+/// is added to twice, or keeps the last value.
+///   inputs  [x, y, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
+class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor> {
+ public:
+  AdvancedIncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
+  const IndexSpec& index() const { return index_; }
+  /// Whether y replaces instead of being added.
+  bool set() const { return set_; }
+  static constexpr std::size_t first_bound = 2;
+
+  std::string name() const override {
+    return set_ ? "advanced_set_subtensor" : "advanced_inc_subtensor";
+  }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  int inplace_input() const override { return 0; }
+  Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  friend bool operator==(const AdvancedIncSubtensor&, const AdvancedIncSubtensor&) = default;
+
+ private:
+  IndexSpec index_;
+  bool set_;
+};
+
+}  // namespace damo

@@ -1,0 +1,76 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/indexing/index_spec.hpp>
+#include <damo/ops/kernels/movement/strided.hpp>
+#include <damo/ops/shape/sizes.hpp>
+
+namespace damo {
+namespace {
+
+template <class F>
+void for_each_true(const Tensor& mask, F&& f) {
+  std::array<std::int64_t, max_rank> position{};
+  const Walk<1> walk{mask.shape, {mask.strides}};
+  for_each_index(walk, walk.rank(), [&](const auto& offsets) {
+    if (mask.as<const bool>()[offsets[0]]) f(position);
+    for (std::size_t axis = mask.rank(); axis-- > 0;) {
+      if (++position[axis] < mask.shape[axis]) break;
+      position[axis] = 0;
+    }
+  });
+}
+
+/// The positions of the elements that hold.
+///   inputs   [mask, the size it must have along each axis (int64 scalars)...]
+///   outputs  an int64 vector for each axis
+class NonZero final : public OpOf<NonZero> {
+ public:
+  std::string name() const override { return "nonzero"; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
+    check_arity(in, 1 + in[0].rank());
+    if (in[0].dtype != DType::boolean || in[0].rank() == 0) {
+      throw TypeError(fmt::format("expected a bool tensor, got {}", to_string(in[0])));
+    }
+    for (const TensorType& size : in.subspan(1)) check_int_scalar(size);
+    return std::vector<TensorType>(in[0].rank(), {DType::int64, {unknown}});
+  }
+  Vars push_forward(const Apply& node, const Vars&) const override {
+    return Vars(node.n_outputs());
+  }
+  void run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const override {
+    const Tensor& mask = *in[0];
+    for (std::size_t i = 0; i < mask.rank(); ++i) {
+      if (const auto wanted = in[1 + i]->first<std::int64_t>(); mask.shape[i] != wanted) {
+        throw ShapeError(fmt::format("axis {} of the mask has size {}, what it selects from has {}",
+                                     i, mask.shape[i], wanted));
+      }
+    }
+    std::int64_t n = 0;
+    for_each_true(mask, [&](const auto&) { ++n; });
+    for (Shape& shape : out) shape = {n};
+  }
+  bool shapes_need_values() const override { return true; }
+  void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
+    std::int64_t n = 0;
+    for_each_true(*in[0], [&](const auto& position) {
+      for (std::size_t i = 0; i < out.size(); ++i) out[i]->as<std::int64_t>()[n] = position[i];
+      ++n;
+    });
+  }
+  friend bool operator==(const NonZero&, const NonZero&) = default;
+};
+
+}  // namespace
+
+OpPtr read_nonzero(OpText&) { return std::make_shared<NonZero>(); }
+
+Vars nonzero_in(const Var& mask, const Vars& sizes) {
+  Vars inputs{mask};
+  inputs.insert(inputs.end(), sizes.begin(), sizes.end());
+  return make_node(std::make_shared<NonZero>(), std::move(inputs), mask.site());
+}
+
+}  // namespace damo

@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/indexing/subtensor.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/kernels/movement/strided.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/sizes.hpp>
+
+namespace damo {
+namespace {
+
+void check_bounds(std::span<const TensorType> in, std::size_t first, const IndexSpec& index) {
+  check_arity(in, first + index.n_bounds());
+  for (const TensorType& bound : in.subspan(first)) check_int_scalar(bound);
+}
+
+std::span<const Var> bounds_of(const Apply& node, std::size_t first) {
+  return std::span(node.inputs()).subspan(first);
+}
+
+/// An op of this file on `first` operands followed by the bounds of `node`.
+Var apply_with_bounds(std::shared_ptr<const Op> op, Vars operands, std::span<const Var> bounds,
+                      Site site) {
+  operands.insert(operands.end(), bounds.begin(), bounds.end());
+  return make_var(std::move(op), std::move(operands), site);
+}
+
+void add_into(const Tensor& from, const Tensor& to) {
+  const Walk<2> walk = coalesce(Walk<2>{to.shape, {from.strides, to.strides}});
+  dispatch(to.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for_each_index(walk, walk.rank(), [&](const auto& offsets) {
+      T& sum = to.as<T>()[offsets[1]];
+      sum = static_cast<T>(sum + from.as<const T>()[offsets[0]]);
+    });
+  });
+}
+
+}  // namespace
+
+std::string Subtensor::parameters() const { return index_.parameters(); }
+
+OpPtr read_subtensor(OpText& text) {
+  IndexSpec index = read_index(text.parameters, text.operands[0].rank());
+  if (index.n_advanced() > 0) text.parameters.fail("before this an index without tensors");
+  return std::make_shared<Subtensor>(std::move(index));
+}
+
+std::vector<TensorType> Subtensor::infer(std::span<const TensorType> in) const {
+  check_bounds(in, first_bound, index_);
+  return {{in[0].dtype, index_.view_dims(in[0].dims)}};
+}
+
+std::vector<std::optional<Vars>> Subtensor::shape_rule(const Apply& node,
+                                                       const std::vector<Vars>& shapes) const {
+  return {index_.view_sizes(shapes[0], bounds_of(node, first_bound))};
+}
+
+Gradients Subtensor::gradient(const Apply& node, const Vars& g) const {
+  Gradients result(node.inputs().size());
+  result[0] = apply_with_bounds(std::make_shared<IncSubtensor>(index_, false),
+                                {zeros_like(node.input(0), g[0].dtype()), g[0]},
+                                bounds_of(node, first_bound), node.site());
+  return result;
+}
+
+Vars Subtensor::push_forward(const Apply& node, const Vars& tangents) const {
+  if (!tangents[0]) return {Var{}};
+  return {reapply(node, tangents[0])};
+}
+
+void Subtensor::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
+  shapes_of_view(*this, node, in, out);
+}
+
+void Subtensor::view(const Apply&, TensorsIn in, Tensor& out) const {
+  out = index_.view(*in[0], in.subspan(first_bound));
+}
+
+Printed Subtensor::print(const Apply&, std::span<const Printed> inputs) const {
+  return {closed(inputs[0]) + index_.text(inputs.subspan(first_bound))};
+}
+
+std::string IncSubtensor::parameters() const { return index_.parameters(); }
+
+OpPtr read_inc_subtensor(OpText& text) {
+  IndexSpec index = read_index(text.parameters, text.operands[0].rank());
+  if (index.n_advanced() > 0) text.parameters.fail("before this an index without tensors");
+  return std::make_shared<IncSubtensor>(std::move(index), text.name == "set_subtensor");
+}
+
+std::vector<TensorType> IncSubtensor::infer(std::span<const TensorType> in) const {
+  check_bounds(in, first_bound, index_);
+  const TensorType part{in[0].dtype, index_.view_dims(in[0].dims)};
+  check_change(in[0], part, in[1], set_);
+  return {in[0]};
+}
+
+std::vector<std::optional<Vars>> IncSubtensor::shape_rule(const Apply&,
+                                                          const std::vector<Vars>& shapes) const {
+  return {shapes[0]};
+}
+
+Gradients IncSubtensor::gradient(const Apply& node, const Vars& g) const {
+  Gradients result(node.inputs().size());
+  if (!is_float(node.input(0).dtype())) return result;
+  const auto bounds = bounds_of(node, first_bound);
+  result[0] = set_ ? apply_with_bounds(node.op_ptr(), {g[0], zeros_like(node.input(1))}, bounds,
+                                       node.site())
+                   : g[0];
+  result[1] = apply_with_bounds(std::make_shared<Subtensor>(index_), {g[0]}, bounds, node.site());
+  return result;
+}
+
+Vars IncSubtensor::push_forward(const Apply& node, const Vars& tangents) const {
+  if (!tangents[0] && !tangents[1]) return {Var{}};
+  Vars operands;
+  for (std::size_t i = 0; i < 2; ++i) {
+    operands.push_back(tangents[i] ? tangents[i] : zeros_like(node.input(i)));
+  }
+  return {apply_with_bounds(node.op_ptr(), std::move(operands), bounds_of(node, first_bound),
+                            node.site())};
+}
+
+void IncSubtensor::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  out[0] = in[0]->shape;
+}
+
+void IncSubtensor::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  const Tensor part = index_.view(*out[0], in.subspan(first_bound));
+  if (part.shape != in[1]->shape) {
+    throw ShapeError(fmt::format("the part selected has shape {}, its new value {}",
+                                 to_string(part.shape), to_string(in[1]->shape)));
+  }
+  if (in[0]->data != out[0]->data) copy(*in[0], *out[0]);
+  if (set_) {
+    copy(*in[1], part);
+  } else {
+    add_into(*in[1], part);
+  }
+}
+
+Printed IncSubtensor::print(const Apply&, std::span<const Printed> inputs) const {
+  return {fmt::format("{}({}{}, {})", name(), closed(inputs[0]),
+                      index_.text(inputs.subspan(first_bound)), inputs[1].text)};
+}
+
+}  // namespace damo

@@ -1,0 +1,61 @@
+#pragma once
+#include <damo/ops/indexing/index_spec.hpp>
+
+namespace damo {
+
+/// The part of a tensor that elements, ranges and new axes select, as a look at its memory.
+///   inputs  [x, the index's bounds (int64 scalars)...]
+class Subtensor final : public OpOf<Subtensor> {
+ public:
+  /// The index has no advanced entry.
+  explicit Subtensor(IndexSpec index) : index_(std::move(index)) {}
+  const IndexSpec& index() const { return index_; }
+  static constexpr std::size_t first_bound = 1;
+
+  std::string name() const override { return "subtensor"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  bool shapes_need_values() const override { return index_.n_bounds() > 0; }
+  bool is_view() const override { return true; }
+  void view(const Apply& node, TensorsIn in, Tensor& out) const override;
+  Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  friend bool operator==(const Subtensor&, const Subtensor&) = default;
+
+ private:
+  IndexSpec index_;
+};
+
+/// A tensor with the selected part replaced by, or added to, another tensor of that part's shape.
+///   inputs  [x, y, the index's bounds (int64 scalars)...]
+class IncSubtensor final : public OpOf<IncSubtensor> {
+ public:
+  IncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
+  const IndexSpec& index() const { return index_; }
+  /// Whether y replaces instead of being added.
+  bool set() const { return set_; }
+  static constexpr std::size_t first_bound = 2;
+
+  std::string name() const override { return set_ ? "set_subtensor" : "inc_subtensor"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  int inplace_input() const override { return 0; }
+  Printed print(const Apply& node, std::span<const Printed> inputs) const override;
+  friend bool operator==(const IncSubtensor&, const IncSubtensor&) = default;
+
+ private:
+  IndexSpec index_;
+  bool set_;
+};
+
+}  // namespace damo

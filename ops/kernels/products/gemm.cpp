@@ -1,0 +1,335 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
+#include <damo/ops/kernels/products/gemm_problem.hpp>
+
+#define DAMO_KERNEL_FILE <damo/ops/kernels/products/gemm.inc>
+#include <damo/ops/kernels/machine/for_each_isa.inc>
+
+namespace damo {
+namespace {
+
+// Multiply-adds below which a product stays on the calling thread.
+constexpr std::int64_t parallel_work = std::int64_t{1} << 21;
+// From this many rows on, laying out b in vectors pays for itself.
+constexpr std::int64_t rows_to_pack = 64;
+// Parts of c that one thread works on; a whole number of tiles.
+constexpr std::int64_t rows_per_part = 96;
+constexpr std::int64_t vectors_per_part = 8;
+
+template <class T>
+struct Table {
+  std::int64_t lanes;
+  void (*tiles)(const GemmProblem<T>&);
+  void (*rounded_tiles)(const GemmProblem<T>&);
+  void (*dots)(const GemmProblem<T>&);
+  void (*pack)(Matrix<const T>, T*);
+};
+
+template <class Kernels, class T>
+constexpr Table<T> table_of() {
+  return {Kernels::lanes, &Kernels::tiles, &Kernels::rounded_tiles, &Kernels::dots, &Kernels::pack};
+}
+
+template <class T>
+const Table<T>& table(Isa isa) {
+  static constexpr Table<T> tables[] = {table_of<simd_sse2::Kernels<T>, T>(),
+                                        table_of<simd_avx2::Kernels<T>, T>(),
+                                        table_of<simd_avx512::Kernels<T>, T>()};
+  return tables[static_cast<std::size_t>(isa)];
+}
+
+/// The calling thread's buffers: laid-out operands, and results whose rows are not contiguous.
+template <class T>
+T* packed_b(std::int64_t n) {
+  static thread_local Scratch scratch;
+  return scratch.reserve<T>(n);
+}
+template <class T>
+T* packed_a(std::int64_t n) {
+  static thread_local Scratch scratch;
+  return scratch.reserve<T>(n);
+}
+template <class T>
+T* result(std::int64_t n) {
+  static thread_local Scratch scratch;
+  return scratch.reserve<T>(n);
+}
+
+template <class T>
+std::int64_t packed_size(Matrix<const T> b, std::int64_t lanes) {
+  return (b.cols + lanes - 1) / lanes * lanes * b.rows;
+}
+
+template <class T>
+void check_sizes(Matrix<const T> a, std::int64_t b_rows, std::int64_t b_cols, Matrix<T> c) {
+  if (a.cols == b_rows && a.rows == c.rows && b_cols == c.cols) return;
+  throw ShapeError(fmt::format("gemm: sizes ({}, {}) by ({}, {}) into ({}, {}) do not fit", a.rows,
+                               a.cols, b_rows, b_cols, c.rows, c.cols));
+}
+
+template <class T>
+bool contiguous_rows(const Matrix<T>& m) {
+  return m.col_stride == 1 || m.cols == 1;
+}
+template <class T>
+bool contiguous_cols(const Matrix<T>& m) {
+  return m.row_stride == 1 || m.rows == 1;
+}
+
+/// c = beta c.
+template <class T>
+void scale(T beta, Matrix<T> c) {
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < c.cols; ++j) c(i, j) = beta == T{0} ? T{0} : beta * c(i, j);
+  }
+}
+
+template <class T>
+bool on_threads(const GemmProblem<T>& p) {
+  return p.c.rows * p.c.cols * p.depth > parallel_work;
+}
+
+/// Calls `run` with parts of the problem, on several threads where there is enough work. Elements
+/// do not depend on the parts they are computed in.
+template <class T, class Run>
+void for_each_part(const GemmProblem<T>& p, std::int64_t cols_per_vector, const Run& run) {
+  const std::int64_t step = cols_per_vector * vectors_per_part;
+  const std::int64_t row_parts = (p.c.rows + rows_per_part - 1) / rows_per_part;
+  const std::int64_t parts = row_parts * ((p.c.cols + step - 1) / step);
+  parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      const std::int64_t i = part % row_parts * rows_per_part;
+      const std::int64_t j = part / row_parts * step;
+      GemmProblem<T> q = p;
+      q.a = p.a.block(i, 0, std::min(rows_per_part, p.c.rows - i), p.depth);
+      q.b = p.b + j / cols_per_vector * p.b_vector;
+      q.c = p.c.block(i, j, q.a.rows, std::min(step, p.c.cols - j));
+      run(q);
+    }
+  });
+}
+
+template <class T>
+void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
+               void (*kernel)(const GemmProblem<T>&)) {
+  if (!on_threads(p) && p.c.rows <= rows_per_part) return kernel(p);
+  for_each_part(p, cols_per_vector, kernel);
+}
+
+/// By tiles, for few rows and columns of b that are not side by side: each part lays out its own,
+/// where the one before did or, on several threads, in a place of its own.
+template <class T>
+void run_parts_packing(const GemmProblem<T>& p, const Table<T>& kernels,
+                       void (*kernel)(const GemmProblem<T>&)) {
+  const std::int64_t step = kernels.lanes * vectors_per_part;
+  const std::int64_t places = on_threads(p) ? (p.c.cols + step - 1) / step : 1;
+  T* const room = packed_b<T>(places * step * p.depth);
+  for_each_part(p, kernels.lanes, [&](GemmProblem<T> q) {
+    const Matrix<const T> b{q.b, q.depth, q.c.cols, p.b_k, p.b_vector / kernels.lanes};
+    T* packed = room + (places > 1 ? (q.c.data - p.c.data) * p.depth : 0);
+    kernels.pack(b, packed);
+    q.b = packed;
+    q.b_k = kernels.lanes;
+    q.b_vector = kernels.lanes * q.depth;
+    kernel(q);
+  });
+}
+
+template <class T>
+void add_scaled(T alpha, Matrix<const T> from, T beta, Matrix<T> c) {
+  for (std::int64_t i = 0; i < c.rows; ++i) {
+    for (std::int64_t j = 0; j < c.cols; ++j) {
+      const T r = alpha * from(i, j);
+      c(i, j) = beta == T{0} ? r : r + beta * c(i, j);
+    }
+  }
+}
+
+/// Rows of `a` copied so that each starts at a cache line, and not all in the same cache set.
+template <class T>
+Matrix<const T> align_rows(Matrix<const T> a) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  const std::int64_t stride = (a.cols + line - 1) / line * line + line;
+  T* to = packed_a<T>(a.rows * stride);
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    for (std::int64_t k = 0; k < a.cols; ++k) to[i * stride + k] = a(i, k);
+  }
+  return {to, a.rows, a.cols, stride, 1};
+}
+
+/// Whether neighbouring rows, or neighbours in a row, fall into the same few sets of a cache.
+template <class T>
+bool collides(Matrix<const T> a) {
+  const auto aliased = [](std::int64_t stride) {
+    return stride != 0 && stride * std::int64_t{sizeof(T)} % 1024 == 0;
+  };
+  return aliased(a.row_stride) || aliased(a.col_stride);
+}
+
+/// How the terms of an element are added up: in their order, or lane by lane where that is faster;
+/// `step` terms at a time if not 0.
+struct Sums {
+  bool any_order = false;
+  std::int64_t step = 0;
+};
+
+/// A product whose rows of c are contiguous.
+template <class T>
+void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, Sums sums) {
+  const Table<T>& kernels = table<T>(isa());
+  const std::int64_t lanes = kernels.lanes;
+  GemmProblem<T> p{alpha, a, b.data, b.row_stride, lanes, a.cols, beta, c};
+  const bool by_dots =
+      sums.any_order && c.rows == 1 && contiguous_cols(b) && (!contiguous_rows(b) || c.cols == 1);
+  if (by_dots && contiguous_rows(a) && a.cols >= lanes) {
+    p.b_vector = b.col_stride;
+    return run_parts(p, 1, kernels.dots);
+  }
+  if (sums.step > 1) {
+    p.block = sums.step;
+    p.separate = true;
+  }
+  const auto kernel = sums.step == 1 ? kernels.rounded_tiles : kernels.tiles;
+  if (c.rows >= rows_to_pack && c.cols >= rows_to_pack && collides(a)) p.a = align_rows(a);
+  if (c.rows >= rows_to_pack) {
+    T* packed = packed_b<T>(packed_size(b, lanes));
+    kernels.pack(b, packed);
+    p.b = packed;
+    p.b_k = lanes;
+    p.b_vector = lanes * b.rows;
+  } else if (!contiguous_rows(b)) {
+    p.b_vector = lanes * b.col_stride;
+    return run_parts_packing(p, kernels, kernel);
+  }
+  run_parts(p, lanes, kernel);
+}
+
+/// Whether tiles can write to c as they are made.
+template <class T>
+bool direct(T alpha, std::int64_t depth, T beta, const Matrix<T>& c) {
+  const bool plain = alpha == T{1} && beta == T{0};
+  return contiguous_rows(c) && (plain || depth <= gemm_depth_block);
+}
+
+template <class T>
+Matrix<T> result_like(const Matrix<T>& c) {
+  return {result<T>(c.rows * c.cols), c.rows, c.cols, c.cols, 1};
+}
+
+template <class T>
+void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, Sums sums) {
+  check_sizes(a, b.rows, b.cols, c);
+  if (c.rows == 0 || c.cols == 0) return;
+  if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
+  // One column is handled as one row; so are columns that are contiguous where rows are not.
+  if (c.cols == 1 || (!contiguous_rows(c) && contiguous_cols(c))) {
+    const Matrix<const T> left = b.transposed();
+    b = a.transposed();
+    a = left;
+    c = c.transposed();
+  }
+  if (direct(alpha, a.cols, beta, c)) return multiply_rows(alpha, a, b, beta, c, sums);
+  const Matrix<T> product = result_like(c);
+  multiply_rows(T{1}, a, b, T{0}, product, sums);
+  add_scaled<T>(alpha, product, beta, c);
+}
+
+template <class T>
+void multiply_packed(T alpha, Matrix<const T> a, const PackedMatrix<T>& b, T beta, Matrix<T> c) {
+  check_sizes(a, b.rows(), b.cols(), c);
+  if (c.rows == 0 || c.cols == 0) return;
+  if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
+  const Table<T>& kernels = table<T>(b.isa());
+  const std::int64_t lanes = kernels.lanes;
+  GemmProblem<T> p{alpha, a, b.data(), lanes, lanes * b.rows(), a.cols, beta, c};
+  if (direct(alpha, a.cols, beta, c)) return run_parts(p, lanes, kernels.tiles);
+  p.alpha = T{1};
+  p.beta = T{0};
+  p.c = result_like(c);
+  run_parts(p, lanes, kernels.tiles);
+  add_scaled<T>(alpha, p.c, beta, c);
+}
+
+}  // namespace
+
+void gemm(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
+  multiply(alpha, a, b, beta, c, Sums{});
+}
+
+void gemm(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
+          Matrix<double> c) {
+  multiply(alpha, a, b, beta, c, Sums{});
+}
+
+void gemv(float alpha, Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
+  multiply(alpha, a, b, beta, c, Sums{.any_order = true});
+}
+
+void gemv(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
+          Matrix<double> c) {
+  multiply(alpha, a, b, beta, c, Sums{.any_order = true});
+}
+
+void gemm_by_steps(std::int64_t step, Matrix<const float> a, Matrix<const float> b,
+                   Matrix<float> c) {
+  multiply(1.0F, a, b, 0.0F, c, Sums{.step = step});
+}
+
+void gemm_by_steps(std::int64_t step, Matrix<const double> a, Matrix<const double> b,
+                   Matrix<double> c) {
+  multiply(1.0, a, b, 0.0, c, Sums{.step = step});
+}
+
+template <class T>
+void PackedMatrix<T>::pack(Matrix<const T> b) {
+  isa_ = damo::isa();
+  rows_ = b.rows;
+  cols_ = b.cols;
+  const Table<T>& kernels = table<T>(isa_);
+  T* to = memory_.reserve<T>(packed_size(b, kernels.lanes));
+  if (rows_ > 0) kernels.pack(b, to);
+}
+
+template class PackedMatrix<float>;
+template class PackedMatrix<double>;
+
+void gemm_packed(float alpha, Matrix<const float> a, const PackedMatrix<float>& b, float beta,
+                 Matrix<float> c) {
+  multiply_packed(alpha, a, b, beta, c);
+}
+
+void gemm_packed(double alpha, Matrix<const double> a, const PackedMatrix<double>& b, double beta,
+                 Matrix<double> c) {
+  multiply_packed(alpha, a, b, beta, c);
+}
+
+std::string gemm_description() {
+  const int threads = num_threads();
+  return fmt::format("damo {}, {} thread{}", name(isa()), threads, threads == 1 ? "" : "s");
+}
+
+double measure_gflops(std::int64_t m, std::int64_t n, std::int64_t k) {
+  const std::vector<float> a(static_cast<std::size_t>(m * k), 1.0F);
+  const std::vector<float> b(static_cast<std::size_t>(k * n), 1.0F);
+  std::vector<float> c(static_cast<std::size_t>(m * n));
+  double best = 1e9;
+  for (int i = 0; i < 10; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    gemm(1.0F, {a.data(), m, k, k, 1}, {b.data(), k, n, n, 1}, 0.0F, {c.data(), m, n, n, 1});
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    best = std::min(best, seconds.count());
+  }
+  return 2e-9 * static_cast<double>(m * n * k) / best;
+}
+
+}  // namespace damo

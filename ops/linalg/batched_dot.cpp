@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+/// The matrix with number `i` of a batch.
+Tensor matrix_at(const Tensor& batch, std::int64_t i) {
+  const auto offset = i * batch.strides[0] * static_cast<std::int64_t>(item_size(batch.dtype));
+  return {batch.data + offset,
+          batch.dtype,
+          {batch.shape[1], batch.shape[2]},
+          {batch.strides[1], batch.strides[2]}};
+}
+
+class BatchedDot final : public OpOf<BatchedDot> {
+ public:
+  std::string name() const override { return "batched_dot"; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
+    check_arity(in, 2);
+    if (in[0].dtype != in[1].dtype || in[0].dtype == DType::boolean) {
+      throw TypeError(fmt::format("expected one number dtype, got {} and {}",
+                                  damo::name(in[0].dtype), damo::name(in[1].dtype)));
+    }
+    if (in[0].rank() != 3 || in[1].rank() != 3) {
+      throw ShapeError(fmt::format("expected batches of matrices, got {} and {}", to_string(in[0]),
+                                   to_string(in[1])));
+    }
+    return {{in[0].dtype, product_shape(in[0].dims, in[1].dims)}};
+  }
+  std::vector<std::optional<Vars>> shape_rule(const Apply&,
+                                              const std::vector<Vars>& shapes) const override {
+    return {Vars{shapes[0][0], shapes[0][1], shapes[1][2]}};
+  }
+  Gradients gradient(const Apply& node, const Vars& g) const override {
+    if (!is_float(node.input(0).dtype())) return Gradients(2);
+    return {batched_dot(g[0], transpose(node.input(1), {0, 2, 1})),
+            batched_dot(transpose(node.input(0), {0, 2, 1}), g[0])};
+  }
+  Vars push_forward(const Apply& node, const Vars& tangents) const override {
+    Var t;
+    if (tangents[0]) t = batched_dot(tangents[0], node.input(1));
+    if (tangents[1]) t = add_or_either(t, batched_dot(node.input(0), tangents[1]));
+    return {t};
+  }
+  void run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const override {
+    out[0] = product_shape(in[0]->shape, in[1]->shape);
+  }
+  void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
+    for (std::int64_t i = 0; i < out[0]->shape[0]; ++i) {
+      dot_into(1, matrix_at(*in[0], i), matrix_at(*in[1], i), 0, matrix_at(*out[0], i));
+    }
+  }
+  friend bool operator==(const BatchedDot&, const BatchedDot&) = default;
+
+ private:
+  static Shape product_shape(const Shape& a, const Shape& b) {
+    if (a[0] != b[0] && a[0] != unknown && b[0] != unknown) {
+      throw ShapeError(fmt::format("{} matrices meet {}", a[0], b[0]));
+    }
+    const Shape product = dot_shape({a[1], a[2]}, {b[1], b[2]});
+    return {a[0] == unknown ? b[0] : a[0], product[0], product[1]};
+  }
+};
+
+}  // namespace
+
+OpPtr read_batched_dot(OpText&) { return std::make_shared<BatchedDot>(); }
+
+Var batched_dot(const Arg& a, const Arg& b) {
+  const SiteScope scope(SiteScope::or_else(a.site()));
+  const DType dtype = promote(promote(a.dtype(), b.dtype()), DType::int64);
+  const auto batch = [&](const Arg& x, int vector_axis) {
+    const Var v = x.var();
+    if (v.ndim() < 2 || v.ndim() > 3) {
+      throw ShapeError(
+          fmt::format("batched_dot: expected a batch of vectors or matrices, got {}", describe(v)));
+    }
+    const Var converted = v.dtype() == dtype ? v : cast(v, dtype);
+    return v.ndim() == 3 ? converted : expand_dims(converted, vector_axis);
+  };
+  const Var product = make_var(std::make_shared<BatchedDot>(), {batch(a, 1), batch(b, 2)});
+  std::vector<AxisEntry> kept{0};
+  if (a.var().ndim() == 3) kept.emplace_back(1);
+  if (b.var().ndim() == 3) kept.emplace_back(2);
+  return dimshuffle(product, kept);
+}
+
+}  // namespace damo

@@ -1,0 +1,78 @@
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/kernels/products/binary_dot.hpp>
+#include <damo/ops/linalg/binary_dot.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+
+namespace damo {
+namespace {
+
+template <class T>
+Matrix<const T> matrix_of(const Tensor& t) {
+  // The stride of a single column is of no consequence, and need not be 1.
+  const std::int64_t step = t.shape[1] <= 1 ? 1 : t.strides[1];
+  return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], step};
+}
+
+bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
+
+template <class T>
+bool all_zero_or_one(Matrix<const T> m) {
+  for (std::int64_t i = 0; i < m.rows; ++i) {
+    for (std::int64_t j = 0; j < m.cols; ++j) {
+      if (m(i, j) != T{0} && m(i, j) != T{1}) return false;
+    }
+  }
+  return true;
+}
+
+template <class T>
+bool add_selected_rows(const Tensor& a, const Tensor& b, const Tensor& out, bool verify) {
+  const Matrix<const T> left = matrix_of<T>(a);
+  if (verify && !all_zero_or_one(left)) return false;
+  return binary_dot_if_sparse(left, matrix_of<T>(b),
+                              {out.as<T>(), out.shape[0], out.shape[1], out.shape[1], 1});
+}
+
+}  // namespace
+
+std::vector<TensorType> BinaryDot::infer(std::span<const TensorType> in) const {
+  check_arity(in, 2);
+  if (in[0].rank() != 2 || in[1].rank() != 2) throw ShapeError("expected two matrices");
+  if (!is_float(in[0].dtype)) throw TypeError("expected float matrices");
+  return Dot().infer(in);
+}
+
+std::vector<std::optional<Vars>> BinaryDot::shape_rule(const Apply&,
+                                                       const std::vector<Vars>& shapes) const {
+  return {Vars{shapes[0][0], shapes[1][1]}};
+}
+
+Gradients BinaryDot::gradient(const Apply& node, const Vars& g) const {
+  return {dot(g[0], node.input(1).T()), dot(node.input(0).T(), g[0])};
+}
+
+Vars BinaryDot::push_forward(const Apply& node, const Vars& tangents) const {
+  Var t;
+  if (tangents[0]) t = dot(tangents[0], node.input(1));
+  if (tangents[1]) t = add_or_either(t, dot(node.input(0), tangents[1]));
+  return {t};
+}
+
+void BinaryDot::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  out[0] = dot_shape(in[0]->shape, in[1]->shape);
+}
+
+void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  const Tensor& a = *in[0];
+  const Tensor& b = *in[1];
+  bool done = false;
+  if (rows_contiguous(a) && rows_contiguous(b)) {
+    done = a.dtype == DType::float32 ? add_selected_rows<float>(a, b, *out[0], verify_)
+                                     : add_selected_rows<double>(a, b, *out[0], verify_);
+  }
+  if (!done) dot_into(1, a, b, 0, *out[0]);
+}
+
+}  // namespace damo

@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/error_text.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+/// A left operand as a matrix: a vector is one row.
+template <class T>
+Matrix<const T> left_matrix(const Tensor& a) {
+  const auto* data = a.as<const T>();
+  if (a.rank() == 1) return {data, 1, a.shape[0], 0, a.strides[0]};
+  return {data, a.shape[0], a.shape[1], a.strides[0], a.strides[1]};
+}
+/// A right operand as a matrix: a vector is one column.
+template <class T>
+Matrix<const T> right_matrix(const Tensor& b) {
+  const auto* data = b.as<const T>();
+  if (b.rank() == 1) return {data, b.shape[0], 1, b.strides[0], 0};
+  return {data, b.shape[0], b.shape[1], b.strides[0], b.strides[1]};
+}
+
+template <class T>
+void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, bool vector) {
+  if constexpr (std::is_floating_point_v<T>) {
+    vector ? gemv(alpha, a, b, beta, c) : gemm(alpha, a, b, beta, c);
+  } else {
+    for (std::int64_t i = 0; i < c.rows; ++i) {
+      for (std::int64_t j = 0; j < c.cols; ++j) {
+        T total = 0;
+        for (std::int64_t k = 0; k < a.cols; ++k) total += a(i, k) * b(k, j);
+        c(i, j) = alpha * total + (beta == 0 ? 0 : beta * c(i, j));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Shape dot_shape(const Shape& a, const Shape& b) {
+  const std::int64_t left = a.back();
+  const std::int64_t right = b[0];
+  if (left != right && left != unknown && right != unknown) {
+    throw ShapeError(fmt::format("inner sizes differ, {} and {}", left, right));
+  }
+  Shape out;
+  if (a.rank() == 2) out.push_back(a[0]);
+  if (b.rank() == 2) out.push_back(b[1]);
+  return out;
+}
+
+void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
+  // Items of a sequence times a matrix have the bits of the sequence times it.
+  const bool vector = b.rank() == 1;
+  dispatch(out.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_same_v<T, bool>) {
+      throw InternalError("dot: no kernel for bool");
+    } else {
+      const Matrix<const T> left = left_matrix<T>(a);
+      const Matrix<const T> right = right_matrix<T>(b);
+      multiply<T>(static_cast<T>(alpha), left, right, static_cast<T>(beta),
+                  {out.as<T>(), left.rows, right.cols, right.cols, 1}, vector);
+    }
+  });
+}
+
+std::vector<TensorType> Dot::infer(std::span<const TensorType> in) const {
+  check_arity(in, 2);
+  if (in[0].dtype != in[1].dtype || in[0].dtype == DType::boolean) {
+    throw TypeError(fmt::format("expected one number dtype, got {} and {}", damo::name(in[0].dtype),
+                                damo::name(in[1].dtype)));
+  }
+  for (const TensorType& t : in) {
+    if (t.rank() < 1 || t.rank() > 2) {
+      throw ShapeError(fmt::format("expected vectors or matrices, got {}", to_string(t)));
+    }
+  }
+  return {{in[0].dtype, dot_shape(in[0].dims, in[1].dims)}};
+}
+
+std::vector<std::optional<Vars>> Dot::shape_rule(const Apply&,
+                                                 const std::vector<Vars>& shapes) const {
+  Vars sizes;
+  if (shapes[0].size() == 2) sizes.push_back(shapes[0][0]);
+  if (shapes[1].size() == 2) sizes.push_back(shapes[1][1]);
+  return {sizes};
+}
+
+Gradients Dot::gradient(const Apply& node, const Vars& g) const {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const Var& gz = g[0];
+  if (!is_float(a.dtype())) return Gradients(2);
+  if (a.ndim() == 1 && b.ndim() == 1) return {gz * b, gz * a};
+  if (a.ndim() == 1) return {dot(gz, b.T()), outer(a, gz)};
+  if (b.ndim() == 1) return {outer(gz, b), dot(a.T(), gz)};
+  return {dot(gz, b.T()), dot(a.T(), gz)};
+}
+
+Vars Dot::push_forward(const Apply& node, const Vars& tangents) const {
+  Var t;
+  if (tangents[0]) t = dot(tangents[0], node.input(1));
+  if (tangents[1]) t = add_or_either(t, dot(node.input(0), tangents[1]));
+  return {t};
+}
+
+namespace {
+
+/// A way to write an operand, or its transpose, with the sizes that it has so.
+struct Way {
+  std::string text;
+  Shape dims;
+};
+
+Shape reversed(const Shape& dims) { return dims.rank() == 2 ? Shape{dims[1], dims[0]} : dims; }
+
+/// As it is, and transposed: a transpose is undone.
+std::vector<Way> ways(const Var& v, const Shape& dims) {
+  const auto* shuffle = as<DimShuffle>(v);
+  const bool transposed = shuffle != nullptr && shuffle->pattern() == std::vector<int>{1, 0};
+  if (transposed) {
+    const std::string inner = short_name(v.inputs()[0]);
+    return {{inner + ".T()", dims}, {inner, reversed(dims)}};
+  }
+  if (v.ndim() < 2) return {{short_name(v), dims}};
+  return {{short_name(v), dims}, {short_name(v) + ".T()", reversed(dims)}};
+}
+
+}  // namespace
+
+std::string Dot::hint(const Vars& inputs, std::span<const TensorType> types) const {
+  if (types[0].dtype != types[1].dtype) {
+    return fmt::format("cast({}, {}) has the other's dtype", short_name(inputs[0]),
+                       damo::name(types[1].dtype));
+  }
+  if (types[0].rank() == 0 || types[1].rank() == 0) return "the product with a scalar is a * b";
+  for (const Way& a : ways(inputs[0], types[0].dims)) {
+    for (const Way& b : ways(inputs[1], types[1].dims)) {
+      if (a.dims.rank() > 2 || b.dims.rank() > 2 || a.dims.back() != b.dims[0]) continue;
+      if (a.dims.back() == unknown) continue;
+      std::string changed;
+      for (const auto& [way, v] : {std::pair(a, inputs[0]), std::pair(b, inputs[1])}) {
+        if (way.text == ways(v, way.dims).front().text) continue;
+        changed += fmt::format("{} {} is {}", changed.empty() ? ":" : ",", way.text,
+                               dims_to_string(way.dims));
+      }
+      return fmt::format("dot({}, {}) fits{}", a.text, b.text, changed);
+    }
+  }
+  return {};
+}
+
+void Dot::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  out[0] = dot_shape(in[0]->shape, in[1]->shape);
+}
+
+void Dot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  dot_into(1, *in[0], *in[1], 0, *out[0]);
+}
+
+}  // namespace damo

@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+/// Both operands in the dtype in which they meet.
+std::pair<Var, Var> in_one_dtype(const Arg& a, const Arg& b) {
+  DType dtype = DType::int64;
+  for (const Arg* x : {&a, &b}) {
+    if (!x->is_literal()) dtype = promote(dtype, x->dtype());
+  }
+  const auto converted = [&](const Arg& x) {
+    const Var v = x.var(x.is_literal() ? dtype : x.dtype());
+    return v.dtype() == dtype ? v : cast(v, dtype);
+  };
+  return {converted(a), converted(b)};
+}
+
+std::vector<int> positive(const std::vector<int>& axes, const Var& x) {
+  std::vector<int> result;
+  const int n = static_cast<int>(x.ndim());
+  for (const int axis : axes) {
+    if (axis < -n || axis >= n) {
+      throw ShapeError(fmt::format("tensordot: there is no axis {} in {}", axis, describe(x)));
+    }
+    result.push_back(axis < 0 ? axis + n : axis);
+  }
+  return result;
+}
+
+std::vector<int> others(const std::vector<int>& axes, const Var& x) {
+  std::vector<int> rest;
+  for (int i = 0; i < static_cast<int>(x.ndim()); ++i) {
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) rest.push_back(i);
+  }
+  return rest;
+}
+
+Vars sizes_of(const Var& x, const std::vector<int>& axes) {
+  Vars result;
+  for (const int axis : axes) result.push_back(size_at(x, static_cast<std::size_t>(axis)));
+  return result;
+}
+
+std::vector<int> joined_axes(std::vector<int> first, const std::vector<int>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+/// A tensor as the matrix whose rows run over some axes and whose columns over the rest.
+Var as_matrix(const Var& x, const std::vector<int>& rows, const std::vector<int>& cols) {
+  return reshape(shuffle_axes(x, joined_axes(rows, cols)),
+                 Vars{size_product(sizes_of(x, rows)), size_product(sizes_of(x, cols))});
+}
+
+void check_pairs(const Var& a, const Var& b, const std::vector<int>& a_axes,
+                 const std::vector<int>& b_axes) {
+  if (a_axes.size() != b_axes.size()) {
+    throw ShapeError(fmt::format("tensordot: {} axes of the left operand are paired with {}",
+                                 a_axes.size(), b_axes.size()));
+  }
+  for (std::size_t i = 0; i < a_axes.size(); ++i) {
+    const std::int64_t left = a.type().dims[static_cast<std::size_t>(a_axes[i])];
+    const std::int64_t right = b.type().dims[static_cast<std::size_t>(b_axes[i])];
+    if (left == right || left == unknown || right == unknown) continue;
+    throw ShapeError(fmt::format("tensordot: sizes differ, {} and {}\n  left   {}\n  right  {}",
+                                 left, right, describe(a), describe(b)));
+  }
+}
+
+}  // namespace
+
+Var dot(const Arg& a, const Arg& b) {
+  const auto [left, right] = in_one_dtype(a, b);
+  const Site site = SiteScope::or_else(a.site());
+  if (left.ndim() == 0 || right.ndim() == 0) {
+    const SiteScope scope(site);
+    return left * right;
+  }
+  if (left.ndim() <= 2 && right.ndim() <= 2) {
+    return make_var(std::make_shared<Dot>(), {left, right}, site);
+  }
+  const SiteScope scope(site);
+  return tensordot(left, right, {-1}, {right.ndim() == 1 ? 0 : -2});
+}
+
+Var outer(const Arg& a, const Arg& b) {
+  const auto [left, right] = in_one_dtype(a, b);
+  const SiteScope scope(SiteScope::or_else(a.site()));
+  return dot(expand_dims(ravel(left), 1), expand_dims(ravel(right), 0));
+}
+
+Var tensordot(const Arg& a, const Arg& b, int axes) {
+  const int rank = static_cast<int>(a.var().ndim());
+  std::vector<int> last(static_cast<std::size_t>(std::max(axes, 0)));
+  std::vector<int> first(last.size());
+  std::iota(last.begin(), last.end(), rank - axes);
+  std::iota(first.begin(), first.end(), 0);
+  return tensordot(a, b, last, first);
+}
+
+Var tensordot(const Arg& a, const Arg& b, const std::vector<int>& a_axes,
+              const std::vector<int>& b_axes) {
+  const auto [left, right] = in_one_dtype(a, b);
+  const SiteScope scope(SiteScope::or_else(a.site()));
+  const std::vector<int> left_axes = positive(a_axes, left);
+  const std::vector<int> right_axes = positive(b_axes, right);
+  check_pairs(left, right, left_axes, right_axes);
+  const std::vector<int> left_rest = others(left_axes, left);
+  const std::vector<int> right_rest = others(right_axes, right);
+  const Var product =
+      dot(as_matrix(left, left_rest, left_axes), as_matrix(right, right_axes, right_rest));
+  Vars result = sizes_of(left, left_rest);
+  for (const Var& n : sizes_of(right, right_rest)) result.push_back(n);
+  return reshape(product, result);
+}
+
+}  // namespace damo

@@ -1,0 +1,89 @@
+#pragma once
+#include <damo/graph/op.hpp>
+#include <damo/ops/kernels/random/mt19937.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
+
+namespace damo {
+
+/// Numbers in the state of a NumPy-compatible stream: a packed Mt19937 and the draw number.
+inline constexpr std::int64_t numpy_state_size = Mt19937::packed_size + 1;
+
+/// A random tensor as a pure function of its stream's state.
+///   inputs  [state, sizes (one int64 scalar an axis)..., parameters (tensors of the output's rank,
+///   stretched as elementwise
+///           operands are)...]
+///   output  the sample; from MT19937 also the next state
+/// Philox: the state is an int64 vector (seed, stream, draw number): element e of the sample comes
+/// from the Philox4x32-10 counter (e, draw number) under the key (seed, stream). Whoever draws
+/// moves the state on by one.
+/// MT19937: the state is an int64 vector, a packed `Mt19937` and the draw number; the elements are
+/// those that NumPy's legacy `RandomState` gives, one after the other.
+class Draw final : public OpOf<Draw> {
+ public:
+  enum class Distribution : std::uint8_t {
+    uniform,           ///< [0, 1), no parameters
+    normal,            ///< mean 0, variance 1, no parameters
+    bernoulli,         ///< one parameter p; uniform < p
+    binomial,          ///< two parameters n, p
+    poisson,           ///< one parameter, the rate
+    gamma,             ///< one parameter, the shape; scale 1
+    truncated_normal,  ///< two parameters, the bounds of a standard normal (Philox only)
+    permutation,       ///< a random order of 0 .. n - 1 along the one axis, int64
+    beta,              ///< two parameters
+    randint,           ///< two int64 parameters: [low, high)
+    multinomial,       ///< two parameters n, p: counts along the last axis, over p's classes
+    categorical,       ///< one parameter with one more axis: weights of the classes; int64
+    choice,            ///< row numbers (int64) drawn by a vector of weights
+    choice_without_replacement,  ///< the same; in place of weights also the number of rows
+    // Of location 0 and scale 1, MT19937 only: from Philox they are arithmetic on a uniform draw.
+    gumbel,
+    exponential,
+    laplace,
+    logistic
+  };
+  enum class Generator : std::uint8_t { philox, mt19937 };
+  /// `dims`: the sizes known while the graph is built, or `unknown`.
+  Draw(Distribution distribution, DType dtype, const Shape& dims,
+       Generator generator = Generator::philox)
+      : distribution_(distribution), dtype_(dtype), dims_(dims), generator_(generator) {}
+
+  Distribution distribution() const { return distribution_; }
+  DType dtype() const { return dtype_; }
+  Generator generator() const { return generator_; }
+  std::size_t rank() const { return dims_.rank(); }
+  const Shape& dims() const { return dims_; }
+  /// Whether `fill` can make it.
+  bool fillable() const {
+    return generator_ == Generator::philox && distribution_ <= Distribution::normal;
+  }
+  /// Elements [first, first + n) in row-major order of a parameterless Philox draw; what fused
+  /// loops call tile by tile.
+  void fill(const Tensor& state, std::int64_t first, std::int64_t n, void* out) const;
+
+  std::string name() const override;
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
+  bool shapes_need_values() const override { return true; }
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
+  friend bool operator==(const Draw& a, const Draw& b) {
+    return a.distribution_ == b.distribution_ && a.dtype_ == b.dtype_ && a.dims_ == b.dims_ &&
+           a.generator_ == b.generator_;
+  }
+
+ private:
+  bool has_derivative(const Var& parameter) const;
+  void perform_philox(TensorsIn in, const Tensor& out, Workspace& scratch) const;
+  void perform_mt19937(TensorsIn in, TensorsOut out, Workspace& scratch) const;
+  Distribution distribution_;
+  DType dtype_;
+  Shape dims_;
+  Generator generator_;
+};
+
+}  // namespace damo

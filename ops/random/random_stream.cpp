@@ -1,0 +1,246 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/random/numpy_random_state.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/random/stream_draws.hpp>
+
+namespace damo {
+
+struct RandomStream::Streams {
+  std::uint64_t seed;
+  std::vector<SharedVar> states;
+  Site site;
+  std::optional<Mt19937> seeds{};  ///< of the streams, where they are NumPy-compatible
+
+  /// The state of stream `id` at its start.
+  Array start(std::size_t id, std::optional<Mt19937>& generator) const {
+    if (!generator)
+      return Array::from<std::int64_t>(
+          {static_cast<std::int64_t>(seed), static_cast<std::int64_t>(id), 0});
+    Array state(DType::int64, Shape{numpy_state_size});
+    const auto own = static_cast<std::uint32_t>(generator->integer((std::uint64_t{1} << 30U) - 1));
+    Mt19937(own).pack(state.data<std::int64_t>());
+    return state;
+  }
+};
+
+RandomStream::RandomStream(std::uint64_t seed, Site site)
+    : streams_(std::make_shared<Streams>(Streams{seed, {}, site})) {}
+
+RandomStream RandomStream::numpy_compatible(std::uint64_t seed, Site site) {
+  RandomStream rng(seed, site);
+  rng.streams_->seeds = detail::numpy_generator(seed);
+  return rng;
+}
+
+bool RandomStream::numpy() const { return streams_->seeds.has_value(); }
+
+void RandomStream::refuse_numpy(const char* what) const {
+  if (!numpy()) return;
+  throw GraphError(fmt::format(
+      "RandomStream: a NumPy-compatible stream does not draw {}, nor do Theano's RandomStreams\n"
+      "  hint: RandomStream(seed) does",
+      what));
+}
+
+const std::vector<SharedVar>& RandomStream::streams() const { return streams_->states; }
+
+SharedVar RandomStream::new_stream() {
+  auto& states = streams_->states;
+  const std::size_t id = states.size();
+  states.push_back(shared(streams_->start(id, streams_->seeds),
+                          fmt::format("stream {} of seed {}", id, streams_->seed), streams_->site));
+  return states.back();
+}
+
+using Distribution = Draw::Distribution;
+
+Var draw(Distribution distribution, DType dtype, const SharedVar& state, const Vars& sizes,
+         Vars parameters, Site site) {
+  Shape dims;
+  for (const Var& size : sizes) {
+    const auto known = scalar_constant(size);
+    dims.push_back(known ? static_cast<std::int64_t>(*known) : unknown);
+  }
+  Vars inputs{state};
+  inputs.insert(inputs.end(), sizes.begin(), sizes.end());
+  for (Var& p : parameters) {
+    if (p.ndim() != 0 && p.ndim() < sizes.size()) {
+      std::vector<AxisEntry> pattern(sizes.size() - p.ndim(), AxisEntry(newaxis));
+      for (std::size_t i = 0; i < p.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
+      p = dimshuffle(p, pattern);
+    }
+    inputs.push_back(std::move(p));
+  }
+  using Generator = Draw::Generator;
+  const bool numpy = state.value().elements() == numpy_state_size;
+  return make_var(std::make_shared<Draw>(distribution, dtype, dims,
+                                         numpy ? Generator::mt19937 : Generator::philox),
+                  std::move(inputs), site);
+}
+
+// The draw number stands last in every state.
+Var farthest_state(const Vars& states) {
+  Var farthest = states.front();
+  for (std::size_t i = 1; i < states.size(); ++i)
+    farthest = where(states[i][-1] > farthest[-1], states[i], farthest);
+  return farthest;
+}
+
+namespace detail {
+
+DType float_dtype(std::optional<DType> dtype, std::string_view what) {
+  const DType chosen = dtype.value_or(floatX());
+  if (!is_float(chosen))
+    throw TypeError(fmt::format("{}: a float dtype is needed, got {}", what, name(chosen)));
+  return chosen;
+}
+
+void check_scale(const Arg& scale, std::string_view what) {
+  if (!scale.is_literal() || scale.real() >= 0) return;
+  throw NumericError(fmt::format("{}: the scale {} is negative, at {}", what, scale.real(),
+                                 to_string(SiteScope::or_else(scale.site()))));
+}
+
+Var exact(const Arg& parameter) { return cast(parameter.var(), float64); }
+
+}  // namespace detail
+
+using detail::check_scale;
+using detail::exact;
+using detail::float_dtype;
+
+namespace {
+
+/// One int64 scalar an axis; a size known statically is a constant.
+Vars sizes_of(const Var& v) {
+  Vars sizes;
+  for (std::size_t i = 0; i < v.ndim(); ++i) sizes.push_back(v.shape(static_cast<int>(i)));
+  return sizes;
+}
+
+Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
+
+}  // namespace
+
+Var RandomStream::uniform(const Sizes& size, const Arg& low, const Arg& high,
+                          std::optional<DType> dtype) {
+  const SiteScope scope(SiteScope::or_else(low.site()));
+  const DType chosen = float_dtype(dtype, "uniform");
+  if (low.is_literal() && high.is_literal() && high.real() < low.real()) {
+    throw NumericError(fmt::format("uniform: high is {}, below low, which is {}, at {}",
+                                   high.real(), low.real(),
+                                   to_string(SiteScope::or_else(low.site()))));
+  }
+  const bool standard =
+      low.is_literal() && high.is_literal() && low.real() == 0 && high.real() == 1;
+  const DType drawn = numpy() && !standard ? float64 : chosen;
+  const Var u = draw(Distribution::uniform, drawn, new_stream(), size.vars(), {}, low.site());
+  if (standard) return u;
+  if (numpy()) return cast(exact(low) + (exact(high) - exact(low)) * u, chosen);
+  return cast(low, chosen) + u * (cast(high, chosen) - cast(low, chosen));
+}
+
+Var RandomStream::normal(const Sizes& size, const Arg& mean, const Arg& stddev,
+                         std::optional<DType> dtype) {
+  const SiteScope scope(SiteScope::or_else(mean.site()));
+  check_scale(stddev, "normal");
+  const DType chosen = float_dtype(dtype, "normal");
+  const bool standard =
+      mean.is_literal() && stddev.is_literal() && mean.real() == 0 && stddev.real() == 1;
+  const DType drawn = numpy() && !standard ? float64 : chosen;
+  const Var z = draw(Distribution::normal, drawn, new_stream(), size.vars(), {}, mean.site());
+  if (standard) return z;
+  if (numpy()) return cast(exact(mean) + exact(stddev) * z, chosen);
+  return cast(mean, chosen) + z * cast(stddev, chosen);
+}
+
+Var RandomStream::bernoulli(const Arg& p, std::optional<DType> dtype) {
+  const SiteScope scope(SiteScope::or_else(p.site()));
+  const Var q = probability(p);
+  return draw(Distribution::bernoulli, dtype.value_or(floatX()), new_stream(), sizes_of(q), {q},
+              p.site());
+}
+
+Var RandomStream::bernoulli(const Arg& p, const Sizes& size, std::optional<DType> dtype) {
+  const SiteScope scope(SiteScope::or_else(p.site()));
+  return draw(Distribution::bernoulli, dtype.value_or(floatX()), new_stream(), size.vars(),
+              {probability(p)}, p.site());
+}
+
+Var RandomStream::binomial(const BinomialOptions& options) {
+  const SiteScope scope(SiteScope::or_else(options.p.site()));
+  const bool one_trial = options.n.is_literal() && options.n.integer() == 1;
+  if (one_trial && options.size) return bernoulli(options.p, *options.size, options.dtype);
+  if (one_trial) return bernoulli(options.p, options.dtype);
+  const Var p = probability(options.p);
+  const Var n = options.n.is_literal() ? options.n.var(DType::int64) : options.n.var();
+  if (n.dtype() != DType::int64)
+    throw TypeError(fmt::format("binomial: n must be int64, got {}", describe(n)));
+  const Vars sizes = options.size ? options.size->vars() : sizes_of(n * p);
+  return draw(Distribution::binomial, options.dtype.value_or(floatX()), new_stream(), sizes, {n, p},
+              options.p.site());
+}
+
+void RandomStream::seed(std::uint64_t seed) {
+  streams_->seed = seed;
+  std::optional<Mt19937> seeds;
+  if (numpy()) seeds = detail::numpy_generator(seed);
+  for (std::size_t i = 0; i < streams_->states.size(); ++i)
+    streams_->states[i].set_array(streams_->start(i, seeds));
+}
+
+Array RandomStream::state() const {
+  const auto& states = streams_->states;
+  const std::int64_t width = numpy() ? numpy_state_size : 3;
+  Array all(DType::int64, Shape{static_cast<std::int64_t>(states.size()), width});
+  std::int64_t* row = all.data<std::int64_t>();
+  for (const SharedVar& s : states) row = std::copy_n(s.value().data<std::int64_t>(), width, row);
+  return all;
+}
+
+void RandomStream::set_state(const Array& state) {
+  const Array now = this->state();
+  if (state.dtype() != DType::int64 || !(state.shape() == now.shape())) {
+    throw ShapeError(fmt::format("RandomStream: a state of {} streams is int64 {}, got {} {}",
+                                 streams_->states.size(), to_string(now.shape()),
+                                 name(state.dtype()), to_string(state.shape())));
+  }
+  const auto width = static_cast<std::size_t>(now.shape()[1]);
+  std::span<const std::int64_t> rest = state.values<std::int64_t>();
+  for (const SharedVar& s : streams_->states) {
+    s.set_array(Array::from(rest.first(width), Shape{now.shape()[1]}));
+    rest = rest.subspan(width);
+  }
+}
+
+std::vector<std::int64_t> RandomStream::draws() const {
+  std::vector<std::int64_t> made;
+  for (const SharedVar& s : streams_->states)
+    made.push_back(s.value().values<std::int64_t>().back());
+  return made;
+}
+
+void RandomStream::replay(std::int64_t call, const std::vector<std::int64_t>& per_call) {
+  const auto& states = streams_->states;
+  if (numpy()) {
+    throw GraphError(
+        "RandomStream: a NumPy-compatible stream cannot be put at a call\n"
+        "  hint: keep its state() and put it back with set_state()");
+  }
+  if (call < 0) throw NumericError(fmt::format("RandomStream: calls count from 0, got {}", call));
+  if (!per_call.empty() && per_call.size() != states.size()) {
+    throw ShapeError(fmt::format("RandomStream: {} numbers of draws for {} streams",
+                                 per_call.size(), states.size()));
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    Array state = states[i].value();
+    state.data<std::int64_t>()[2] = call * (per_call.empty() ? 1 : per_call[i]);
+    states[i].set_array(std::move(state));
+  }
+}
+
+}  // namespace damo

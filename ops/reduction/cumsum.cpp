@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/kernels/reductions/reduce.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/sizes.hpp>
+
+namespace damo {
+namespace {
+
+Var reversed(const Var& x, std::size_t axis) {
+  std::vector<Index> index(axis, all());
+  index.emplace_back(Range{{}, {}, int_constant(-1)});
+  return index_with(x, index, x.site());
+}
+
+class CumSum final : public OpOf<CumSum> {
+ public:
+  explicit CumSum(std::size_t axis) : axis_(axis) {}
+
+  std::string name() const override { return "cumsum"; }
+  std::string parameters() const override { return fmt::format("axis={}", axis_); }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
+    check_arity(in, 1);
+    if (axis_ >= in[0].rank()) {
+      throw ShapeError(fmt::format("there is no axis {} in {}", axis_, to_string(in[0])));
+    }
+    return {{reduced_dtype(Reduction::sum, in[0].dtype), in[0].dims}};
+  }
+  std::vector<std::optional<Vars>> shape_rule(const Apply&,
+                                              const std::vector<Vars>& shapes) const override {
+    return {shapes[0]};
+  }
+  Gradients gradient(const Apply& node, const Vars& g) const override {
+    if (!is_float(node.input(0).dtype())) return {Gradient{}};
+    return {reversed(cumsum(reversed(g[0], axis_), static_cast<int>(axis_)), axis_)};
+  }
+  Vars push_forward(const Apply& node, const Vars& tangents) const override {
+    if (!tangents[0]) return {Var{}};
+    return {reapply(node, tangents[0])};
+  }
+  void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
+    damo::cumsum(*in[0], axis_, *out[0]);
+  }
+  friend bool operator==(const CumSum&, const CumSum&) = default;
+
+ private:
+  std::size_t axis_;
+};
+
+}  // namespace
+
+OpPtr read_cumsum(OpText& text) {
+  text.parameters.expect("axis=");
+  return std::make_shared<CumSum>(text.parameters.number_below(max_rank, "an axis"));
+}
+
+Var cumsum(const Arg& x, int axis) {
+  const Var v = x.var();
+  const int n = static_cast<int>(v.ndim());
+  if (axis < -n || axis >= n) {
+    throw ShapeError(fmt::format("cumsum: there is no axis {} in {}, at {}", axis,
+                                 to_string(v.type()), to_string(x.site())));
+  }
+  return make_var(std::make_shared<CumSum>(static_cast<std::size_t>(axis < 0 ? axis + n : axis)),
+                  {v}, x.site());
+}
+
+}  // namespace damo

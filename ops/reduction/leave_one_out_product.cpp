@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include <numeric>
+
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/movement/strided.hpp>
+#include <damo/ops/reduction/reduce.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+/// For each element the product of the other elements of its row (the last axis), from running
+/// products from both ends: no division, so zeros are harmless.
+class ProductOfOthers final : public OpOf<ProductOfOthers> {
+ public:
+  std::string name() const override { return "product_of_others"; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
+    check_arity(in, 1);
+    return {in[0]};
+  }
+  std::vector<std::optional<Vars>> shape_rule(const Apply&,
+                                              const std::vector<Vars>& shapes) const override {
+    return {shapes[0]};
+  }
+  Gradients gradient(const Apply& node, const Vars& g) const override {
+    return {times_derivative(node.input(0), g[0])};
+  }
+  Vars push_forward(const Apply& node, const Vars& tangents) const override {
+    if (!tangents[0]) return {Var{}};
+    return {times_derivative(node.input(0), tangents[0])};
+  }
+  void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
+    dispatch(in[0]->dtype, [&](auto zero) { run<decltype(zero)>(*in[0], *out[0]); });
+  }
+  friend bool operator==(const ProductOfOthers&, const ProductOfOthers&) = default;
+
+ private:
+  /// The derivative of output i with respect to element k is the product of all others, symmetric
+  /// in i and k: so the same for both modes.
+  static Var times_derivative(const Var& x, const Var& g) {
+    const int last = static_cast<int>(x.ndim()) - 1;
+    const Var n = size_at(x, x.ndim() - 1);
+    const Var diagonal = eye(n, boolean);
+    const Var without_own = where(diagonal, 1, expand_dims(x, last));
+    const Var others = make_var(std::make_shared<ProductOfOthers>(), {without_own});
+    return sum(where(diagonal, 0, expand_dims(g, last) * others), -1);
+  }
+
+  template <class T>
+  static void run(const Tensor& in, const Tensor& out) {
+    const std::size_t last = in.rank() - 1;
+    const std::int64_t n = in.shape[last];
+    const std::int64_t step = in.strides[last];
+    const Walk<2> walk{in.shape, {in.strides, out.strides}};
+    if (n == 0) return;
+    for_each_index(walk, last, [&](const auto& offsets) {
+      const T* from = in.as<const T>() + offsets[0];
+      T* to = out.as<T>() + offsets[1];
+      T product{1};
+      for (std::int64_t i = 0; i < n; ++i) {
+        to[i] = product;
+        product = static_cast<T>(product * from[i * step]);
+      }
+      product = T{1};
+      for (std::int64_t i = n; i-- > 0;) {
+        to[i] = static_cast<T>(to[i] * product);
+        product = static_cast<T>(product * from[i * step]);
+      }
+    });
+  }
+};
+
+}  // namespace
+
+OpPtr read_product_of_others(OpText&) { return std::make_shared<ProductOfOthers>(); }
+
+Var product_of_others(const Var& x, std::uint32_t axes) {
+  std::vector<int> order;
+  std::size_t kept = 0;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (std::size_t i = 0; i < x.ndim(); ++i) {
+      if ((axes >> i & 1U) == static_cast<unsigned>(pass)) order.push_back(static_cast<int>(i));
+    }
+    if (pass == 0) kept = order.size();
+  }
+  if (kept == x.ndim()) return ones_like(x);
+  const Var moved = shuffle_axes(x, order);
+  const bool one_axis = kept + 1 == x.ndim();
+  const Var rows = one_axis ? moved : flatten(moved, static_cast<int>(kept) + 1);
+  const Var others = make_var(std::make_shared<ProductOfOthers>(), {rows});
+  return shuffle_axes(one_axis ? others : reshape(others, sizes(moved)),
+                      DimShuffle(order).inverse(x.ndim()));
+}
+
+}  // namespace damo

@@ -1,0 +1,77 @@
+#pragma once
+#include <cstdint>
+
+#include <damo/graph/op.hpp>
+#include <damo/ops/kernels/reductions/reduce.hpp>
+
+namespace damo {
+
+/// Sums, products, extrema and logical folds over some axes.
+class Reduce final : public OpOf<Reduce> {
+ public:
+  /// `axes` has a bit for each axis that is reduced.
+  Reduce(Reduction kind, std::uint32_t axes, bool keepdims)
+      : kind_(kind), axes_(axes), keepdims_(keepdims) {}
+  Reduction kind() const { return kind_; }
+  std::uint32_t axes() const { return axes_; }
+  bool keepdims() const { return keepdims_; }
+
+  std::string name() const override;
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Gradients gradient(const Apply& node, const Vars& g) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  friend bool operator==(const Reduce&, const Reduce&) = default;
+
+ private:
+  Reduction kind_;
+  std::uint32_t axes_;
+  bool keepdims_;
+};
+
+/// Where the largest or smallest element is, in row-major order over the reduced axes.
+class ArgReduce final : public OpOf<ArgReduce> {
+ public:
+  ArgReduce(bool largest, std::uint32_t axes, bool keepdims)
+      : largest_(largest), axes_(axes), keepdims_(keepdims) {}
+  bool largest() const { return largest_; }
+  std::uint32_t axes() const { return axes_; }
+  bool keepdims() const { return keepdims_; }
+
+  std::string name() const override { return largest_ ? "argmax" : "argmin"; }
+  std::string parameters() const override;
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override;
+  std::vector<std::optional<Vars>> shape_rule(const Apply& node,
+                                              const std::vector<Vars>& shapes) const override;
+  Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  friend bool operator==(const ArgReduce&, const ArgReduce&) = default;
+
+ private:
+  bool largest_;
+  std::uint32_t axes_;
+  bool keepdims_;
+};
+
+/// The result of a reduction with its reduced axes back as axes of size 1. `rank` is that of the
+/// operand.
+Var restore_axes(const Var& reduced, std::uint32_t axes, std::size_t rank);
+
+/// For each element the product of the others along the reduced axes, without dividing: the
+/// derivative of `prod`.
+Var product_of_others(const Var& x, std::uint32_t axes);
+
+// Rules that reductions share. The shape of the operand less the reduced axes:
+Shape reduced_dims(const Shape& dims, std::uint32_t axes, bool keepdims);
+Vars reduced_sizes(const Vars& sizes, std::uint32_t axes, bool keepdims);
+/// "axis=1, keepdims"; no axis is named when all of 0 .. rank - 1 are reduced.
+std::string axes_text(std::uint32_t axes, bool keepdims);
+/// Throws ShapeError when `axes` names an axis that a tensor of this type lacks.
+void check_axes(const TensorType& x, std::uint32_t axes);
+/// The axes as a list, for the public functions.
+std::vector<int> axis_list(std::uint32_t axes);
+
+}  // namespace damo

@@ -1,0 +1,148 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/reductions/softmax.hpp>
+#include <damo/ops/reduction/reduce.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/reduction/softmax.hpp>
+
+namespace damo {
+namespace {
+
+void check_float(std::span<const TensorType> in, std::uint32_t axes) {
+  check_arity(in, 1);
+  check_axes(in[0], axes);
+  if (!is_float(in[0].dtype)) {
+    throw TypeError(fmt::format("expected a float, got {}", to_string(in[0])));
+  }
+}
+
+Var total(const Var& v, std::uint32_t axes) { return sum(v, axis_list(axes), {.keepdims = true}); }
+
+Var softmax_over(const Var& x, std::uint32_t axes) {
+  return make_var(std::make_shared<Softmax>(axes), {x});
+}
+
+/// The operand as a float variable.
+Var as_float(const Arg& x) {
+  const Var v = x.var();
+  return is_float(v.dtype()) ? v : cast(v, floatX());
+}
+
+}  // namespace
+
+std::string Softmax::parameters() const { return axes_text(axes_, false); }
+
+OpPtr read_softmax(OpText& text) {
+  return std::make_shared<Softmax>(read_axes(text.parameters).first);
+}
+OpPtr read_log_softmax(OpText& text) {
+  return std::make_shared<LogSoftmax>(read_axes(text.parameters).first);
+}
+OpPtr read_logsumexp(OpText& text) {
+  const auto [axes, keepdims] = read_axes(text.parameters);
+  return std::make_shared<LogSumExp>(axes, keepdims);
+}
+
+std::vector<TensorType> Softmax::infer(std::span<const TensorType> in) const {
+  check_float(in, axes_);
+  return {in[0]};
+}
+
+std::vector<std::optional<Vars>> Softmax::shape_rule(const Apply&,
+                                                     const std::vector<Vars>& shapes) const {
+  return {shapes[0]};
+}
+
+Gradients Softmax::gradient(const Apply& node, const Vars& g) const {
+  const Var y = node.output();
+  return {y * (g[0] - total(g[0] * y, axes_))};
+}
+
+Vars Softmax::push_forward(const Apply& node, const Vars& tangents) const {
+  const Var& t = tangents[0];
+  if (!t) return {Var{}};
+  const Var y = node.output();
+  return {y * (t - total(t * y, axes_))};
+}
+
+void Softmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  damo::softmax(*in[0], axes_, *out[0]);
+}
+
+std::string LogSoftmax::parameters() const { return axes_text(axes_, false); }
+
+std::vector<TensorType> LogSoftmax::infer(std::span<const TensorType> in) const {
+  check_float(in, axes_);
+  return {in[0]};
+}
+
+std::vector<std::optional<Vars>> LogSoftmax::shape_rule(const Apply&,
+                                                        const std::vector<Vars>& shapes) const {
+  return {shapes[0]};
+}
+
+Gradients LogSoftmax::gradient(const Apply& node, const Vars& g) const {
+  return {g[0] - softmax_over(node.input(0), axes_) * total(g[0], axes_)};
+}
+
+Vars LogSoftmax::push_forward(const Apply& node, const Vars& tangents) const {
+  const Var& t = tangents[0];
+  if (!t) return {Var{}};
+  return {t - total(t * softmax_over(node.input(0), axes_), axes_)};
+}
+
+void LogSoftmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  damo::log_softmax(*in[0], axes_, *out[0]);
+}
+
+std::string LogSumExp::parameters() const { return axes_text(axes_, keepdims_); }
+
+std::vector<TensorType> LogSumExp::infer(std::span<const TensorType> in) const {
+  check_float(in, axes_);
+  return {{in[0].dtype, reduced_dims(in[0].dims, axes_, keepdims_)}};
+}
+
+std::vector<std::optional<Vars>> LogSumExp::shape_rule(const Apply&,
+                                                       const std::vector<Vars>& shapes) const {
+  return {reduced_sizes(shapes[0], axes_, keepdims_)};
+}
+
+Gradients LogSumExp::gradient(const Apply& node, const Vars& g) const {
+  const Var& x = node.input(0);
+  const Var gx = keepdims_ ? g[0] : restore_axes(g[0], axes_, x.ndim());
+  return {gx * softmax_over(x, axes_)};
+}
+
+Vars LogSumExp::push_forward(const Apply& node, const Vars& tangents) const {
+  if (!tangents[0]) return {Var{}};
+  return {sum(tangents[0] * softmax_over(node.input(0), axes_), axis_list(axes_),
+              {.keepdims = keepdims_})};
+}
+
+void LogSumExp::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  damo::logsumexp(*in[0], axes_, *out[0]);
+}
+
+Var softmax(const Arg& x, const Axes& axes) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const Var v = as_float(x);
+  return make_var(std::make_shared<Softmax>(axes.mask(v.ndim())), {v});
+}
+
+Var log_softmax(const Arg& x, const Axes& axes) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const Var v = as_float(x);
+  return make_var(std::make_shared<LogSoftmax>(axes.mask(v.ndim())), {v});
+}
+
+Var logsumexp(const Arg& x, const Axes& axes, ReduceOptions options) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const Var v = as_float(x);
+  return make_var(std::make_shared<LogSumExp>(axes.mask(v.ndim()), options.keepdims), {v});
+}
+
+}  // namespace damo

@@ -1,0 +1,186 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+std::vector<int> reversed_axes(std::size_t rank) {
+  std::vector<int> axes(rank);
+  std::iota(axes.rbegin(), axes.rend(), 0);
+  return axes;
+}
+
+/// The operand's axes that a pattern leaves out.
+std::vector<int> dropped_axes(const std::vector<int>& pattern, std::size_t rank) {
+  std::vector<int> dropped;
+  for (int axis = 0; axis < static_cast<int>(rank); ++axis) {
+    if (std::find(pattern.begin(), pattern.end(), axis) == pattern.end()) dropped.push_back(axis);
+  }
+  return dropped;
+}
+
+int position(int axis, std::size_t rank, const Var& x) {
+  const int n = static_cast<int>(rank);
+  if (axis < -n || axis >= n) {
+    throw ShapeError(fmt::format("axis {} is outside a tensor of {} dimensions, made from {}", axis,
+                                 n, to_string(x.type())));
+  }
+  return axis < 0 ? axis + n : axis;
+}
+
+}  // namespace
+
+bool DimShuffle::is_permutation(std::size_t rank) const {
+  return pattern_.size() == rank &&
+         std::find(pattern_.begin(), pattern_.end(), new_axis) == pattern_.end();
+}
+
+std::vector<int> DimShuffle::inverse(std::size_t rank) const {
+  std::vector<int> back(rank, new_axis);
+  for (std::size_t i = 0; i < pattern_.size(); ++i) {
+    if (pattern_[i] != new_axis) back[static_cast<std::size_t>(pattern_[i])] = static_cast<int>(i);
+  }
+  return back;
+}
+
+std::string DimShuffle::parameters() const {
+  return "{" +
+         joined(pattern_,
+                [](int axis) {
+                  return axis == new_axis ? std::string("newaxis") : std::to_string(axis);
+                }) +
+         "}";
+}
+
+OpPtr read_dimshuffle(OpText& text) {
+  std::vector<int> pattern;
+  for (const std::int64_t axis :
+       text.parameters.list("{", "}", {{"newaxis", DimShuffle::new_axis}})) {
+    if (axis < DimShuffle::new_axis || axis >= static_cast<std::int64_t>(max_rank))
+      text.parameters.fail("axes before this");
+    pattern.push_back(static_cast<int>(axis));
+  }
+  return std::make_shared<DimShuffle>(std::move(pattern));
+}
+
+std::vector<TensorType> DimShuffle::infer(std::span<const TensorType> in) const {
+  check_arity(in, 1);
+  const TensorType& x = in[0];
+  TensorType out{x.dtype, {}};
+  std::vector<bool> used(x.rank());
+  for (const int axis : pattern_) {
+    if (axis == new_axis) {
+      out.dims.push_back(1);
+      continue;
+    }
+    const auto a = static_cast<std::size_t>(axis);
+    if (axis < 0 || a >= x.rank()) {
+      throw ShapeError(fmt::format("there is no axis {} in {}", axis, to_string(x)));
+    }
+    if (used[a]) throw ShapeError(fmt::format("axis {} appears twice in {}", axis, parameters()));
+    used[a] = true;
+    out.dims.push_back(x.dims[a]);
+  }
+  for (const int axis : dropped_axes(pattern_, x.rank())) {
+    if (x.dims[static_cast<std::size_t>(axis)] == 1) continue;
+    throw ShapeError(fmt::format(
+        "{} drops axis {} of {}, which is not known to be 1; specify_shape can promise that it is",
+        parameters(), axis, to_string(x)));
+  }
+  return {out};
+}
+
+std::vector<std::optional<Vars>> DimShuffle::shape_rule(const Apply&,
+                                                        const std::vector<Vars>& shapes) const {
+  Vars sizes;
+  for (const int axis : pattern_) {
+    sizes.push_back(axis == new_axis ? int_constant(1) : shapes[0][static_cast<std::size_t>(axis)]);
+  }
+  return {sizes};
+}
+
+Gradients DimShuffle::gradient(const Apply& node, const Vars& g) const {
+  return {shuffle_axes(g[0], inverse(node.input(0).ndim()))};
+}
+
+Vars DimShuffle::push_forward(const Apply& node, const Vars& tangents) const {
+  if (!tangents[0]) return {Var{}};
+  return {reapply(node, tangents[0])};
+}
+
+void DimShuffle::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
+  shapes_of_view(*this, node, in, out);
+}
+
+void DimShuffle::view(const Apply& node, TensorsIn in, Tensor& out) const {
+  const Tensor& x = *in[0];
+  for (const int axis : dropped_axes(pattern_, x.rank())) {
+    if (const auto n = x.shape[static_cast<std::size_t>(axis)]; n != 1) {
+      throw ShapeError(fmt::format("axis {} was promised to be 1 and has size {}", axis, n));
+    }
+  }
+  static_cast<void>(node);
+  out = {x.data, x.dtype, {}, {}};
+  for (const int axis : pattern_) {
+    const auto a = static_cast<std::size_t>(axis);
+    out.shape.push_back(axis == new_axis ? 1 : x.shape[a]);
+    out.strides.push_back(axis == new_axis ? 0 : x.strides[a]);
+  }
+}
+
+Printed DimShuffle::print(const Apply& node, std::span<const Printed> inputs) const {
+  if (pattern_.size() > 1 && pattern_ == reversed_axes(node.input(0).ndim())) {
+    return {fmt::format("transpose({})", inputs[0].text)};
+  }
+  return Op::print(node, inputs);
+}
+
+Var shuffle_axes(const Var& x, std::vector<int> pattern, Site site) {
+  bool same = pattern.size() == x.ndim();
+  for (std::size_t i = 0; same && i < pattern.size(); ++i) same = pattern[i] == static_cast<int>(i);
+  if (same) return x;
+  return make_var(std::make_shared<DimShuffle>(std::move(pattern)), {x}, site);
+}
+
+Var dimshuffle(const Arg& x, const std::vector<AxisEntry>& pattern) {
+  std::vector<int> axes;
+  for (const AxisEntry& entry : pattern) axes.push_back(entry.axis());
+  return shuffle_axes(x.var(), std::move(axes), x.site());
+}
+
+Var transpose(const Arg& x, const std::vector<int>& axes) {
+  const Var v = x.var();
+  if (axes.empty()) return shuffle_axes(v, reversed_axes(v.ndim()), x.site());
+  std::vector<int> pattern;
+  for (const int axis : axes) pattern.push_back(position(axis, v.ndim(), v));
+  return shuffle_axes(v, std::move(pattern), x.site());
+}
+
+Var expand_dims(const Arg& x, int axis) {
+  const Var v = x.var();
+  std::vector<int> pattern(v.ndim());
+  std::iota(pattern.begin(), pattern.end(), 0);
+  pattern.insert(pattern.begin() + position(axis, v.ndim() + 1, v), DimShuffle::new_axis);
+  return shuffle_axes(v, std::move(pattern), x.site());
+}
+
+Var squeeze(const Arg& x) {
+  const Var v = x.var();
+  std::vector<int> pattern;
+  for (std::size_t i = 0; i < v.ndim(); ++i) {
+    if (!v.type().broadcastable(i)) pattern.push_back(static_cast<int>(i));
+  }
+  return shuffle_axes(v, std::move(pattern), x.site());
+}
+
+Var Var::T(Site site) const { return transpose(Arg(*this, site.file, site.line)); }
+
+}  // namespace damo

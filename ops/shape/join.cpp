@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/join.hpp>
+#include <damo/ops/shape/join_op.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+std::size_t axis_of(const char* who, int axis, std::size_t rank, Site site) {
+  const int n = static_cast<int>(rank);
+  if (axis < -n || axis >= n) {
+    throw ShapeError(fmt::format("{}: there is no axis {} among {} dimensions, at {}", who, axis, n,
+                                 to_string(site)));
+  }
+  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
+}
+
+Range between(const Var& start, const Var& stop) { return {start, stop, {}}; }
+
+/// x[..., entry] with the entry at `axis`.
+Var index_axis(const Var& x, std::size_t axis, Index entry) {
+  std::vector<Index> index(axis, all());
+  index.push_back(std::move(entry));
+  return index_with(x, index, x.site());
+}
+
+/// Each tensor's first position along the axis of the result, and at last its size.
+Vars offsets(const Vars& lengths) {
+  Vars result{int_constant(0)};
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    result.push_back(size_sum(Vars(lengths.begin(), lengths.begin() + static_cast<int>(i) + 1)));
+  }
+  return result;
+}
+
+Vars in_one_dtype(const char* who, const Vars& tensors, Site site) {
+  if (tensors.empty()) {
+    throw ShapeError(fmt::format("{}: nothing to put together, at {}", who, to_string(site)));
+  }
+  DType dtype = DType::boolean;
+  for (const Var& v : tensors) dtype = promote(dtype, v.dtype());
+  Vars result;
+  for (const Var& v : tensors) result.push_back(v.dtype() == dtype ? v : cast(v, dtype));
+  return result;
+}
+
+Var with_new_axis(const Var& x, std::size_t axis) { return expand_dims(x, static_cast<int>(axis)); }
+
+/// The row of x for each row of the result, when row i is repeated times[i] times.
+Var repeated_rows(const Var& times) {
+  const Var ends = cumsum(times);
+  const Var rows = arange(sum(times));
+  return sum(expand_dims(ends, 0) <= expand_dims(rows, 1), 1);
+}
+
+}  // namespace
+
+std::vector<TensorType> Join::infer(std::span<const TensorType> in) const {
+  if (in.empty()) throw ShapeError("nothing to put together");
+  TensorType out = in[0];
+  if (axis_ >= out.rank()) {
+    throw ShapeError(fmt::format("there is no axis {} in {}", axis_, to_string(out)));
+  }
+  for (const TensorType& t : in.subspan(1)) {
+    if (t.dtype != out.dtype) {
+      throw TypeError(
+          fmt::format("dtypes differ, {} and {}", damo::name(out.dtype), damo::name(t.dtype)));
+    }
+    TensorType without = t;
+    if (t.rank() == out.rank()) without.dims[axis_] = out.dims[axis_];
+    if (!compatible(out, without)) {
+      throw ShapeError(fmt::format("{} and {} differ along another axis than {}", to_string(in[0]),
+                                   to_string(t), axis_));
+    }
+    const std::int64_t length = out.dims[axis_];
+    const bool known = length != unknown && t.dims[axis_] != unknown;
+    out = unify(out, without);
+    out.dims[axis_] = known ? length + t.dims[axis_] : unknown;
+  }
+  return {out};
+}
+
+std::vector<std::optional<Vars>> Join::shape_rule(const Apply&,
+                                                  const std::vector<Vars>& shapes) const {
+  Vars sizes = shapes[0];
+  Vars lengths;
+  for (const Vars& shape : shapes) lengths.push_back(shape[axis_]);
+  sizes[axis_] = size_sum(lengths);
+  return {sizes};
+}
+
+Gradients Join::gradient(const Apply& node, const Vars& g) const {
+  Vars lengths;
+  for (const Var& x : node.inputs()) lengths.push_back(size_at(x, axis_));
+  const Vars ends = offsets(lengths);
+  Gradients result;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    result.emplace_back(index_axis(g[0], axis_, between(ends[i], ends[i + 1])));
+  }
+  return result;
+}
+
+Vars Join::push_forward(const Apply& node, const Vars& tangents) const {
+  return reapply_with_zeros(node, tangents);
+}
+
+void Join::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  out[0] = in[0]->shape;
+  for (const Tensor* t : in.subspan(1)) {
+    Shape expected = out[0];
+    expected[axis_] = t->shape[axis_];
+    if (t->shape != expected) {
+      throw ShapeError(fmt::format("shapes {} and {} differ along another axis than {}",
+                                   to_string(in[0]->shape), to_string(t->shape), axis_));
+    }
+    out[0][axis_] += t->shape[axis_];
+  }
+}
+
+void Join::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  Tensor block = *out[0];
+  for (const Tensor* t : in) {
+    block.shape = t->shape;
+    copy(*t, block);
+    block.data +=
+        t->shape[axis_] * block.strides[axis_] * static_cast<std::int64_t>(item_size(block.dtype));
+  }
+}
+
+Var concatenate(const Vars& tensors, int axis, Site site) {
+  const SiteScope scope(SiteScope::or_else(site));
+  Vars inputs = in_one_dtype("concatenate", tensors, site);
+  const std::size_t along = axis_of("concatenate", axis, inputs[0].ndim(), site);
+  return make_var(std::make_shared<Join>(along), std::move(inputs), site);
+}
+
+Var stack(const Vars& tensors, int axis, Site site) {
+  const SiteScope scope(SiteScope::or_else(site));
+  Vars inputs = in_one_dtype("stack", tensors, site);
+  const std::size_t along = axis_of("stack", axis, inputs[0].ndim() + 1, site);
+  for (Var& v : inputs) {
+    if (v.ndim() != tensors[0].ndim()) {
+      throw ShapeError(fmt::format("stack: {} and {} differ in rank, at {}", describe(tensors[0]),
+                                   describe(v), to_string(site)));
+    }
+    v = with_new_axis(v, along);
+  }
+  return make_var(std::make_shared<Join>(along), std::move(inputs), site);
+}
+
+Vars split(const Arg& x, const Sizes& lengths, int axis) {
+  const Var v = x.var();
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const std::size_t along = axis_of("split", axis, v.ndim(), x.site());
+  if (lengths.rank() == 0) return {};
+  split_sizes(lengths);  // no length is negative
+  const Vars ends = offsets(lengths.vars());
+  std::vector<Arg> promise(v.ndim(), Arg(-1));
+  promise[along] = ends.back();
+  const Var whole = specify_shape(v, Sizes(promise));
+  Vars pieces;
+  for (std::size_t i = 0; i < lengths.rank(); ++i) {
+    pieces.push_back(index_axis(whole, along, between(ends[i], ends[i + 1])));
+  }
+  return pieces;
+}
+
+Var repeat(const Arg& x, const Arg& times) { return repeat(ravel(x), times, 0); }
+
+Var repeat(const Arg& x, const Arg& times, int axis) {
+  const Var v = x.var();
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const std::size_t along = axis_of("repeat", axis, v.ndim(), x.site());
+  if (!times.is_literal() && times.var().ndim() == 1) {
+    return take(v, repeated_rows(times.var()), static_cast<int>(along));
+  }
+  const Sizes n(std::vector<Arg>{times});
+  Vars repeated = sizes(v);
+  Vars joined = repeated;
+  repeated.insert(repeated.begin() + static_cast<int>(along) + 1, n.vars()[0]);
+  joined[along] = size_product({joined[along], n.vars()[0]});
+  return reshape(broadcast_to(with_new_axis(v, along + 1), repeated), joined);
+}
+
+Var tile(const Arg& x, const Sizes& times) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const std::size_t rank = std::max(x.var().ndim(), times.rank());
+  std::vector<int> pattern(rank - x.var().ndim(), DimShuffle::new_axis);
+  for (std::size_t i = 0; i < x.var().ndim(); ++i) pattern.push_back(static_cast<int>(i));
+  const Var v = shuffle_axes(x.var(), pattern);
+  std::vector<int> doubled;
+  Vars repeated;
+  Vars joined;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const std::size_t missing = rank - times.rank();
+    const Var n = i < missing ? int_constant(1) : times.vars()[i - missing];
+    doubled.push_back(DimShuffle::new_axis);
+    doubled.push_back(static_cast<int>(i));
+    repeated.push_back(n);
+    repeated.push_back(size_at(v, i));
+    joined.push_back(size_product({repeated.end()[-2], repeated.back()}));
+  }
+  return reshape(broadcast_to(shuffle_axes(v, doubled), repeated), joined);
+}
+
+}  // namespace damo

@@ -1,0 +1,148 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/shape/reshape.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+std::size_t count(const Shape& dims, std::int64_t value) {
+  return static_cast<std::size_t>(std::count(dims.begin(), dims.end(), value));
+}
+
+std::string sizes_text(const Shape& dims) {
+  return "{" +
+         joined(dims,
+                [](std::int64_t n) {
+                  return n == Reshape::rest ? std::string("-1")
+                                            : (n == unknown ? "?" : std::to_string(n));
+                }) +
+         "}";
+}
+
+}  // namespace
+
+std::string Reshape::parameters() const { return sizes_text(dims_); }
+
+OpPtr read_reshape(OpText& text) {
+  return std::make_shared<Reshape>(
+      text.parameters.sizes("{", "}", {{"-1", Reshape::rest}, {"?", unknown}}));
+}
+
+void Reshape::settle(Shape& dims, const Shape& from) {
+  const std::int64_t total = from.elements();
+  std::int64_t others = 1;
+  for (const std::int64_t n : dims) others *= n == rest ? 1 : n;
+  const bool open = count(dims, rest) > 0;
+  if (open ? (others == 0 || total % others != 0) : others != total) {
+    throw ShapeError(fmt::format("shape {} has {} elements and cannot become {}",
+                                 dims_to_string(from), total, sizes_text(dims)));
+  }
+  std::replace(dims.begin(), dims.end(), rest, others == 0 ? 0 : total / others);
+}
+
+std::vector<TensorType> Reshape::infer(std::span<const TensorType> in) const {
+  check_arity(in, 1 + count(dims_, unknown));
+  for (const TensorType& size : in.subspan(1)) check_int_scalar(size);
+  if (count(dims_, rest) > 1) throw ShapeError("more than one size is -1");
+  TensorType out{in[0].dtype, dims_};
+  if (count(dims_, unknown) == 0 && count(in[0].dims, unknown) == 0) {
+    settle(out.dims, in[0].dims);
+  } else {
+    std::replace(out.dims.begin(), out.dims.end(), rest, unknown);
+  }
+  return {out};
+}
+
+std::vector<std::optional<Vars>> Reshape::shape_rule(const Apply& node,
+                                                     const std::vector<Vars>& shapes) const {
+  Vars sizes;
+  Vars others;
+  std::size_t next = 1;
+  for (const std::int64_t n : dims_) {
+    sizes.push_back(n == unknown ? node.input(next++) : int_constant(n));
+    if (n != rest) others.push_back(sizes.back());
+  }
+  for (std::size_t i = 0; i < dims_.rank(); ++i) {
+    const std::int64_t known = node.types()[0].dims[i];
+    if (known != unknown) {
+      sizes[i] = int_constant(known);
+    } else if (dims_[i] == rest) {
+      sizes[i] = others.empty() ? size_product(shapes[0])
+                                : floor_div(size_product(shapes[0]), size_product(others));
+    }
+  }
+  return {sizes};
+}
+
+Gradients Reshape::gradient(const Apply& node, const Vars& g) const {
+  Gradients result(node.inputs().size());
+  result[0] = reshape(g[0], sizes(node.input(0)));
+  return result;
+}
+
+Vars Reshape::push_forward(const Apply& node, const Vars& tangents) const {
+  if (!tangents[0]) return {Var{}};
+  return {reapply(node, tangents[0])};
+}
+
+void Reshape::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+  out[0] = dims_;
+  std::size_t next = 1;
+  for (std::int64_t& n : out[0]) {
+    if (n == unknown) n = run_time_size(*in[next++]);
+  }
+  settle(out[0], in[0]->shape);
+}
+
+bool Reshape::shapes_need_values() const { return count(dims_, unknown) > 0; }
+
+void Reshape::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  if (in[0]->data == out[0]->data) return;
+  const Shape& shape = in[0]->shape;
+  copy(*in[0], {out[0]->data, out[0]->dtype, shape, contiguous_strides(shape)});
+}
+
+Printed Reshape::print(const Apply&, std::span<const Printed> inputs) const {
+  std::size_t next = 1;
+  const std::string sizes = joined(dims_, [&](std::int64_t n) {
+    return n == rest ? std::string("-1") : (n == unknown ? inputs[next++].text : std::to_string(n));
+  });
+  return {fmt::format("reshape({}, {{{}}})", inputs[0].text, sizes)};
+}
+
+Var reshape(const Arg& x, const Sizes& sizes) {
+  const Var v = x.var();
+  const SplitSizes split = split_sizes(sizes, Reshape::rest);
+  if (split.inputs.empty() && split.dims == v.type().dims) return v;
+  Vars inputs{v};
+  inputs.insert(inputs.end(), split.inputs.begin(), split.inputs.end());
+  return make_var(std::make_shared<Reshape>(split.dims), std::move(inputs), x.site());
+}
+
+Var flatten(const Arg& x, int ndim) {
+  const Var v = x.var();
+  if (ndim < 1 || (v.ndim() > 0 && ndim > static_cast<int>(v.ndim()))) {
+    throw ShapeError(fmt::format("flatten: cannot leave {} dimensions of {}, at {}", ndim,
+                                 to_string(v.type()), to_string(x.site())));
+  }
+  if (v.ndim() == static_cast<std::size_t>(ndim)) return v;
+  if (ndim == 1) return reshape(x, {-1});
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const Vars all = sizes(v);
+  const auto split = all.begin() + (ndim - 1);
+  Vars joined(all.begin(), split);
+  joined.push_back(size_product(Vars(split, all.end())));
+  return reshape(v, joined);
+}
+
+Var ravel(const Arg& x) { return flatten(x); }
+
+}  // namespace damo

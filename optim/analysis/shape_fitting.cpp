@@ -1,0 +1,50 @@
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
+
+namespace damo::optim {
+
+Vars sizes_of(const Var& v) {
+  Vars all;
+  for (std::size_t axis = 0; axis < v.ndim(); ++axis) {
+    if (v.type().dims[axis] == unknown) break;
+    all.push_back(size_at(v, axis));
+  }
+  if (all.size() == v.ndim()) return all;
+  std::vector<Vars> shapes;
+  for (const Var& in : v.inputs()) shapes.push_back(sizes(in));
+  const auto rule = v.op().shape_rule(v.owner(), shapes)[v.index()];
+  return rule ? *rule : sizes(v);
+}
+
+Var fit(const Var& v, const Var& like) {
+  Var result = v.dtype() == like.dtype() ? v : cast(v, like.dtype());
+  if (result.ndim() < like.ndim()) {
+    std::vector<AxisEntry> pattern(like.ndim() - result.ndim(), AxisEntry(newaxis));
+    for (std::size_t i = 0; i < result.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
+    result = dimshuffle(result, pattern);
+  }
+  bool stretched = false;
+  std::vector<Arg> promised;
+  for (std::size_t i = 0; i < like.ndim(); ++i) {
+    const std::int64_t have = result.type().dims[i];
+    const std::int64_t want = like.type().dims[i];
+    stretched = stretched || (have == 1 && want != 1);
+    promised.emplace_back(have == unknown ? want : -1);
+  }
+  // An axis of size 1 where `like` does not say how large it is has yet to be stretched, although
+  // its type is the narrower one.
+  if (stretched) result = broadcast_to(result, sizes_of(like));
+  if (refines(result.type(), like.type())) return result;
+  return specify_shape(result, Sizes(promised));
+}
+
+Var filled_like(const Var& like, double value) {
+  const Arg number = is_float(like.dtype()) ? Arg(value) : Arg(static_cast<long>(value));
+  const Var one = number.var(like.dtype());
+  return like.ndim() == 0 ? one : broadcast_to(one, sizes_of(like));
+}
+
+}  // namespace damo::optim

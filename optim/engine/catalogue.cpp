@@ -1,0 +1,34 @@
+#include <algorithm>
+
+#include <damo/optim/engine/catalogue.hpp>
+
+namespace damo::optim {
+
+const std::vector<const Rule*>& all_rules() {
+  static const std::vector<const Rule*> rules = [] {
+    std::vector<const Rule*> all;
+    for (const Rules* theme :
+         {&cancel_rules(), &scatter_rules(), &stabilize_rules(), &softmax_rules(), &barrier_rules(),
+          &see_through_rules(), &log1p_rules(), &canonicalize_rules(), &branch_rules(),
+          &choice_rules(), &indexing_rules(), &layout_rules(), &reduction_rules(),
+          &specialize_rules(), &blas_rules(), &fold_rules()}) {
+      for (const Rule& r : *theme) all.push_back(&r);
+    }
+    return all;
+  }();
+  return rules;
+}
+
+std::vector<const Rule*> chosen_rules(const Mode& mode, const std::vector<std::string>& tags) {
+  std::vector<const Rule*> chosen;
+  const auto consider = [&](const Rule& rule) {
+    const bool here = std::any_of(tags.begin(), tags.end(),
+                                  [&](const std::string& tag) { return rule.has_tag(tag); });
+    if (here && mode.has(rule.name(), rule.tags())) chosen.push_back(&rule);
+  };
+  for (const auto& rule : mode.own_rules()) consider(*rule);
+  for (const Rule* rule : all_rules()) consider(*rule);
+  return chosen;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,142 @@
+#include <algorithm>
+#include <atomic>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/engine/pipeline.hpp>
+#include <damo/optim/engine/rewriter.hpp>
+#include <damo/optim/loops/inline_graphs.hpp>
+#include <damo/optim/loops/scan_passes.hpp>
+
+namespace damo {
+namespace optim {
+namespace {
+
+std::size_t count_nodes(const FunctionGraph& graph) {
+  std::size_t n = 0;
+  for (const Apply* node : graph.order()) {
+    ++n;
+    if (node->op().body() != nullptr) n += count_nodes(*node->op().body());
+  }
+  return n;
+}
+
+void check_after(const Pass& pass, const FunctionGraph& graph) {
+  try {
+    graph.check();
+  } catch (const InternalError& e) {
+    throw InternalError("after pass '" + pass.name + "': " + e.what());
+  }
+}
+
+FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode, Trace* trace,
+                       Learned& learned) {
+  Trace::Pass report{pass.name};
+  FunctionGraph result = graph;
+  const std::size_t before = trace != nullptr ? trace->applied().size() : 0;
+  if (pass.procedure) {
+    result = pass.procedure(graph, {mode, trace});
+    if (trace != nullptr) report.applied = trace->applied().size() - before;
+  } else {
+    const RuleIndex index(chosen_rules(mode, pass.rules));
+    Rewriter rewriter(index, {.pass = pass.name, .trace = trace, .learned = &learned});
+    result = rewriter.run(graph);
+    report.applied = rewriter.applied();
+    report.visits = rewriter.visits();
+  }
+  if (trace != nullptr) {
+    report.nodes = count_nodes(result);
+    report.roots = result.roots();
+    trace->finish(report);
+  }
+  return result;
+}
+
+/// Loops with a mode of their own have their bodies rewritten in it; the passes then leave them
+/// alone.
+FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
+  VarMap done;
+  const auto mapped = [&](const Var& v) {
+    const auto it = done.find(v);
+    return it == done.end() ? v : it->second;
+  };
+  for (const Apply* node : graph.order()) {
+    std::shared_ptr<const Op> op = node->op_ptr();
+    if (const auto* scan = as<Scan>(*op)) {
+      Scan::Spec spec = scan->spec();
+      spec.body = spec.mode.empty() ? rewrite_in_own_modes(spec.body, trace)
+                                    : optimize(spec.body, Mode::of_text(spec.mode), trace);
+      op = std::make_shared<Scan>(std::move(spec));
+    }
+    Vars inputs;
+    for (const Var& in : node->inputs()) inputs.push_back(mapped(in));
+    const bool same_inputs =
+        std::equal(inputs.begin(), inputs.end(), node->inputs().begin(), VarSame{});
+    if (same_inputs && op == node->op_ptr()) continue;
+    const Vars fresh = make_node(op, std::move(inputs), node->site());
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (!node->name(i).empty()) static_cast<void>(fresh[i].named(node->name(i)));
+      done[node->output(i)] = fresh[i];
+    }
+  }
+  Vars roots;
+  for (const Var& root : graph.roots()) roots.push_back(mapped(root));
+  return graph.with_roots(roots);
+}
+
+bool has_own_modes(const FunctionGraph& graph) {
+  const auto order = graph.order();
+  return std::any_of(order.begin(), order.end(), [](const Apply* node) {
+    const auto* scan = as<Scan>(node->op());
+    return scan != nullptr && (!scan->spec().mode.empty() || has_own_modes(scan->spec().body));
+  });
+}
+
+}  // namespace
+
+const std::vector<Pass>& passes() {
+  // clang-format off
+  static const std::vector<Pass> all = {
+      {"canonicalize",   {"canonicalize"},       {"canonicalize"}},
+      {"stabilize",      {"stabilize"},          {"stabilize", "canonicalize"}},
+      // Stabilizing has made loops with more outputs, and divides where gradients' loops multiply.
+      {"scan_merge",     {"scan", "stabilize"},  {}, scan_merge},
+      {"scan_cancel_at_border", {"scan", "stabilize"}, {}, scan_cancel_at_border},
+      {"stabilize_again", {"stabilize"},         {"stabilize", "canonicalize"}},
+      {"scan_merge_again", {"scan", "stabilize"}, {}, scan_merge},
+      // After stabilizing: log(1 + exp(800)) is 800.
+      {"fold_constants", {"fold"},               {"fold", "stabilize", "canonicalize"}},
+      {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},
+      {"scan_keep_what_is_read", {"scan"},       {}, scan_keep_what_is_read},
+      {"scan_hoist_invariants",  {"scan"},       {}, scan_hoist_invariants},
+      {"scan_push_out",  {"scan"},               {}, scan_push_out},
+      // What left the loops meets what was outside.
+      {"tidy_scans",     {"scan"},               {"specialize", "canonicalize", "fold"}},
+      {"blas",           {"blas"},               {"blas", "fold"}},
+  };
+  // clang-format on
+  return all;
+}
+
+}  // namespace optim
+
+namespace {
+std::atomic<bool> pass_checks{false};
+}  // namespace
+
+void set_pass_checks(bool on) { pass_checks = on; }
+
+FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
+  FunctionGraph result = optim::inline_graphs(graph);
+  if (optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
+  optim::Learned learned;
+  for (const optim::Pass& pass : optim::passes()) {
+    if (!mode.has(pass.name, pass.tags)) continue;
+    result = optim::run_pass(pass, result, mode, trace, learned);
+    if (pass_checks) optim::check_after(pass, result);
+  }
+  return result;
+}
+
+}  // namespace damo

@@ -1,0 +1,323 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/engine/rewriter.hpp>
+
+namespace damo::optim {
+namespace {
+
+constexpr std::size_t deepest_chain = 100;  // rules firing inside what a rule made
+constexpr int most_sweeps = 40;
+constexpr std::size_t most_flat = 500;
+
+std::vector<std::uint64_t> numbers_of(const Vars& roots) {
+  std::vector<std::uint64_t> numbers;
+  for (const Var& v : roots) numbers.push_back(v.owner().id());
+  return numbers;
+}
+
+/// How many inputs and roots each variable is.
+void count_uses(const FunctionGraph& graph, const std::vector<const Apply*>& order,
+                Table<std::size_t>& counts) {
+  counts.clear();
+  counts.reserve(order.size());
+  for (const Apply* node : order) {
+    for (const Var& in : node->inputs()) ++counts[in];
+  }
+  for (const Var& root : graph.roots()) ++counts[root];
+}
+
+}  // namespace
+
+Rewriter::Rewriter(const RuleIndex& rules, Settings settings)
+    : rules_(rules),
+      settings_(std::move(settings)),
+      learned_(settings_.learned != nullptr ? *settings_.learned : own_learned_) {}
+
+FunctionGraph Rewriter::run(const FunctionGraph& graph) {
+  facts_ = Facts{};
+  for (const auto& [v, fact] : assumed_) facts_.assume(v, fact);
+  if (!settings_.for_grad) return sweeps(graph);
+  kept_ = given_by_effects(graph.roots());
+  const FunctionGraph result = sweeps(graph);
+  if (applied_ == 0) return result;
+  return result.with_roots(made_anew(order_of(result), result.roots(), {}));
+}
+
+FunctionGraph Rewriter::sweeps(const FunctionGraph& graph) {
+  FunctionGraph result = graph;
+  for (int i = 0; i < most_sweeps; ++i) {
+    const std::size_t before = applied_;
+    recent_.clear();
+    if (at_rest(result)) return result;
+    result = sweep(result);
+    learned_.merged.insert(numbers_of(result.roots()));
+    if (applied_ == before) return result;
+  }
+  report_loop();
+}
+
+/// Whether a sweep would leave the graph as it is: that is known of most graphs at most nodes, and
+/// found in less time than a graph is rebuilt in.
+bool Rewriter::at_rest(const FunctionGraph& graph) {
+  if (!learned_.merged.contains(numbers_of(graph.roots()))) return false;
+  const auto order = order_of(graph);
+  settled_.clear();
+  nodes_.clear();
+  count_uses(graph, order, uses_);
+  looking_ = true;
+  Vars made;
+  for (const Apply* node : order) {
+    const bool body_rests = node->op().body() == nullptr || !with_rewritten_body(*node);
+    if (!body_rests || first_to_apply(*node, made) != nullptr) looking_ = false;
+    if (!looking_) return false;
+  }
+  looking_ = false;
+  visits_ += order.size();
+  return true;
+}
+
+std::vector<const Apply*> Rewriter::order_of(const FunctionGraph& graph) const {
+  if (!settings_.for_grad) return graph.order();
+  auto order = toposort(graph.roots(), kept_);
+  const auto age = [&](const Apply* node) {
+    const std::uint64_t* known = ages_.find(*node);
+    return known == nullptr ? node->id() : *known;
+  };
+  std::sort(order.begin(), order.end(), [&](const Apply* a, const Apply* b) {
+    return std::pair(age(a), a->id()) < std::pair(age(b), b->id());
+  });
+  return order;
+}
+
+FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
+  const auto order = order_of(graph);
+  settled_.clear();
+  nodes_.clear();
+  uses_.clear();
+  const Vars old_roots = graph.roots();
+  budget_ = applied_ + 60 * order.size() + 1000;
+  settled_.reserve(order.size());
+  nodes_.reserve(order.size());
+  Table<std::size_t> counts;
+  count_uses(graph, order, counts);
+  // A loop's inputs stay, whether or not anything is left to read them.
+  for (const Var& in : graph.inputs) visit(in.owner());
+  for (const Var& v : kept_) settled_.set(v.owner(), v.index(), v);
+  for (const Apply* node : order) {
+    if (settings_.for_grad) age_ = *ages_.insert(*node, 0, node->id()).first;
+    visit(*node);
+    for (std::size_t i = 0; i < node->n_outputs(); ++i) {
+      if (const std::size_t* count = counts.find(*node, i))
+        uses_[*settled_.find(*node, i)] += *count;
+    }
+  }
+  return graph.with_roots(settled(old_roots));
+}
+
+Vars Rewriter::settled(const Vars& old) const {
+  Vars now;
+  now.reserve(old.size());
+  for (const Var& v : old) now.push_back(settled_.at(v));
+  return now;
+}
+
+void Rewriter::settle_as(const Apply& node, const Vars& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) settled_.set(node, i, outputs[i]);
+}
+
+void Rewriter::visit(const Apply& node) {
+  if (settled_.contains(node)) return;
+  ++visits_;
+  const auto stays = [&](const Var& in) { return same(settled_.at(in), in); };
+  if (std::all_of(node.inputs().begin(), node.inputs().end(), stays)) return settle(node);
+  const Vars fresh = with_inputs(node, settled(node.inputs()));
+  settle(fresh[0].owner());
+  settle_as(node, settled(fresh));
+}
+
+void Rewriter::settle(const Apply& node) {
+  const Apply& known = nodes_.insert(node);
+  if (&known != &node) return settle_as(node, settled(known.outputs()));
+  if (settled_.contains(node)) return;
+  if (settings_.for_grad) ages_.insert(node, 0, age_);
+  // While its own rules run, a node that turns up inside a result stands for itself.
+  for (std::size_t i = 0; i < node.n_outputs(); ++i) settled_.set(node, i, node.output(i));
+  if (node.op().body() != nullptr) {
+    if (const Var fresh = with_rewritten_body(node)) {
+      settle(fresh.owner());
+      return settle_as(node, settled(fresh.owner().outputs()));
+    }
+  }
+  Vars result;
+  if (const Rule* rule = first_to_apply(node, result))
+    settle_as(node, fire(*rule, node, std::move(result)));
+}
+
+const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
+  const RuleIndex::List& list = rules_.at(node.op());
+  Refusals refused;
+  if (const Refusals* known = learned_.refusals.find(node)) refused = *known;
+  if (list.refused(refused)) return nullptr;
+  const SiteScope scope(node.site());
+  if (applying_ == 0 && flat_.size() > most_flat) {
+    flat_.clear();
+    flat_places_.clear();
+  }
+  ++applying_;
+  const Rule* found = nullptr;
+  for (const auto& [rule, number] : list.entries) {
+    const bool numbered = number < refused.size();
+    if (numbered && refused.test(number)) continue;
+    ++tries_;
+    asked_ = false;
+    if (auto made = rule->apply(node, *this)) {
+      result = std::move(*made);
+      found = rule;
+      break;
+    }
+    if (numbered && !asked_) refused.set(number);
+  }
+  --applying_;
+  learned_.refusals[node] = refused;
+  return found;
+}
+
+Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
+  check_result(rule, node, result);
+  firing_.push_back(&rule);
+  if (recent_.size() < 8) recent_.push_back(&rule);
+  if (++applied_ > budget_ || firing_.size() > deepest_chain) report_loop();
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (!result[i]) result[i] = node.output(i);
+    if (!node.name(i).empty() && result[i].name().empty() && !is_leaf(result[i]))
+      static_cast<void>(result[i].named(node.name(i)));
+  }
+  if (rule.has_tag("stabilize") && !asking_) ++stabilized_;
+  if (settings_.trace != nullptr && !asking_) {
+    std::size_t shown = 0;
+    while (shown + 1 < result.size() && same(result[shown], node.output(shown))) ++shown;
+    settings_.trace->add({rule.name(), settings_.pass, rule.tags(), settings_.loop,
+                          node.output(shown), result[shown], rule.equation()});
+  }
+  Vars outputs = simplify(result);
+  firing_.pop_back();
+  return outputs;
+}
+
+void Rewriter::check_result(const Rule& rule, const Apply& node, const Vars& result) {
+  if (result.size() != node.n_outputs()) {
+    throw InternalError(fmt::format("rule '{}': gives {} variables for the {} outputs of {}",
+                                    rule.name(), result.size(), node.n_outputs(), describe(node)));
+  }
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (!result[i] || refines(result[i].type(), node.types()[i])) continue;
+    throw InternalError(fmt::format("rule '{}': {} cannot stand for {}", rule.name(),
+                                    describe(result[i]), describe(node.output(i))));
+  }
+}
+
+void Rewriter::report_loop() const {
+  std::string names;
+  const auto& last = firing_.empty() ? recent_ : firing_;
+  const std::size_t first = last.size() > 8 ? last.size() - 8 : 0;
+  for (std::size_t i = first; i < last.size(); ++i)
+    names += (names.empty() ? "" : ", ") + last[i]->name();
+  throw InternalError(fmt::format("pass '{}': rewrites do not come to an end; the last were: {}",
+                                  settings_.pass, names));
+}
+
+Vars Rewriter::simplify(const Vars& roots) {
+  visit_all(roots);
+  return settled(roots);
+}
+
+void Rewriter::visit_all(const Vars& roots) {
+  std::vector<std::pair<const Apply*, std::size_t>> stack;
+  for (const Var& root : roots) {
+    stack.emplace_back(root.owner_ptr(), 0);
+    while (!stack.empty()) {
+      auto& [node, next] = stack.back();
+      if (settled_.contains(*node)) {
+        stack.pop_back();
+      } else if (next < node->inputs().size()) {
+        const Apply* in = node->input(next++).owner_ptr();
+        if (!settled_.contains(*in)) stack.emplace_back(in, 0);
+      } else {
+        const Apply* done = node;
+        stack.pop_back();
+        visit(*done);
+      }
+    }
+  }
+}
+
+Var Rewriter::with_rewritten_body(const Apply& node) {
+  const auto* scan = as<Scan>(node.op());
+  if (scan == nullptr || !scan->spec().mode.empty()) return {};
+  std::shared_ptr<const Op> known = bodies_[scan];
+  if (known == nullptr) {
+    const Scan::Spec& spec = scan->spec();
+    Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
+                            settings_.loop + (settings_.loop.empty() ? "" : "/") +
+                                (spec.name.empty() ? "scan" : spec.name),
+                            settings_.depth + 1, settings_.for_grad, &learned_});
+    for (const auto& [v, fact] : facts_.of_body(node)) inner.assume(v, fact);
+    Scan::Spec fresh = spec;
+    fresh.body = inner.run(spec.body);
+    applied_ += inner.applied();
+    if (!asking_) stabilized_ += inner.stabilized();
+    budget_ += inner.applied();
+    visits_ += inner.visits();
+    tries_ += inner.tries();
+    kept_ops_.push_back(node.op_ptr());
+    const bool changed = inner.applied() > 0;
+    known = changed ? std::make_shared<Scan>(std::move(fresh)) : node.op_ptr();
+    kept_ops_.push_back(known);
+    bodies_[scan] = known;
+    bodies_[known.get()] = known;
+  }
+  if (known.get() == scan) return {};
+  const SiteScope scope(node.site());
+  const Vars fresh = make_node(known, node.inputs(), node.site());
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    if (!node.name(i).empty()) static_cast<void>(fresh[i].named(node.name(i)));
+  }
+  return fresh[0];
+}
+
+VarSet given_by_effects(const Vars& roots) {
+  VarSet given;
+  for (const Apply* node : toposort(roots)) {
+    const bool loop = node->op().body() != nullptr;
+    if (loop || (node->op().pure() && node->op().state_updates(*node).empty())) continue;
+    for (const Var& out : node->outputs()) given.insert(out);
+  }
+  return given;
+}
+
+Vars made_anew(const std::vector<const Apply*>& order, const Vars& roots, VarMap with) {
+  const auto now = [&](const Var& v) {
+    const auto it = with.find(v);
+    return it == with.end() ? v : it->second;
+  };
+  for (const Apply* node : order) {
+    if (node->inputs().empty()) continue;
+    Vars inputs;
+    for (const Var& in : node->inputs()) inputs.push_back(now(in));
+    const Vars outputs = with_inputs(*node, std::move(inputs));
+    for (std::size_t i = 0; i < outputs.size(); ++i) with.try_emplace(node->output(i), outputs[i]);
+  }
+  Vars result;
+  for (const Var& root : roots) result.push_back(now(root));
+  return result;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,72 @@
+#include <utility>
+
+#include <damo/optim/engine/rewriter.hpp>
+
+// What the rewriter answers to rules that ask. What may be another answer later is marked, so that
+// the rule is tried again.
+namespace damo::optim {
+namespace {
+
+constexpr int deepest_probe = 8;
+constexpr int most_probes = 32;  // probes that one probe may lead to: they branch at each level
+
+}  // namespace
+
+// A loop's body may be looked at again when more is known of what enters it.
+Fact Rewriter::fact(const Var& v) {
+  asked_ = asked_ || !assumed_.empty();
+  return facts_.of(v);
+}
+
+std::size_t Rewriter::uses(const Var& v) {
+  asked_ = true;
+  const std::size_t* known = uses_.find(v);
+  return known == nullptr ? 1 : *known;
+}
+
+const Terms& Rewriter::terms(Terms::Group group, const Var& v) {
+  const std::size_t which = 2 * v.index() + (group == Terms::Group::sum ? 0 : 1);
+  const auto [place, fresh] = flat_places_.insert(v.owner(), which, flat_.size());
+  if (fresh) flat_.emplace_back(group, v);
+  return flat_[*place].terms;
+}
+
+std::optional<Var> Rewriter::stabilized(const Var& v) {
+  if (probing_ == 0) probes_ = 0;
+  if (probing_ >= deepest_probe || ++probes_ > most_probes) return std::nullopt;
+  ++probing_;
+  ++applying_;
+  std::optional<Var> found;
+  for (const auto& entry : rules_.at(v.op()).entries) {
+    if (!entry.rule->has_tag("stabilize")) continue;
+    asked_ = asked_ || entry.number >= Refusals{}.size();  // the caller's own may ask for anything
+    const auto result = entry.rule->apply(v.owner(), *this);
+    if (!result || !(*result)[v.index()]) continue;
+    found = (*result)[v.index()];
+    break;
+  }
+  --applying_;
+  --probing_;
+  return found;
+}
+
+Var Rewriter::known(const Var& v) {
+  asked_ = true;
+  looking_ = false;  // a sweep may know more
+  const Apply* equal = nodes_.find(v.owner());
+  const Var* now = equal != nullptr ? settled_.find(*equal, v.index()) : nullptr;
+  return now != nullptr ? *now : Var{};
+}
+
+Var Rewriter::simplified(const Var& v) {
+  looking_ = false;  // a sweep may have merged more
+  const std::size_t before = applied_;
+  const bool outer = std::exchange(asking_, true);
+  const Var result = simplify({v}).front();
+  asking_ = outer;
+  asked_ = true;  // what equal nodes there are may be another matter in the next sweep
+  applied_ = before;
+  return result;
+}
+
+}  // namespace damo::optim

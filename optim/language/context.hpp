@@ -1,0 +1,35 @@
+#pragma once
+#include <optional>
+
+#include <damo/graph/var.hpp>
+#include <damo/optim/analysis/facts.hpp>
+#include <damo/optim/analysis/flat_terms.hpp>
+
+namespace damo::optim {
+
+/// What a rule may ask about the graph it works in.
+class Context {
+ public:
+  Context() = default;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  virtual ~Context() = default;
+
+  /// What is known of the values of `v`.
+  virtual Fact fact(const Var& v) = 0;
+  /// How many nodes and outputs read `v`; 1 for a variable that a rule has just made.
+  virtual std::size_t uses(const Var& v) = 0;
+  /// `v` as a flat sum or product. Most rules of a node ask for the same, so it is remembered;
+  /// valid while the rule runs.
+  virtual const Terms& terms(Terms::Group group, const Var& v) = 0;
+  /// What a stabilizing rule makes of `v`'s own node, or nullopt when none fires. Lets a rule ask
+  /// whether a step towards a stable form would lead there.
+  virtual std::optional<Var> stabilized(const Var& v) = 0;
+  /// What a variable equal to `v` has become, when the graph has one and it was looked at before;
+  /// else an empty Var. Spares a walk that another node's rule has done.
+  virtual Var known(const Var& v) = 0;
+  /// `v` after all rules that apply have been applied.
+  virtual Var simplified(const Var& v) = 0;
+};
+
+}  // namespace damo::optim

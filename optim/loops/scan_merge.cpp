@@ -1,0 +1,106 @@
+#include <algorithm>
+
+#include <damo/graph/branch_guards.hpp>
+#include <damo/optim/loops/scan_edit.hpp>
+#include <damo/optim/loops/scan_passes.hpp>
+
+namespace damo::optim {
+namespace {
+
+/// Whether two loops run over the same things with the same body inputs, so that they differ only
+/// in what they compute on the way.
+bool twins(const Apply& a, const Apply& b) {
+  const auto& x = static_cast<const Scan&>(a.op()).spec();
+  const auto& y = static_cast<const Scan&>(b.op()).spec();
+  return x.n_sequences == y.n_sequences && x.n_states == y.n_states && x.has_until == y.has_until &&
+         x.body.inputs.size() == y.body.inputs.size() &&
+         std::equal(x.body.inputs.begin(), x.body.inputs.end(), y.body.inputs.begin(), VarSame{}) &&
+         std::equal(a.inputs().begin(), a.inputs().end(), b.inputs().begin(), VarSame{});
+}
+
+/// Joins the twins among the loops of a graph.
+class MergeTwins {
+ public:
+  explicit MergeTwins(const FunctionGraph& graph) {
+    const Guards guards(graph.roots());
+    for (const Apply* node : graph.order()) {
+      const auto* scan = as<Scan>(node->op());
+      if (scan == nullptr || !scan->spec().mode.empty()) continue;
+      const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
+        const Apply& other = g.members[0].owner();
+        return twins(other, *node) && guards.of(other) == guards.of(*node);
+      });
+      if (group == groups_.end()) {
+        groups_.push_back({{node->output()}, {}});
+      } else {
+        group->members.push_back(node->output());
+      }
+    }
+  }
+
+  std::optional<Vars> operator()(const Apply& node, const Apply& before, Trace* trace) {
+    if (as<Scan>(before.op()) == nullptr) return std::nullopt;
+    for (Group& group : groups_) {
+      const auto at = std::find_if(group.members.begin(), group.members.end(),
+                                   [&](const Var& v) { return v.owner_ptr() == &before; });
+      if (at == group.members.end() || group.members.size() == 1) continue;
+      if (group.results.empty()) join(group, node, trace);
+      return group.results[static_cast<std::size_t>(at - group.members.begin())];
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Group {
+    Vars members;
+    std::vector<Vars> results;
+  };
+
+  // The members have the same inputs, so the first one's place in the order serves for all.
+  static void join(Group& group, const Apply& node, Trace* trace) {
+    ScanEdit all(node);
+    std::vector<std::vector<std::size_t>> places;
+    for (const Var& member : group.members) {
+      const ScanEdit part(member.owner());
+      std::vector<std::size_t> place;
+      for (const ScanEdit::Output& o : part.outputs) {
+        ScanEdit::Output mapped = o;
+        if (!o.of_state) mapped.index = find_extra(all, part.extras[o.index]);
+        place.push_back(all.add_output(mapped));
+      }
+      places.push_back(std::move(place));
+    }
+    const Vars fresh = all.build();
+    for (const auto& place : places) {
+      Vars outputs;
+      for (const std::size_t k : place) outputs.push_back(fresh[k]);
+      group.results.push_back(std::move(outputs));
+    }
+    record(trace, "scan_merge", node.output(), fresh[0], "loops over the same things are one");
+  }
+
+  static std::size_t find_extra(ScanEdit& all, const Var& extra) {
+    for (std::size_t i = 0; i < all.extras.size(); ++i) {
+      if (same_graph(all.extras[i], extra)) return i;
+    }
+    return all.add_extra(extra);
+  }
+
+  std::vector<Group> groups_;
+};
+
+}  // namespace
+
+FunctionGraph scan_merge(const FunctionGraph& graph, const Pass::Setting& setting) {
+  return edit_scans(
+      graph,
+      [](const FunctionGraph& g) -> EditScan {
+        auto pass = std::make_shared<MergeTwins>(g);
+        return [pass](const Apply& node, const Apply& before, Trace* trace) {
+          return (*pass)(node, before, trace);
+        };
+      },
+      setting.trace);
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,288 @@
+#include <algorithm>
+#include <unordered_set>
+
+#include <damo/graph/branch_guards.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/loop/loop_reads.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/shape_of.hpp>
+#include <damo/optim/loops/scan_edit.hpp>
+#include <damo/optim/loops/scan_passes.hpp>
+
+namespace damo::optim {
+namespace {
+
+/// How the outputs of the loops of a graph are read.
+struct Reading {
+  /// Outputs of loops that something reads otherwise than by [-1].
+  VarSet whole;
+  VarSet any;
+  /// x[-1] of a loop's output, or of its rows from 1 on: the output, and whether those.
+  struct Last {
+    Var output;
+    bool of_tail;
+  };
+  std::unordered_map<Var, Last, VarHash, VarSame> lasts;
+  /// By output: the reader that is its rows from 1 on, when something reads more of it than [-1].
+  VarSet whole_tails;
+};
+
+bool is_loop(const Var& v) { return as<Scan>(v.op()) != nullptr; }
+
+Reading read_outputs(const FunctionGraph& graph) {
+  Reading r;
+  std::unordered_set<Var, VarHash, VarSame> tails;
+  const auto order = graph.order();
+  const auto whole = [&](const Var& v) {
+    if (tails.contains(v)) {
+      r.whole.insert(v.inputs()[0]);
+      r.any.insert(v.inputs()[0]);
+    } else if (is_loop(v)) {
+      r.whole.insert(v);
+      r.any.insert(v);
+    }
+  };
+  for (const Apply* node : order) {
+    for (std::size_t i = 0; i < node->inputs().size(); ++i) {
+      const Var& in = node->input(i);
+      if (i == 0 && is_loop(in) && drops_first(*node)) {
+        tails.insert(node->output());
+      } else if (i == 0 && takes_last(*node) && (is_loop(in) || tails.contains(in))) {
+        const bool of_tail = !is_loop(in);
+        const Var output = of_tail ? in.inputs()[0] : in;
+        r.lasts.emplace(node->output(), Reading::Last{output, of_tail});
+        r.any.insert(output);
+      } else {
+        whole(in);
+      }
+    }
+  }
+  for (const Var& root : graph.roots()) whole(root);
+  return r;
+}
+
+/// The output that holds what [-1] of `from` is.
+std::optional<ScanEdit::Output> last_of(const ScanEdit::Output& from, bool of_tail) {
+  ScanEdit::Output last = from;
+  if (from.keep == Scan::Keep::trace && !of_tail) {
+    last.keep = Scan::Keep::last_strict;
+  } else if (from.keep == Scan::Keep::history) {
+    last.keep = of_tail ? Scan::Keep::last_strict : Scan::Keep::last;
+  } else {
+    return std::nullopt;
+  }
+  return last;
+}
+
+/// Rebuilds the loops of one graph with the outputs that its reading asks for.
+class KeepWhatIsRead {
+ public:
+  explicit KeepWhatIsRead(const FunctionGraph& graph) : reading_(read_outputs(graph)) {}
+
+  std::optional<Vars> operator()(const Apply& node, const Apply& before, Trace* trace) {
+    if (const auto it = reading_.lasts.find(before.output()); it != reading_.lasts.end()) {
+      const auto known = last_values_.find(before.output());
+      if (known == last_values_.end()) return std::nullopt;
+      return Vars{known->second};
+    }
+    if (as<Scan>(before.op()) == nullptr) return std::nullopt;
+    return shrink(node, before, trace);
+  }
+
+ private:
+  std::optional<Vars> shrink(const Apply& node, const Apply& before, Trace* trace) {
+    ScanEdit edit(node);
+    const std::vector<ScanEdit::Output> had = edit.outputs;
+    edit.outputs.clear();
+    std::vector<std::size_t> place(had.size());
+    for (std::size_t k = 0; k < had.size(); ++k) {
+      if (reading_.whole.contains(before.output(k))) place[k] = edit.add_output(had[k]);
+    }
+    std::vector<std::pair<Var, std::size_t>> lasts;
+    for (const auto& [reader, last] : reading_.lasts) {
+      if (last.output.owner_ptr() != &before || reading_.whole.contains(last.output)) continue;
+      const auto output = last_of(had[last.output.index()], last.of_tail);
+      if (output) {
+        lasts.emplace_back(reader, edit.add_output(*output));
+      } else {
+        place[last.output.index()] = edit.add_output(had[last.output.index()]);
+        reading_.whole.insert(last.output);
+      }
+    }
+    const std::size_t n_before =
+        edit.states.size() + edit.extras.size() + edit.sequences.size() + edit.non_sequences.size();
+    edit.drop_unused();
+    const std::size_t n_after =
+        edit.states.size() + edit.extras.size() + edit.sequences.size() + edit.non_sequences.size();
+    if (edit.outputs == had && n_before == n_after) return std::nullopt;
+    if (edit.outputs.empty()) return std::nullopt;
+    const Vars fresh = edit.build();
+    for (const auto& [reader, k] : lasts) last_values_[reader] = fresh[k];
+    Vars result(had.size());
+    for (std::size_t k = 0; k < had.size(); ++k) {
+      if (reading_.whole.contains(before.output(k))) result[k] = fresh[place[k]];
+    }
+    record(trace, "scan_keep_what_is_read", before.output(), fresh[0],
+           "a loop keeps what is read of it");
+    return result;
+  }
+
+  Reading reading_;
+  std::unordered_map<Var, Var, VarHash, VarSame> last_values_;
+};
+
+/// What moves out of one loop.
+class Hoist {
+ public:
+  explicit Hoist(const Apply& node) : edit_(node) {}
+
+  std::optional<Vars> run() {
+    merge_inputs();
+    find_invariants();
+    if (!changed_) return std::nullopt;
+    edit_.replace_in_body(replaced_);
+    edit_.drop_unused();
+    return edit_.build();
+  }
+
+ private:
+  /// Constants move into the body, and inputs that are the same outside become one.
+  void merge_inputs() {
+    VarMap first;
+    const auto merge = [&](std::vector<ScanEdit::Carried>& list, bool inline_constants) {
+      first.clear();
+      std::vector<ScanEdit::Carried> kept;
+      for (const ScanEdit::Carried& c : list) {
+        const bool constant = inline_constants && constant_value(c.outer) != nullptr;
+        const auto it = first.find(c.outer);
+        if (constant || it != first.end()) {
+          replaced_[c.inner] = constant ? c.outer : it->second;
+          changed_ = true;
+          continue;
+        }
+        first.emplace(c.outer, c.inner);
+        kept.push_back(c);
+      }
+      list = std::move(kept);
+    };
+    merge(edit_.non_sequences, true);
+    merge(edit_.sequences, false);
+    edit_.replace_in_body(replaced_);
+    replaced_.clear();
+    for (const ScanEdit::Carried& c : edit_.non_sequences) outer_[c.inner] = c.outer;
+  }
+
+  void find_invariants() {
+    Vars roots;
+    for (const auto& s : edit_.states) roots.push_back(s.next);
+    roots.insert(roots.end(), edit_.extras.begin(), edit_.extras.end());
+    if (edit_.condition) roots.push_back(edit_.condition);
+    const auto order = toposort(roots);
+    for (const Apply* node : order) {
+      if (!node->inputs().empty()) lift(*node);
+    }
+    keep_branches(order, Guards(roots));
+    // Only what varying nodes and outputs read needs a way into the loop.
+    for (const Apply* node : order) {
+      if (outer_.contains(node->output())) continue;
+      for (const Var& in : node->inputs()) bring_in(in);
+    }
+    for (const Var& root : roots) bring_in(root);
+  }
+
+  /// What only one branch of a choice needs stays in the loop with the choice: a step may not take
+  /// that branch.
+  void keep_branches(const std::vector<const Apply*>& order, const Guards& guards) {
+    if (guards.empty()) return;
+    for (std::size_t i = order.size(); i-- > 0;) {
+      if (outer_.contains(order[i]->output())) continue;
+      for (const Var& in : order[i]->inputs()) {
+        if (in.inputs().empty() || guards.of(in.owner()).empty()) continue;
+        for (const Var& v : in.owner().outputs()) outer_.erase(v);
+      }
+    }
+  }
+
+  /// The node outside, when all it reads is there.
+  void lift(const Apply& node) {
+    if (const Var size = size_outside(node)) {
+      outer_[node.output()] = size;
+      return;
+    }
+    if (!node.op().pure() || !node.op().state_updates(node).empty()) return;
+    Vars inputs;
+    bool varies = true;
+    for (const Var& in : node.inputs()) {
+      if (constant_value(in) != nullptr) {
+        inputs.push_back(in);
+        continue;
+      }
+      const auto it = outer_.find(in);
+      if (it == outer_.end()) return;
+      inputs.push_back(it->second);
+      varies = false;
+    }
+    if (varies) return;  // of constants only: folding's business
+    const Vars outside = with_inputs(node, std::move(inputs));
+    for (std::size_t i = 0; i < outside.size(); ++i) outer_[node.output(i)] = outside[i];
+  }
+
+  /// States and items of sequences have the same shape at each step.
+  Var size_outside(const Apply& node) const {
+    const auto* op = as<ShapeOf>(node.op());
+    if (op == nullptr) return {};
+    for (const auto& s : edit_.states) {
+      if (same(s.inner, node.input(0))) return size_at(s.initial, op->axis());
+    }
+    for (const auto& s : edit_.sequences) {
+      if (same(s.inner, node.input(0))) return size_at(s.outer, op->axis() + 1);
+    }
+    return {};
+  }
+
+  void bring_in(const Var& v) {
+    const auto it = outer_.find(v);
+    if (it == outer_.end() || v.inputs().empty() || replaced_.contains(v)) return;
+    Var inside = edit_.add_non_sequence(it->second);
+    if (!(inside.type() == v.type())) return;
+    replaced_[v] = inside;
+    changed_ = true;
+  }
+
+  ScanEdit edit_;
+  std::unordered_map<Var, Var, VarHash, VarSame> outer_;
+  VarMap replaced_;
+  bool changed_ = false;
+};
+
+}  // namespace
+
+FunctionGraph scan_keep_what_is_read(const FunctionGraph& graph, const Pass::Setting& setting) {
+  return edit_scans(
+      graph,
+      [](const FunctionGraph& g) -> EditScan {
+        auto pass = std::make_shared<KeepWhatIsRead>(g);
+        return [pass](const Apply& node, const Apply& before, Trace* trace) {
+          return (*pass)(node, before, trace);
+        };
+      },
+      setting.trace);
+}
+
+FunctionGraph scan_hoist_invariants(const FunctionGraph& graph, const Pass::Setting& setting) {
+  return edit_scans(
+      graph,
+      [](const FunctionGraph&) -> EditScan {
+        return [](const Apply& node, const Apply&, Trace* trace) -> std::optional<Vars> {
+          if (as<Scan>(node.op()) == nullptr) return std::nullopt;
+          auto fresh = Hoist(node).run();
+          if (fresh)
+            record(trace, "scan_hoist_invariants", node.output(), (*fresh)[0],
+                   "what no step changes leaves the loop");
+          return fresh;
+        };
+      },
+      setting.trace);
+}
+
+}  // namespace damo::optim

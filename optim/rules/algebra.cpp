@@ -1,0 +1,313 @@
+#include <algorithm>
+#include <cmath>
+
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/optim/analysis/flat_terms.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/language/context.hpp>
+
+namespace damo::optim {
+namespace {
+
+const Vocabulary& words() { return vocabulary(); }
+
+bool is_neg(const Var& v) { return scalar_op(v) == words().neg; }
+const Var& inside(const Var& v) { return v.inputs()[0]; }
+
+std::optional<Vars> as(const Var& v, const Apply& node) { return Vars{fit(v, node.output())}; }
+
+/// x + 0, 0 + x, x - 0, 0 - x.
+std::optional<Vars> add_zero(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const bool minus = scalar_op(node.output()) == words().sub;
+  if (uniform_value(b) == 0.0) return as(a, node);
+  if (uniform_value(a) == 0.0) return as(minus ? -b : b, node);
+  return std::nullopt;
+}
+
+/// x * 1, 1 * x, x / 1, and with -1.
+std::optional<Vars> mul_one(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const auto right = uniform_value(b);
+  if (right == 1.0) return as(a, node);
+  if (right == -1.0) return as(-a, node);
+  if (scalar_op(node.output()) == words().div) return std::nullopt;
+  const auto left = uniform_value(a);
+  if (left == 1.0) return as(b, node);
+  if (left == -1.0) return as(-b, node);
+  return std::nullopt;
+}
+
+/// A number other than 0 and NaN.
+bool is_divisor(const Var& v) {
+  const auto c = uniform_value(v);
+  return c && *c != 0 && !std::isnan(*c);
+}
+
+/// x * 0 = 0 for what is finite, 0 / c = 0 for a number: elsewhere it may be NaN.
+std::optional<Vars> mul_zero(const Apply& node, Context& context) {
+  const bool divided = scalar_op(node.output()) == words().div;
+  const auto is_zero = [&](std::size_t i) { return uniform_value(node.input(i)) == 0.0; };
+  const auto allows = [&](std::size_t i) {
+    return divided ? is_divisor(node.input(i)) : context.fact(node.input(i)).finite;
+  };
+  if ((is_zero(0) && allows(1)) || (!divided && is_zero(1) && allows(0)))
+    return Vars{fit(filled_like(node.output(), 0), node.output())};
+  return std::nullopt;
+}
+
+/// abs(x) = x, relu(x) = x where x cannot be negative.
+std::optional<Vars> abs_of_nonnegative(const Apply& node, Context& context) {
+  if (!context.fact(node.input(0)).nonnegative) return std::nullopt;
+  return Vars{node.input(0)};
+}
+
+std::optional<Vars> neg_of(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const ScalarOp* f = scalar_op(x);
+  if (f == words().neg) return Vars{inside(x)};
+  if (f == words().sub) return Vars{x.inputs()[1] - x.inputs()[0]};
+  return std::nullopt;
+}
+
+/// Signs of summands become the choice between + and -.
+std::optional<Vars> neg_in_sum(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  const bool minus = scalar_op(node.output()) == words().sub;
+  if (is_neg(b)) return as(minus ? a + inside(b) : a - inside(b), node);
+  if (!is_neg(a)) return std::nullopt;
+  return as(minus ? -(inside(a) + b) : b - inside(a), node);
+}
+
+/// Signs of factors move in front of the product.
+std::optional<Vars> neg_in_product(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  if (!is_neg(a) && !is_neg(b)) return std::nullopt;
+  const Var x = is_neg(a) ? inside(a) : a;
+  const Var y = is_neg(b) ? inside(b) : b;
+  const Var product = scalar_op(node.output()) == words().div ? x / y : x * y;
+  return as(is_neg(a) == is_neg(b) ? product : -product, node);
+}
+
+/// Whether a value of `dtype` holds `value` as an ordinary number.
+bool representable(double value, DType dtype) {
+  const double size = std::abs(value);
+  if (!std::isfinite(value)) return false;
+  if (dtype == DType::float32) return size == 0 || (size > 1e-37 && size < 1e38);
+  return size == 0 || (size > 1e-300 && size < 1e300);
+}
+
+/// Whether a + b loses nothing in `dtype`.
+bool exact_sum(double a, double b, DType dtype) {
+  if (!adds_exactly(a, b)) return false;
+  const double sum = a + b;
+  return dtype != DType::float32 || static_cast<double>(static_cast<float>(sum)) == sum;
+}
+
+/// Two constants in a sum, one of them positive and one negative, become one, in the last place.
+/// Others would only round differently: a loop that adds a number at each step has them unrolled.
+/// Numbers larger than 1 may be there to round: (x + 12582912) - 12582912.
+std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
+  const Var root = node.output();
+  const bool minus = scalar_op(root) == words().sub;
+  const auto right = uniform_value(node.input(1));
+  if (!right || !is_float(root.dtype())) return std::nullopt;
+  const ScalarOp* f = scalar_op(node.input(0));
+  if (f != words().add && f != words().sub) return std::nullopt;
+  const auto inner = uniform_value(node.input(0).inputs()[1]);
+  const auto front = uniform_value(node.input(0).inputs()[0]);
+  const double c = minus ? -*right : *right;
+  const auto opposite = [c](double d) {
+    return ((c < 0) != (d < 0) || c == 0 || d == 0) && std::abs(c) <= 1 && std::abs(d) <= 1;
+  };
+  const Var& x = node.input(0).inputs()[0];
+  const Var& y = node.input(0).inputs()[1];
+  if (inner) {
+    const double d = f == words().sub ? -*inner : *inner;
+    if (!opposite(d) || !exact_sum(c, d, root.dtype())) return std::nullopt;
+    return as(x + (c + d), node);
+  }
+  if (!front || !opposite(*front) || !exact_sum(c, *front, root.dtype())) return std::nullopt;
+  return as(f == words().sub ? (*front + c) - y : y + (*front + c), node);
+}
+
+/// Multiplying by it rounds nothing.
+bool power_of_two(double c) {
+  int exponent = 0;
+  return std::abs(std::frexp(c, &exponent)) == 0.5 && std::abs(exponent) < 60;
+}
+
+/// How a constant d stands beside x.
+enum class Beside { factor, dividend, divisor };
+
+/// The constant of c * (d with x), or of (d with x) / c, where the one constant rounds as the two
+/// did.
+std::optional<double> merged(double c, bool divides, double d, Beside beside) {
+  if (c == 0 || d == 0 || (divides && beside == Beside::divisor)) return std::nullopt;
+  const bool inner_exact = power_of_two(d) && !divides && beside != Beside::dividend;
+  const bool outer_exact = power_of_two(c) && beside != Beside::divisor;
+  if (!inner_exact && !outer_exact) return std::nullopt;
+  return divides ? d / c : beside == Beside::divisor ? c / d : c * d;
+}
+
+std::optional<Vars> gather_into(double c, bool divides, const Var& inner, const Apply& node) {
+  const ScalarOp* f = scalar_op(inner);
+  if (f != words().mul && f != words().div) return std::nullopt;
+  for (const std::size_t at : {0, 1}) {
+    const auto d = uniform_value(inner.inputs()[at]);
+    const Beside beside = f == words().mul ? Beside::factor
+                          : at == 0        ? Beside::dividend
+                                           : Beside::divisor;
+    const auto one = d ? merged(c, divides, *d, beside) : std::nullopt;
+    if (!one || !representable(*one, node.output().dtype())) continue;
+    const Var& x = inner.inputs()[1 - at];
+    return as(beside == Beside::dividend ? *one / x : *one * x, node);
+  }
+  return std::nullopt;
+}
+
+/// Two constant factors, one inside the other, become one where that changes no rounding: c * (d *
+/// x), (d * x) / c, c * (x / d). A loop that multiplies by a number at each step has others
+/// unrolled.
+std::optional<Vars> gather_product_constants(const Apply& node, Context&) {
+  const Var root = node.output();
+  if (!is_float(root.dtype())) return std::nullopt;
+  const bool divides = scalar_op(root) == words().div;
+  for (const std::size_t side : {0, 1}) {
+    const auto c = uniform_value(node.input(side));
+    if (!c || (divides && side == 0)) continue;
+    if (auto one = gather_into(*c, divides, node.input(1 - side), node)) return one;
+  }
+  return std::nullopt;
+}
+
+/// A conversion of a conversion, or to the dtype that is there already.
+std::optional<Vars> cast_of_cast(const Apply& node, Context&) {
+  const Var root = node.output();
+  const Var& x = node.input(0);
+  if (x.dtype() == root.dtype()) return Vars{x};
+  const ScalarOp* f = scalar_op(x);
+  if (f == nullptr || f->types != ScalarOp::Types::convert) return std::nullopt;
+  // The first step must lose nothing: an int64 may round in any float.
+  const DType from = inside(x).dtype();
+  const bool exact =
+      from == DType::boolean || (from == DType::float32 && x.dtype() == DType::float64);
+  if (!exact) return std::nullopt;
+  return Vars{cast(inside(x), root.dtype())};
+}
+
+std::optional<Vars> same_twice(const Apply& node, Context&) {
+  const Var& a = node.input(0);
+  if (!same(a, node.input(1))) return std::nullopt;
+  return as(a, node);
+}
+
+/// n - n = 0 for integers, which have no infinities.
+std::optional<Vars> integer_difference(const Apply& node, Context&) {
+  if (node.types()[0].dtype != DType::int64 || !same(node.input(0), node.input(1)))
+    return std::nullopt;
+  return Vars{fit(filled_like(node.output(), 0), node.output())};
+}
+
+std::optional<Vars> where_known(const Apply& node, Context&) {
+  const auto condition = uniform_value(node.input(0));
+  if (condition) return as(node.input(*condition != 0 ? 1 : 2), node);
+  if (same(node.input(1), node.input(2))) return as(node.input(1), node);
+  if (scalar_op(node.input(0)) == words().not_)
+    return as(where(inside(node.input(0)), node.input(2), node.input(1)), node);
+  return std::nullopt;
+}
+
+/// Comparisons of constants, and sums and products of constant scalars that are exact.
+std::optional<Vars> exact_arithmetic(const Apply& node, Context&) {
+  const auto a = uniform_value(node.input(0));
+  const auto b = uniform_value(node.input(1));
+  if (!a || !b) return std::nullopt;
+  const ScalarOp* f = scalar_op(node.output());
+  const auto truth = [&](bool value) {
+    const Var one = Arg(value).var(boolean);
+    return Vars{fit(one, node.output())};
+  };
+  if (f == words().eq) return truth(*a == *b);
+  if (f == words().neq) return truth(*a != *b);
+  if (f == words().less) return truth(*a < *b);
+  if (f == words().greater) return truth(*a > *b);
+  const DType dtype = node.types()[0].dtype;
+  if (!is_float(dtype) || node.output().ndim() != 0) return std::nullopt;
+  const auto exact = [&](double v) {
+    return v == (dtype == DType::float32 ? static_cast<double>(static_cast<float>(v)) : v);
+  };
+  const double product = *a * *b;
+  if (f == words().mul && exact(product) && std::fma(*a, *b, -product) == 0 &&
+      std::isfinite(product) && (product != 0 || *a == 0 || *b == 0))
+    return Vars{Arg(product).var(dtype)};
+  const double right = f == words().sub ? -*b : *b;
+  if ((f == words().add || f == words().sub) && exact_sum(*a, right, dtype) &&
+      std::isfinite(*a + right))
+    return Vars{Arg(*a + right).var(dtype)};
+  return std::nullopt;
+}
+
+void add_constants(Rules& rules) {
+  using S = Soundness;
+  // clang-format off
+  rules.push_back(node_rewriter("exact_arithmetic", {"add", "sub", "mul", "eq", "neq", "less", "greater"},
+                                "constants, where nothing is rounded", exact_arithmetic)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("integer_difference", {"sub"}, "n - n = 0", integer_difference)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("add_zero", {"add", "sub"}, "x + 0 = x, 0 - x = -x", add_zero)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("mul_one", {"mul", "div"}, "x * 1 = x / 1 = x, x * -1 = -x", mul_one)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("mul_zero", {"mul", "div"}, "x * 0 = 0 / x = 0", mul_zero)
+                      .canonicalizes());
+  rules.push_back(node_rewriter("gather_sum_constants", {"add", "sub"}, "(x + c) - d = x + (c - d)",
+                                gather_sum_constants).canonicalizes());
+  rules.push_back(node_rewriter("gather_product_constants", {"mul", "div"}, "(x * c) * d = x * (c * d)",
+                                gather_product_constants).canonicalizes());
+  rules.push_back(node_rewriter("cast_of_cast", {"cast"},
+                                "cast(cast(x)) = cast(x) where nothing is lost between", cast_of_cast)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("where_known", {"where"},
+                                "where(true, a, b) = a, where(c, a, a) = a, where(not_(c), a, b) = where(c, b, a)",
+                                where_known).canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("same_twice", {"maximum", "minimum", "and_", "or_"}, "maximum(x, x) = x",
+                                same_twice).canonicalizes().sound(S::bit_exact));
+  // clang-format on
+}
+
+void add_signs(Rules& rules) {
+  using S = Soundness;
+  // clang-format off
+  rules.push_back(node_rewriter("neg_of", {"neg"}, "-(-x) = x, -(a - b) = b - a", neg_of)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("abs_of_nonnegative", {"abs", "relu"}, "abs(x) = x for x >= 0",
+                                abs_of_nonnegative).canonicalizes().sound(S::needs_fact));
+  rules.push_back(node_rewriter("neg_in_sum", {"add", "sub"}, "a + (-b) = a - b", neg_in_sum)
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(node_rewriter("neg_in_product", {"mul", "div"}, "(-a) * b = -(a * b)", neg_in_product)
+                      .canonicalizes().sound(S::bit_exact));
+  // clang-format on
+}
+
+}  // namespace
+
+const Rules& canonicalize_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    add_constants(list);
+    add_signs(list);
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

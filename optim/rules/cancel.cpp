@@ -1,0 +1,194 @@
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reduce.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/broadcast.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/optim/analysis/flat_terms.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/language/context.hpp>
+
+// Factors that cancel. The gradient of log(f(x)) is written g / f(x) * f'(x); where f underflows
+// that is 0 / 0, unless the part that f and f' share goes first.
+namespace damo::optim {
+namespace {
+
+using Group = Terms::Group;
+
+/// The leaf's expression as far as it simplifies: a movement and its inverse vanish.
+Var simple(const Terms::Leaf& leaf, Context& context) {
+  Var v = surface(leaf.seen);
+  if (leaf.seen.path != nullptr) v = context.simplified(v);
+  while (as<SpecifyShape>(v) != nullptr) v = Var(v.inputs()[0]);
+  return v;
+}
+
+bool never_zero(const Terms::Leaf& leaf, Context& context) {
+  return !leaf.constant && context.fact(leaf.seen.core).positive;
+}
+
+/// x / x = 1 for x that is positive in exact arithmetic.
+std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
+  const auto& leaves = terms.leaves();
+  std::vector<bool> drop(leaves.size(), false);
+  bool any = false;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (!leaves[i].inverse || !never_zero(leaves[i], context)) continue;
+    const Var below = simple(leaves[i], context);
+    for (std::size_t k = 0; k < leaves.size(); ++k) {
+      if (leaves[k].inverse || drop[k] || leaves[k].constant) continue;
+      if (!same(leaves[k].seen, leaves[i].seen) && !same(simple(leaves[k], context), below))
+        continue;
+      drop[i] = drop[k] = any = true;
+      break;
+    }
+  }
+  if (!any) return std::nullopt;
+  return Vars{fit(terms.without(drop).value(Group::product), node.output())};
+}
+
+/// where(c, 0, x) * y = where(c, 0, x * y) where x * y has a stable form.
+std::optional<Vars> product_into_where(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const Var choice = surface(leaves[i].seen);
+    if (leaves[i].inverse || scalar_op(choice) != vocabulary().where) continue;
+    const bool zero_first = uniform_value(choice.inputs()[1]) == 0.0;
+    if (!zero_first && uniform_value(choice.inputs()[2]) != 0.0) continue;
+    const Var& x = choice.inputs()[zero_first ? 2 : 1];
+    std::vector<bool> drop(leaves.size(), false);
+    drop[i] = true;
+    const Terms::Rest rest = terms.without(drop);
+    if (!rest.v || uniform_value(rest.v)) continue;
+    const auto stable = context.stabilized(x * rest.v);
+    if (!stable) continue;
+    const Var y = rest.negative ? -*stable : *stable;
+    const Var& c = choice.inputs()[0];
+    return Vars{fit(zero_first ? where(c, 0.0, y) : where(c, y, 0.0), node.output())};
+  }
+  return std::nullopt;
+}
+
+/// (x / s + y) * s = x + y * s, and (x * exp(z) + y) * sigmoid(-z), where a term gets stable.
+std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const Var& core = leaves[i].seen.core;
+    const ScalarOp* f = scalar_op(core);
+    if (leaves[i].inverse || (f != vocabulary().add && f != vocabulary().sub)) continue;
+    // 1 + exp(x) and the like have rules of their own, as a whole.
+    if (uniform_value(core.inputs()[0]) || uniform_value(core.inputs()[1])) continue;
+    std::vector<bool> drop(leaves.size(), false);
+    drop[i] = true;
+    const Terms::Rest rest = terms.without(drop);
+    if (!rest.v || uniform_value(rest.v)) continue;
+    if (context.stabilized(rest.v)) continue;  // it needs no help of the sum
+    const Var a = surface({core.inputs()[0], leaves[i].seen.path}) * rest.v;
+    const Var b = surface({core.inputs()[1], leaves[i].seen.path}) * rest.v;
+    const auto stable_a = context.stabilized(a);
+    const auto stable_b = context.stabilized(b);
+    if (!stable_a && !stable_b) continue;
+    const Var x = stable_a ? *stable_a : a;
+    const Var y = stable_b ? *stable_b : b;
+    const Var total = f == vocabulary().add ? x + y : x - y;
+    return Vars{fit(rest.negative ? -total : total, node.output())};
+  }
+  return std::nullopt;
+}
+
+/// x^c as the base and the exponent; a reciprocal power has a negative one.
+std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
+  const Var& v = leaf.seen.core;
+  const ScalarOp* f = scalar_op(v);
+  double exponent = leaf.inverse ? -1 : 1;
+  if (f == vocabulary().sqrt) return {{v.inputs()[0], leaf.seen.path}, exponent / 2};
+  if (f != vocabulary().pow) return {leaf.seen, exponent};
+  const auto c = uniform_value(v.inputs()[1]);
+  if (!c || v.inputs()[0].ndim() != v.ndim()) return {leaf.seen, exponent};
+  return {{v.inputs()[0], leaf.seen.path}, exponent * *c};
+}
+
+/// x^a / x^b = x^(a - b) and sqrt(x) * sqrt(x) = x for positive x.
+std::optional<Vars> join_powers(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const auto [base, a] = power_of(leaves[i]);
+    if (same(base.core, leaves[i].seen.core) || !context.fact(base.core).positive) continue;
+    for (std::size_t k = 0; k < leaves.size(); ++k) {
+      const auto [other, b] = power_of(leaves[k]);
+      const bool roots = std::abs(a) == 0.5 && a == b;
+      if (k == i || !same(base, other) || (a * b > 0 && !roots)) continue;
+      std::vector<bool> drop(leaves.size(), false);
+      drop[i] = drop[k] = true;
+      const Terms::Rest rest = terms.without(drop);
+      const Var x = surface(base);
+      const double c = a + b;
+      Var joined = c == 1 || c == -1 ? x : (std::abs(c) == 0.5 ? sqrt(x) : pow(x, std::abs(c)));
+      const Var others = rest.value(Group::product);
+      if (c == 0) return Vars{fit(others, node.output())};
+      return Vars{fit(c > 0 ? others * joined : others / joined, node.output())};
+    }
+  }
+  return std::nullopt;
+}
+
+/// sum(x / y, a) = sum(x, a) / y for a y that is the same along axis a.
+std::optional<Vars> divisor_out_of_sum(const Apply& node, Context& context) {
+  const auto& r = static_cast<const Reduce&>(node.op());
+  const Var& x = node.input(0);
+  if (r.kind() != Reduction::sum || r.keepdims() || !is_float(x.dtype())) return std::nullopt;
+  const Terms& terms = context.terms(Group::product, x);
+  for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
+    const auto& leaf = terms.leaves()[i];
+    if (!leaf.inverse || !never_zero(leaf, context)) continue;
+    Var y = simple(leaf, context);
+    if (as<BroadcastTo>(y) != nullptr) y = Var(y.inputs()[0]);
+    if (y.ndim() != x.ndim()) continue;
+    bool constant_along = true;
+    std::vector<int> kept;
+    for (std::size_t axis = 0; axis < x.ndim(); ++axis) {
+      const bool summed = (r.axes() >> axis & 1U) != 0;
+      if (summed) constant_along = constant_along && y.type().dims[axis] == 1;
+      if (!summed) kept.push_back(static_cast<int>(axis));
+    }
+    if (!constant_along) continue;
+    std::vector<bool> drop(terms.leaves().size(), false);
+    drop[i] = true;
+    const Var rest = fit(terms.without(drop).value(Group::product), x);
+    const Var total = make_var(std::make_shared<Reduce>(r.kind(), r.axes(), false), {rest});
+    return Vars{fit(total / shuffle_axes(y, kept), node.output())};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+const Rules& cancel_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    const auto add = [&](std::string name, std::vector<std::string> roots, std::string equation,
+                         Rule::Rewrite f) {
+      list.push_back(
+          node_rewriter(std::move(name), std::move(roots), std::move(equation), std::move(f))
+              .stabilizes()
+              .sound(Soundness::needs_fact));
+    };
+    const std::vector<std::string> products{"mul", "div"};
+    add("cancel_factors", products, "x / x = 1 for positive x", cancel_factors);
+    add("product_into_where", products, "where(c, 0, x) * y = where(c, 0, x * y)",
+        product_into_where);
+    add("product_into_sum", products, "(x / s + y) * s = x + y * s", product_into_sum);
+    add("join_powers", products, "x^a / x^b = x^(a - b) for positive x", join_powers);
+    add("divisor_out_of_sum", {"sum"}, "sum(x / y) = sum(x) / y for positive y constant along it",
+        divisor_out_of_sum);
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,250 @@
+#include <algorithm>
+
+#include <damo/graph/variables.hpp>
+#include <damo/graph/walk.hpp>
+#include <damo/ops/common/same_elements.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/loop/loop_reads.hpp>
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/ops/shape/broadcast.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/reshape.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/shape_of.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/language/context.hpp>
+
+// Changes of layout: they merge with each other, move out of elementwise functions (which then
+// meet each other, and work on less), and sizes are taken from where they come from.
+namespace damo::optim {
+namespace {
+
+bool moves_outward(const Apply& node) {
+  return as<DimShuffle>(node.op()) != nullptr || as<BroadcastTo>(node.op()) != nullptr ||
+         as<Reshape>(node.op()) != nullptr;
+}
+
+bool same_but_first(const Apply& a, const Apply& b) {
+  if (!a.op().equals(b.op()) || a.inputs().size() != b.inputs().size()) return false;
+  for (std::size_t i = 1; i < a.inputs().size(); ++i) {
+    if (!same(a.input(i), b.input(i))) return false;
+  }
+  return true;
+}
+
+/// The one movement that every input is, other than constants.
+const Apply* common_movement(const Apply& node) {
+  const Apply* movement = nullptr;
+  for (const Var& in : node.inputs()) {
+    if (uniform_value(in)) continue;
+    if (!moves_outward(in.owner())) return nullptr;
+    if (movement != nullptr && (!same_but_first(*movement, in.owner()) ||
+                                !(movement->input(0).type().dims == in.inputs()[0].type().dims)))
+      return nullptr;
+    movement = in.owner_ptr();
+  }
+  return movement;
+}
+
+/// f(M(x), c, M(y)) = M(f(x, c, y)) for one movement M and constants c.
+std::optional<Vars> move_outward(const Apply& node, Context&) {
+  const Apply* movement = common_movement(node);
+  if (movement == nullptr) return std::nullopt;
+  Vars inputs = movement->inputs();
+  Vars inner;
+  for (const Var& in : node.inputs()) {
+    if (const auto c = uniform_value(in)) {
+      const bool integral = !is_float(in.dtype());
+      inner.push_back((integral ? Arg(static_cast<long>(*c)) : Arg(*c)).var(in.dtype()));
+    } else {
+      inner.push_back(in.inputs()[0]);
+    }
+  }
+  inputs[0] = make_var(node.op_ptr(), std::move(inner), node.site());
+  return Vars{fit(make_var(movement->op_ptr(), std::move(inputs), node.site()), node.output())};
+}
+
+/// A stretched operand beside one of full size need not be stretched.
+std::optional<Vars> drop_broadcast(const Apply& node, Context&) {
+  const TensorType& out = node.types()[0];
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+    const auto* broadcast = as<BroadcastTo>(node.input(i));
+    if (broadcast == nullptr) continue;
+    bool covered = true;
+    for (const int axis : broadcast->stretched(node.input(i).owner())) {
+      bool elsewhere = false;
+      for (std::size_t k = 0; k < node.inputs().size(); ++k) {
+        const TensorType& t = node.input(k).type();
+        if (k != i && t.rank() > 0 && t.dims[static_cast<std::size_t>(axis)] != 1) elsewhere = true;
+      }
+      covered = covered && elsewhere;
+    }
+    if (!covered) continue;
+    Vars inputs = node.inputs();
+    inputs[i] = node.input(i).inputs()[0];
+    const Var result = make_var(node.op_ptr(), std::move(inputs), node.site());
+    if (refines(result.type(), out)) return Vars{result};
+  }
+  return std::nullopt;
+}
+
+std::optional<Vars> dimshuffle_of(const Apply& node, Context&) {
+  const auto& outer = static_cast<const DimShuffle&>(node.op());
+  const Var& x = node.input(0);
+  bool identity = outer.pattern().size() == x.ndim();
+  for (std::size_t i = 0; identity && i < outer.pattern().size(); ++i)
+    identity = outer.pattern()[i] == static_cast<int>(i);
+  if (identity) return Vars{x};
+  const auto* inner = as<DimShuffle>(x);
+  if (inner == nullptr) return std::nullopt;
+  std::vector<int> pattern;
+  for (const int axis : outer.pattern())
+    pattern.push_back(axis < 0 ? axis : inner->pattern()[static_cast<std::size_t>(axis)]);
+  return Vars{fit(shuffle_axes(x.inputs()[0], pattern, node.site()), node.output())};
+}
+
+/// Whether a pattern keeps the order of the axes, so that only axes of size 1 come and go.
+bool keeps_order(const DimShuffle& shuffle) {
+  int last = -1;
+  for (const int axis : shuffle.pattern()) {
+    if (axis < 0) continue;
+    if (axis < last) return false;
+    last = axis;
+  }
+  return true;
+}
+
+/// Whether two tensors with the same elements are known to have the same sizes.
+bool same_sizes(const Vars& a, const Vars& b, Context& context) {
+  if (a.size() != b.size()) return false;
+  if (a.size() == 1) return true;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (!same_graph(context.simplified(a[i]), context.simplified(b[i]))) return false;
+  }
+  return true;
+}
+
+std::optional<Vars> reshape_of(const Apply& node, Context& context) {
+  Var x = node.input(0);
+  const auto& dims = node.output().type().dims;
+  const bool counts = std::find(dims.begin(), dims.end(), unknown) == dims.end();
+  const auto merges = [&](const Var& v) {
+    // The length that a vector was promised to have is what a reshape to known sizes checks.
+    if (counts && v.ndim() == 1 && as<SpecifyShape>(v) != nullptr) return true;
+    const auto* shuffle = as<DimShuffle>(v);
+    return as<Reshape>(v) != nullptr || (shuffle != nullptr && keeps_order(*shuffle));
+  };
+  while (merges(x)) x = Var(x.inputs()[0]);
+  if (same_sizes(sizes_of(node.output()), sizes(x), context)) return Vars{fit(x, node.output())};
+  if (same(x, node.input(0))) return std::nullopt;
+  Vars inputs = node.inputs();
+  inputs[0] = x;
+  return Vars{fit(make_var(node.op_ptr(), std::move(inputs), node.site()), node.output())};
+}
+
+/// Axes of size 1 that come or go beside a reshape are part of it.
+std::optional<Vars> shuffle_of_reshape(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  if (as<Reshape>(x) == nullptr || !keeps_order(static_cast<const DimShuffle&>(node.op())))
+    return std::nullopt;
+  return Vars{fit(reshape(x.inputs()[0], sizes_of(node.output())), node.output())};
+}
+
+std::optional<Vars> broadcast_of(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const auto& op = static_cast<const BroadcastTo&>(node.op());
+  if (op.stretched(node).empty() && refines(x.type(), node.types()[0])) return Vars{x};
+  if (as<BroadcastTo>(x) == nullptr) return std::nullopt;
+  Vars inputs = node.inputs();
+  inputs[0] = x.inputs()[0];
+  return Vars{make_var(node.op_ptr(), std::move(inputs), node.site())};
+}
+
+/// The number of steps of the loop whose state's history `v` is, or an empty Var.
+Var steps_of_history(const Var& v) {
+  const auto* scan = as<Scan>(v);
+  if (scan == nullptr || scan->spec().has_until ||
+      scan->spec().outputs[v.index()].keep != Scan::Keep::history)
+    return {};
+  return v.inputs()[0];
+}
+
+/// The size of `x` along `axis` as known now, or computed without `x`; an empty Var for neither.
+Var size_without(const Var& x, std::size_t axis) {
+  Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
+  if (axis == 0 && drops_first(x.owner())) {
+    if (const Var steps = steps_of_history(x.inputs()[0])) size = steps;
+  }
+  const bool same_again = as<ShapeOf>(size) != nullptr && same(size.inputs()[0], x);
+  return same_again ? Var{} : size;
+}
+
+/// Through a whole chain of nodes at once: each layer of a deep network has the batch's size.
+std::optional<Vars> shape_of(const Apply& node, Context& context) {
+  Var size = node.output();
+  while (const auto* shape = as<ShapeOf>(size)) {
+    const Var next = size_without(size.inputs()[0], shape->axis());
+    if (!next) break;
+    const Var known = context.known(next);
+    size = known ? known : next;
+  }
+  if (same(size, node.output())) return std::nullopt;
+  return Vars{size};
+}
+
+/// Once gradients are made, what steers them is the identity.
+std::optional<Vars> erase_gradient_view(const Apply& node, Context&) { return Vars{node.input(0)}; }
+
+std::optional<Vars> specify_known(const Apply& node, Context&) {
+  const Var& x = node.input(0);
+  const auto& dims = static_cast<const SpecifyShape&>(node.op()).dims();
+  for (std::size_t i = 0; i < dims.rank(); ++i) {
+    if (dims[i] != SpecifyShape::free && (dims[i] == unknown || dims[i] != x.type().dims[i]))
+      return std::nullopt;
+  }
+  return Vars{x};
+}
+
+}  // namespace
+
+const Rules& layout_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    const auto add = [&](std::string name, std::string root, std::string equation,
+                         Rule::Rewrite f) {
+      list.push_back(
+          node_rewriter(std::move(name), {std::move(root)}, std::move(equation), std::move(f))
+              .canonicalizes()
+              .tagged("layout")
+              .sound(Soundness::bit_exact));
+    };
+    add("move_outward", "elementwise", "f(M(x), M(y)) = M(f(x, y)) for a change of layout M",
+        move_outward);
+    add("drop_broadcast", "elementwise", "f(broadcast_to(x), y) = f(x, y) where y has the size",
+        drop_broadcast);
+    add("dimshuffle_of", "dimshuffle", "dimshuffle(dimshuffle(x)) = dimshuffle(x)", dimshuffle_of);
+    add("shuffle_of_reshape", "dimshuffle", "dimshuffle(reshape(x)) = reshape(x)",
+        shuffle_of_reshape);
+    add("reshape_of", "reshape", "reshape(reshape(x)) = reshape(x), or x of that shape",
+        reshape_of);
+    add("broadcast_of", "broadcast_to", "broadcast_to(broadcast_to(x)) = broadcast_to(x)",
+        broadcast_of);
+    add("shape_of", "shape", "f(x).shape from x.shape", shape_of);
+    add("specify_known", "specify_shape", "specify_shape(x) = x where known", specify_known);
+    for (const char* view :
+         {"disconnected_grad", "zero_grad", "grad_clip", "grad_scale", "grad_undefined"}) {
+      list.push_back(node_rewriter(std::string("erase_") + view, {view},
+                                   std::string(view) + "(x) = x", erase_gradient_view)
+                         .canonicalizes()
+                         .tagged("layout")
+                         .tagged("gradient_view")
+                         .sound(Soundness::bit_exact));
+    }
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,224 @@
+#include <cmath>
+
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/optim/analysis/flat_terms.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/language/context.hpp>
+
+// What stands between a logarithm and the sigmoid that it would meet: joins, choices, clips,
+// factors, powers, other bases. Each rule first asks whether the step leads to a stable form, and
+// does nothing otherwise.
+namespace damo::optim {
+namespace {
+
+const Vocabulary& words() { return vocabulary(); }
+
+/// The operand of an elementwise node whose other operands are constants.
+std::optional<std::size_t> only_variable(const Apply& node) {
+  std::optional<std::size_t> found;
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+    if (uniform_value(node.input(i))) continue;
+    if (found) return std::nullopt;
+    found = i;
+  }
+  return found;
+}
+
+/// `node` with `x` for its only variable, and its constants as scalars.
+Var applied(const Apply& node, std::size_t variable, const Var& x) {
+  Vars inputs;
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+    if (i == variable) {
+      inputs.push_back(x);
+      continue;
+    }
+    const double c = *uniform_value(node.input(i));
+    const DType dtype = node.input(i).dtype();
+    inputs.push_back((is_float(dtype) ? Arg(c) : Arg(static_cast<long>(c))).var(dtype));
+  }
+  return make_var(node.op_ptr(), std::move(inputs), node.site());
+}
+
+/// The inputs of which every element of the output is an element of one.
+std::vector<std::size_t> joined_parts(const Apply& node) {
+  if (const ScalarOp* f = scalar_op(node.output()))
+    return f == words().where ? std::vector<std::size_t>{1, 2} : std::vector<std::size_t>{};
+  if (node.op().chooses()) return {1, 2};
+  const std::string name = node.op().name();
+  if (name == "set_subtensor" || name == "advanced_set_subtensor") return {0, 1};
+  std::vector<std::size_t> all;
+  if (name != "concatenate" && name != "stack" && name != "make_vector") return all;
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) all.push_back(i);
+  return all;
+}
+
+/// f(join(a, b)) = join(f(a), f(b)) where f(a) or f(b) has a stable form; also with movements
+/// between f and the join.
+std::optional<Vars> into_join(const Apply& node, Context& context) {
+  const auto variable = only_variable(node);
+  if (!variable) return std::nullopt;
+  Steps steps;
+  Seen seen{node.input(*variable)};
+  auto parts = joined_parts(seen.core.owner());
+  while (parts.empty() && !is_float_cast(seen.core) && look_deeper(seen, steps))
+    parts = joined_parts(seen.core.owner());
+  if (parts.empty()) return std::nullopt;
+  const Apply& join = seen.core.owner();
+  Vars inputs = join.inputs();
+  bool stable = false;
+  for (const std::size_t i : parts) {
+    const Var f = applied(node, *variable, join.input(i));
+    const auto better = context.stabilized(f);
+    stable = stable || better;
+    inputs[i] = better ? *better : f;
+  }
+  if (!stable) return std::nullopt;
+  const Var joined = make_var(join.op_ptr(), std::move(inputs), join.site());
+  return Vars{fit(surface({joined, seen.path}), node.output())};
+}
+
+/// Whether `node`'s function of its variable rises or falls everywhere; 0 when neither is known.
+int direction(const Apply& node, std::size_t variable) {
+  const ScalarOp* f = scalar_op(node.output());
+  if (f == words().log || f == words().log1p || f == words().log2 || f == words().log10) return 1;
+  if (f == words().add) return 1;
+  if (f == words().sub) return variable == 0 ? 1 : -1;
+  return f == words().neg ? -1 : 0;
+}
+
+/// f(clip(x, low, high)) = clip(f(x), f(low), f(high)) for monotone f, and for maximum and minimum
+/// with a constant.
+std::optional<Vars> into_clip(const Apply& node, Context& context) {
+  const auto variable = only_variable(node);
+  if (!variable) return std::nullopt;
+  const int rises = direction(node, *variable);
+  const Apply& clip = node.input(*variable).owner();
+  const ScalarOp* g = scalar_op(clip.output());
+  const bool extremum = g == words().maximum || g == words().minimum;
+  if (rises == 0 || g == nullptr || (g != words().clip && !extremum)) return std::nullopt;
+  const auto inner = only_variable(clip);
+  if (!inner) return std::nullopt;
+  const bool logarithm = direction(node, *variable) == 1 && node.inputs().size() == 1;
+  for (std::size_t i = 0; i < clip.inputs().size(); ++i) {
+    if (i != *inner && logarithm && *uniform_value(clip.input(i)) < 0) return std::nullopt;
+  }
+  const Var fx = applied(node, *variable, clip.input(*inner));
+  const auto better = context.stabilized(fx);
+  if (!better) return std::nullopt;
+  const auto bound = [&](std::size_t i) { return applied(node, *variable, clip.input(i)); };
+  if (g == words().clip) {
+    // Where low > high the value is high, and -low would be the new one.
+    if (*inner != 0 || *uniform_value(clip.input(1)) > *uniform_value(clip.input(2)))
+      return std::nullopt;
+    return Vars{fit(damo::clip(*better, bound(rises > 0 ? 1 : 2), bound(rises > 0 ? 2 : 1)),
+                    node.output())};
+  }
+  const Var limit = bound(1 - *inner);
+  const bool largest = (g == words().maximum) == (rises > 0);
+  return Vars{fit(largest ? maximum(*better, limit) : minimum(*better, limit), node.output())};
+}
+
+/// log(s * y / t) = log(s) + log(y) - log(t) for positive s and t whose logarithms have stable
+/// forms.
+std::optional<Vars> log_of_product(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Terms::Group::product, node.input(0));
+  const auto& leaves = terms.leaves();
+  if (leaves.size() < 2) return std::nullopt;
+  std::vector<bool> taken(leaves.size(), false);
+  Var total;
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (taken[i] || leaves[i].constant || !context.fact(leaves[i].seen.core).positive) continue;
+    const auto stable = context.stabilized(log(surface(leaves[i].seen)));
+    if (!stable) continue;
+    long power = 0;
+    for (std::size_t k = i; k < leaves.size(); ++k) {
+      if (taken[k] || leaves[k].constant || !same(leaves[k].seen, leaves[i].seen)) continue;
+      taken[k] = true;
+      power += leaves[k].inverse ? -1 : 1;
+    }
+    if (power == 0) continue;
+    const Var term =
+        std::abs(power) == 1 ? *stable : *stable * static_cast<double>(std::abs(power));
+    if (!total) {
+      total = power > 0 ? term : -term;
+    } else {
+      total = power > 0 ? total + term : total - term;
+    }
+  }
+  if (!total) return std::nullopt;
+  const Terms::Rest rest = terms.without(taken);
+  if (rest.negative || rest.v) total = total + log(rest.value(Terms::Group::product));
+  return Vars{fit(total, node.output())};
+}
+
+/// log(x^c) = c log(x), log(sqrt(x)) = log(x) / 2 for positive x whose logarithm has a stable form.
+std::optional<Vars> log_of_power(const Apply& node, Context& context) {
+  const Var& x = node.input(0);
+  const ScalarOp* f = scalar_op(x);
+  const bool root = f == words().sqrt;
+  if (!root && f != words().pow) return std::nullopt;
+  if (!context.fact(x.inputs()[0]).positive) return std::nullopt;
+  const auto stable = context.stabilized(log(x.inputs()[0]));
+  if (!stable) return std::nullopt;
+  return Vars{fit(root ? *stable * 0.5 : x.inputs()[1] * *stable, node.output())};
+}
+
+/// log2 and log10 where log has a stable form.
+std::optional<Vars> other_base(const Apply& node, Context& context) {
+  const auto stable = context.stabilized(log(node.input(0)));
+  if (!stable) return std::nullopt;
+  const bool two = scalar_op(node.output()) == words().log2;
+  return Vars{
+      fit(*stable * (two ? 1.44269504088896340736 : 0.43429448190325182765), node.output())};
+}
+
+/// log1p(y) where 1 + y has a stable form whose logarithm has one.
+std::optional<Vars> log1p_of_join(const Apply& node, Context& context) {
+  if (scalar_op(node.input(0)) != words().neg) return std::nullopt;
+  const auto one_plus = context.stabilized(1 - node.input(0).inputs()[0]);
+  if (!one_plus) return std::nullopt;
+  const auto stable = context.stabilized(log(*one_plus));
+  if (!stable) return std::nullopt;
+  return Vars{fit(*stable, node.output())};
+}
+
+/// xlogy0(v, y) = v log(y), 0 where v is, where log(y) has a stable form.
+std::optional<Vars> xlogy_of_stable(const Apply& node, Context& context) {
+  const Var& v = node.input(0);
+  const auto stable = context.stabilized(log(node.input(1)));
+  if (!stable) return std::nullopt;
+  // The logarithm of a negative number is NaN, where xlogy0 is 0 all the same.
+  const bool same_nan = context.fact(node.input(1)).nonnegative;
+  const Var none = and_(eq(v, 0), not_(isnan(same_nan ? *stable : node.input(1))));
+  return Vars{fit(where(none, 0.0, v * *stable), node.output())};
+}
+
+}  // namespace
+
+const Rules& barrier_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    const auto add = [&](std::string name, std::vector<std::string> roots, std::string equation,
+                         Rule::Rewrite f) {
+      list.push_back(
+          node_rewriter(std::move(name), std::move(roots), std::move(equation), std::move(f))
+              .stabilizes()
+              .tagged("barrier"));
+    };
+    add("into_join", {"elementwise"}, "f(join(a, b)) = join(f(a), f(b))", into_join);
+    add("into_clip", {"log", "log1p", "log2", "log10", "add", "sub", "neg"},
+        "f(clip(x, a, b)) = clip(f(x), f(a), f(b))", into_clip);
+    add("log_of_product", {"log"}, "log(x * y) = log(x) + log(y)", log_of_product);
+    add("log_of_power", {"log"}, "log(x^c) = c * log(x)", log_of_power);
+    add("other_base", {"log2", "log10"}, "log2(x) = log(x) / log(2)", other_base);
+    add("log1p_of_join", {"log1p"}, "log1p(-x) = log(1 - x)", log1p_of_join);
+    add("xlogy_of_stable", {"xlogy0"}, "xlogy0(v, y) = where(v = 0, 0, v * log(y))",
+        xlogy_of_stable);
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,116 @@
+#include <cmath>
+
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/optim/analysis/flat_terms.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/language/context.hpp>
+
+// The log-sigmoid family: sigmoid(x) = 1 / (1 + e^-x), softplus(x) = log(1 + e^x), and what
+// cancels between exponentials and logarithms. The formulas follow Maechler, "Accurately computing
+// log(1 - exp(-|a|))" (2012), and the rules of Theano and PyTensor of the same purpose.
+namespace damo::optim {
+namespace {
+
+/// c / (1 + exp(-x)) is left alone for c other than 1 and -1, and so is exp(y) / (1 + exp(-x)):
+/// nothing would be gained.
+bool plain_numerator(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Terms::Group::product, node.output());
+  for (const auto& leaf : terms.leaves()) {
+    if (!leaf.inverse && scalar_op(leaf.seen.core) == vocabulary().exp) return false;
+  }
+  return std::abs(terms.constant()) == 1;
+}
+
+/// Logarithms. More special forms come first: at a node, rules are tried in order.
+void add_logarithms(Rules& rules) {
+  const Var x = any("x"), a = any("a"), b = any("b");
+  const double inf = INFINITY;
+  const double nan = NAN;
+  // clang-format off
+  rules.push_back(rule("log_sigmoid", log(sigmoid(x)), -softplus(-x)).stabilizes());
+  rules.push_back(rule("log_one_minus_sigmoid", log(1 - sigmoid(x)), -softplus(x)).stabilizes());
+  rules.push_back(rule("log1p_minus_sigmoid", log1p(-sigmoid(x)), -softplus(x)).stabilizes());
+  rules.push_back(rule("log_one_plus_exp", log(1 + exp(x)), softplus(x)).stabilizes());
+  rules.push_back(rule("log1p_exp", log1p(exp(x)), softplus(x)).stabilizes());
+  rules.push_back(rule("log_one_minus_exp", log(1 - exp(x)), log1mexp(x)).stabilizes());
+  rules.push_back(rule("log1p_minus_exp", log1p(-exp(x)), log1mexp(x)).stabilizes());
+  rules.push_back(rule("log_minus_expm1", log(-expm1(x)), log1mexp(x)).stabilizes());
+  rules.push_back(rule("log_exp", log(exp(x)), x).stabilizes());
+  rules.push_back(rule("log_exp_minus_exp", log(exp(a) - exp(b)),
+                       where(eq(b, -inf), a, a + log1mexp(b - a))).stabilizes());
+  rules.push_back(rule("log_exp_plus_exp", log(exp(a) + exp(b)), logaddexp(a, b)).stabilizes());
+  rules.push_back(rule("softplus_difference", softplus(x) - softplus(-x), x).stabilizes());
+  rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
+  rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());
+  rules.push_back(rule("log1mexp_log1mexp", log1mexp(log1mexp(x)), where(x <= 0, x, nan)).stabilizes());
+  // clang-format on
+}
+
+void add_exponentials(Rules& rules) {
+  const Var x = any("x");
+  // clang-format off
+  rules.push_back(rule("expm1_softplus", expm1(softplus(x)), exp(x)).stabilizes());
+  rules.push_back(rule("exp_softplus", exp(softplus(x)), 1 + exp(x)).stabilizes());
+  rules.push_back(rule("exp_log_sigmoid", exp(-softplus(x)), sigmoid(-x)).stabilizes());
+  rules.push_back(rule("exp_minus_one", exp(x) - 1, expm1(x)).stabilizes());
+  rules.push_back(rule("one_minus_exp", 1 - exp(x), -expm1(x)).stabilizes());
+  rules.push_back(rule("sigmoid_logit", sigmoid(log(x / (1 - x))),
+                       where(and_(x >= 0, x <= 1), x, Arg(NAN))).stabilizes());
+  rules.push_back(rule("sigmoid_logit1p", sigmoid(log(x) - log1p(-x)), x).stabilizes());
+  // clang-format on
+}
+
+/// Products and sums, among them the derivatives as `grad` writes them.
+void add_sigmoids(Rules& rules) {
+  const Var x = any("x"), y = any("y");
+  // clang-format off
+  rules.push_back(rule("minus_times_sigmoid", y - y * sigmoid(x), y * sigmoid(-x)).stabilizes());
+  rules.push_back(rule("times_sigmoid_minus", y * sigmoid(x) - y, -(y * sigmoid(-x))).stabilizes());
+  rules.push_back(rule("exp_over_one_plus_exp", exp(x) / (1 + exp(x)), sigmoid(x)).stabilizes());
+  rules.push_back(rule("one_over_one_plus_exp", 1 / (1 + exp(-x)), sigmoid(x)).stabilizes()
+                      .when(plain_numerator));
+  rules.push_back(rule("exp_times_sigmoid", exp(x) * sigmoid(-x), sigmoid(x)).stabilizes());
+  rules.push_back(rule("sigmoid_over_exp", sigmoid(x) / exp(x), sigmoid(-x)).stabilizes());
+  rules.push_back(rule("exp_over_sum_of_exp", exp(x) / (exp(x) + exp(y)), sigmoid(x - y)).stabilizes());
+  rules.push_back(rule("exp_over_difference", exp(x) / (exp(x) - exp(y)), -1 / expm1(y - x)).stabilizes());
+  rules.push_back(rule("exp_over_difference_minus", exp(y) / (exp(x) - exp(y)), 1 / expm1(x - y)).stabilizes());
+  rules.push_back(rule("sigmoid_times_one_plus_exp", sigmoid(x) * (1 + exp(-x)), Arg(1.0).var(float64)).stabilizes());
+  rules.push_back(rule("exp_times_exp_minus", exp(x) * exp(-x), Arg(1.0).var(float64)).stabilizes());
+  rules.push_back(rule("odds_of_sigmoid", sigmoid(x) / sigmoid(-x), exp(x)).stabilizes());
+  rules.push_back(rule("one_minus_sigmoid", 1 - sigmoid(x), sigmoid(-x)).stabilizes());
+  rules.push_back(rule("sigmoid_minus_one", sigmoid(x) - 1, -sigmoid(-x)).stabilizes());
+  rules.push_back(rule("sigmoid_of_tanh", 0.5 * tanh(x / 2) + 0.5, sigmoid(x)).stabilizes());
+  rules.push_back(rule("sigmoid_of_one_plus_tanh", 0.5 * (1 + tanh(x / 2)), sigmoid(x)).stabilizes());
+  rules.push_back(rule("tanh_slope_over_sigmoid", (1 - sqr(tanh(x / 2))) / sigmoid(x), 4 * sigmoid(-x)).stabilizes());
+  rules.push_back(rule("tanh_slope_over_sigmoid_minus", (1 - sqr(tanh(x / 2))) / sigmoid(-x), 4 * sigmoid(x)).stabilizes());
+  rules.push_back(rule("sigmoid_minus_of_tanh", 0.5 - 0.5 * tanh(x / 2), sigmoid(-x)).stabilizes());
+  rules.push_back(rule("sigmoid_of_one_minus_tanh", 0.5 * (1 - tanh(x / 2)), sigmoid(-x)).stabilizes());
+  // clang-format on
+}
+
+}  // namespace
+
+const Rules& stabilize_rules() {
+  static const Rules rules = [] {
+    Rules list;
+    add_logarithms(list);
+    add_exponentials(list);
+    add_sigmoids(list);
+    return list;
+  }();
+  return rules;
+}
+
+// After all others: log1p takes whatever form its operand has.
+const Rules& log1p_rules() {
+  static const Rules rules = [] {
+    const Var x = any("x");
+    Rules list;
+    list.push_back(rule("log_one_plus", log(1 + x), log1p(x)).stabilizes());
+    return list;
+  }();
+  return rules;
+}
+
+}  // namespace damo::optim

@@ -1,0 +1,19 @@
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <damo/graph/function_graph.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/optim/engine/trace.hpp>
+
+namespace damo {
+
+/// Computes both sides of every rewrite in `trace`, which made of `asked` what is run, from
+/// `arguments` (the function's inputs) and the present shared values; those inside loops at every
+/// step; and what the graph computes after each pass. Throws InternalError naming the rule or pass
+/// whose sides differ, with expressions, lines, and the worst element.
+void check_rewrites(const FunctionGraph& asked, const Trace& trace,
+                    std::span<const std::pair<Var, Array>> arguments);
+
+}  // namespace damo

@@ -1,0 +1,155 @@
+#pragma once
+// Everything that touches xtensor's types, in headers only: their layout depends on compiler flags,
+// so none may cross into the compiled library.
+#if __has_include(<xtensor/xarray.hpp>)
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+#include <xtensor/xtensor.hpp>
+#else
+#include <xtensor/containers/xadapt.hpp>
+#include <xtensor/containers/xarray.hpp>
+#include <xtensor/containers/xtensor.hpp>
+#endif
+
+#include <algorithm>
+#include <concepts>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/runtime/function/argument.hpp>
+#include <damo/runtime/function/outputs.hpp>
+
+namespace damo {
+
+template <class E>
+concept XtensorExpression = xt::is_xexpression<std::decay_t<E>>::value;
+
+namespace detail {
+
+template <class E>
+Shape shape_of(const E& expression) {
+  Shape shape;
+  for (const auto size : expression.shape()) shape.push_back(static_cast<std::int64_t>(size));
+  return shape;
+}
+
+template <class E>
+concept XtensorContainer = XtensorExpression<E> && requires(const E& e) {
+  { e.data() } -> std::convertible_to<const typename E::value_type*>;
+  e.data_offset();
+  e.layout();
+};
+
+}  // namespace detail
+
+/// The elements of an xtensor expression in the nearest dtype: bool, int64, float32 or float64.
+template <XtensorExpression E>
+Array to_array(const E& expression) {
+  using Stored = typename CppType<dtype_of<typename E::value_type>()>::type;
+  Array array(dtype_of<Stored>(), detail::shape_of(expression));
+  std::transform(expression.template begin<xt::layout_type::row_major>(),
+                 expression.template end<xt::layout_type::row_major>(),
+                 array.template data<Stored>(),
+                 [](const auto& value) { return static_cast<Stored>(value); });
+  return array;
+}
+template <class T>
+Array to_array(const std::vector<T>& values) {
+  return Array::from(values);
+}
+template <class T>
+Array to_array(std::span<T> values) {
+  return Array::from(std::span<const T>(values), Shape{static_cast<std::int64_t>(values.size())});
+}
+/// A number as a literal: whole numbers become int64, others floatX.
+template <class T>
+requires std::is_arithmetic_v<T> Array to_array(T number) {
+  if constexpr (std::is_floating_point_v<T>) return Array::scalar(number).cast(floatX());
+  return Array::scalar(number);
+}
+inline Array to_array(Array array) { return array; }
+
+/// A copy as xt::xarray<T>; throws TypeError when the elements are not `T`s.
+template <class T>
+xt::xarray<T> to_xarray(const Array& array) {
+  const auto values = array.template values<T>();
+  xt::xarray<T> result(std::vector<std::size_t>(array.shape().begin(), array.shape().end()));
+  std::copy(values.begin(), values.end(), result.data());
+  return result;
+}
+
+template <class V>
+requires(!std::same_as<std::decay_t<V>, Array> && requires(const V& v) { to_array(v); }) Var
+    constant(const V& value, std::string name = {}, Site site = Site::here()) {
+  return constant(to_array(value), std::move(name), site);
+}
+/// A shared variable that starts at `value`: an xtensor expression, a vector, a span or a number
+/// (int64 or floatX).
+template <class V>
+requires(!std::same_as<std::decay_t<V>, Array> && requires(const V& v) { to_array(v); }) SharedVar
+    shared(const V& value, std::string name = "", Site site = Site::here()) {
+  return shared(to_array(value), std::move(name), site);
+}
+
+/// A copy of the value as xt::xarray<T>; throws TypeError when the variable holds another dtype.
+template <class T>
+auto SharedVar::get_value() const {
+  return to_xarray<T>(value());
+}
+/// Throws TypeError or ShapeError when dtype or number of dimensions differ. A plain number takes
+/// the variable's dtype.
+template <class V>
+void SharedVar::set_value(const V& value) const {
+  if constexpr (std::is_arithmetic_v<V>) {
+    set_array(*constant_value(Arg(value).var(dtype())));
+  } else {
+    set_array(to_array(value));
+  }
+}
+
+template <class T>
+auto Outputs::array(std::size_t i) const {
+  return to_xarray<T>((*this)[i]);
+}
+
+/// `verify_grad` at xtensor expressions.
+template <class F, XtensorExpression E>
+void verify_grad(const F& fn, std::initializer_list<E> points,
+                 const VerifyGradOptions& options = {}) {
+  std::vector<Array> arrays;
+  for (const E& point : points) arrays.push_back(to_array(point));
+  verify_grad(fn, std::move(arrays), options);
+}
+
+/// xtensor expressions as arguments: row-major containers are read where they are, anything else is
+/// evaluated first.
+template <class E>
+struct ArgumentFrom<E, std::enable_if_t<XtensorExpression<E>>> {
+  static Argument make(const E& expression) {
+    if constexpr (detail::XtensorContainer<E>) {
+      if constexpr (Argument::is_stored<typename E::value_type>()) {
+        if (expression.layout() == xt::layout_type::row_major || expression.dimension() == 0) {
+          return in_place(expression);
+        }
+      }
+    }
+    return Argument::owning(to_array(expression));
+  }
+
+ private:
+  static Argument in_place(const E& container) {
+    const Shape shape = detail::shape_of(container);
+    const auto* data = container.data() + container.data_offset();
+    return Argument(Tensor{const_cast<std::byte*>(reinterpret_cast<const std::byte*>(data)),
+                           dtype_of<typename E::value_type>(), shape, contiguous_strides(shape)});
+  }
+};
+
+}  // namespace damo

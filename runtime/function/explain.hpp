@@ -1,0 +1,12 @@
+#pragma once
+#include <filesystem>
+
+#include <damo/runtime/function/function.hpp>
+
+namespace damo {
+
+/// Writes a page that steps through what the optimizer did to the function's graph: see
+/// `explain_page`. It opens offline in any browser. Throws IoError when it cannot be written.
+void explain_html(const Function& function, const std::filesystem::path& path);
+
+}  // namespace damo

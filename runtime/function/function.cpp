@@ -1,0 +1,188 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/runtime/check/guard.hpp>
+#include <damo/runtime/check/program_check.hpp>
+#include <damo/runtime/function/function_build.hpp>
+#include <damo/runtime/function/function_impl.hpp>
+#include <damo/runtime/program/lower.hpp>
+
+namespace damo {
+
+Function::Function() = default;
+Function::Function(Function&&) noexcept = default;
+Function& Function::operator=(Function&&) noexcept = default;
+Function::~Function() = default;
+
+const std::string& Function::name() const { return impl_->graph.name; }
+const FunctionGraph& Function::graph() const { return impl_->graph; }
+const FunctionGraph& Function::asked() const { return impl_->asked; }
+std::string Function::trace() const { return impl_->trace.text(); }
+const Trace& Function::rewrites() const { return impl_->trace; }
+std::string Function::profile() const { return impl_->profile.text(impl_->where); }
+void Function::set_profiling(bool on) {
+  impl_->profile.clear();
+  impl_->program->set_profile(on ? &impl_->profile : nullptr);
+}
+std::size_t Function::n_instructions() const { return impl_->program->instructions.size(); }
+
+/// A result computed by an instruction into memory of its own is moved out; whatever else looks at
+/// that memory, or at a leaf, is copied.
+void Function::Impl::find_results() {
+  std::vector<bool> claimed(program->storages.size(), false);
+  const auto result = [&](std::uint32_t slot) {
+    const bool leaf = is_leaf(program->slot_vars[slot]);  // a mutable input may lie elsewhere
+    std::int32_t storage = leaf ? -1 : program->slots[slot].storage;
+    if (storage >= 0) {
+      const auto s = static_cast<std::size_t>(storage);
+      if (!program->storages[s].exported || claimed[s]) {
+        storage = -1;
+      } else {
+        claimed[s] = true;
+      }
+    }
+    return Result{slot, storage};
+  };
+  for (std::size_t i = 0; i < graph.updates.size(); ++i) {
+    updates.push_back(result(program->roots[graph.outputs.size() + i]));
+    updates.back().cell = &SharedVar(graph.updates[i].first).cell();
+  }
+  for (std::size_t i = 0; i < graph.outputs.size(); ++i) {
+    outputs.push_back(result(program->roots[i]));
+  }
+}
+
+void Function::Impl::compile() {
+  std::vector<bool> given;
+  for (const Parameter& p : parameters) given.push_back(p.is_mutable() && !mode.is_checked());
+  program = lower(graph, where, {.inplace = !mode.guard_settings(), .mutable_inputs = given});
+  observe();
+  chosen.resize(parameters.size());
+  find_results();
+}
+
+void Function::Impl::observe() {
+  if (mode.is_checked()) {
+    observer = std::make_unique<ProgramCheck>();
+  } else if (mode.guard_settings()) {
+    observer = std::make_unique<GuardObserver>(*mode.guard_settings());
+  }
+  program->set_observer(observer.get());
+}
+
+void Function::Impl::swap_variables(const std::vector<std::pair<Var, Var>>& swap) {
+  const Vars used = leaves(asked.roots());
+  VarMap map;
+  for (const auto& [from, to] : swap) {
+    const bool present =
+        std::any_of(used.begin(), used.end(),
+                    [&, &from = from](const Var& v) { return same(v, from); }) ||
+        std::any_of(asked.updates.begin(), asked.updates.end(),
+                    [&, &from = from](const auto& u) { return same(u.first, from); });
+    if (!from || !to || !is_shared(from) || !is_shared(to) || !present) {
+      throw GraphError(fmt::format(
+          "{}: swap takes a shared variable that the function uses, and another one, got {} and {}",
+          where, from ? describe(from) : "nothing", to ? describe(to) : "nothing"));
+    }
+    if (!(from.type() == to.type())) {
+      throw TypeError(fmt::format("{}: swap: the types differ\n  variable {}\n  other    {}", where,
+                                  describe(from), describe(to)));
+    }
+    map.insert_or_assign(from, to);
+  }
+  for (FunctionGraph* g : {&graph, &asked}) {
+    *g = g->with_roots(replace(g->roots(), map));
+    for (auto& [target, value] : g->updates) {
+      if (const auto it = map.find(target); it != map.end()) target = it->second;
+    }
+  }
+}
+
+Function Function::copy(const CopyOptions& options) const {
+  Function result;
+  result.impl_ = std::make_unique<Impl>();
+  Impl& f = *result.impl_;
+  f.graph = impl_->graph;
+  f.asked = impl_->asked;
+  f.where = impl_->where;
+  if (options.delete_updates) {
+    f.graph.updates.clear();
+    f.asked.updates.clear();
+  }
+  f.swap_variables(options.swap);
+  if (!options.name.empty()) {
+    f.graph.name = f.asked.name = options.name;
+    f.where = fmt::format("function '{}'", options.name);
+  }
+  for (const Parameter& p : impl_->parameters) {
+    f.parameters.push_back(p.copy());
+    for (FunctionGraph* g : {&f.graph, &f.asked}) {
+      for (auto& [target, value] : g->updates) {
+        if (p.stored() && same(target, p.stored())) target = f.parameters.back().stored();
+      }
+    }
+  }
+  f.borrow = impl_->borrow;
+  f.output_names = impl_->output_names;
+  f.trace = impl_->trace;
+  f.mode = impl_->mode;
+  f.compile();
+  return result;
+}
+
+const Array& Function::value(std::string_view input) const {
+  const Parameter& p = impl_->parameters[impl_->index_of(input)];
+  if (!p.stored()) impl_->fail_call(fmt::format("input '{}' has no value of its own", input));
+  return p.stored().value();
+}
+
+namespace {
+
+/// Whether some loop wants to be profiled (ScanOptions::profile).
+bool asks_for_profile(const FunctionGraph& graph) {
+  const auto order = graph.order();
+  return std::any_of(order.begin(), order.end(), [](const Apply* node) {
+    const auto* scan = as<Scan>(node->op());
+    return scan != nullptr && (scan->spec().profile || asks_for_profile(scan->spec().body));
+  });
+}
+
+}  // namespace
+
+Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
+                  FunctionOptions options, Site site) {
+  Function result;
+  result.impl_ = std::make_unique<Function::Impl>();
+  Function::Impl& f = *result.impl_;
+  f.where = options.name.empty() ? fmt::format("function made at {}", to_string(site))
+                                 : fmt::format("function '{}'", options.name);
+  check_inputs(inputs.vars(), f.where);
+  for (const In& in : inputs.entries()) {
+    f.parameters.emplace_back(in, options.allow_input_downcast, f.where);
+    const Parameter& p = f.parameters.back();
+    if (p.update()) options.updates.set(p.stored(), p.update());
+  }
+  auto names = std::make_shared<std::vector<std::string>>();
+  for (const Out& out : outputs.entries()) {
+    f.borrow.push_back(out.options.borrow);
+    names->push_back(out.options.name.empty() && out.var ? out.var.name() : out.options.name);
+  }
+  f.output_names = std::move(names);
+  f.asked = build_graph(inputs.vars(), outputs.vars(), options, f.where);
+  f.graph = optimize(f.asked, options.mode, &f.trace);
+  f.mode = options.mode;
+  f.own_trace = true;
+  f.compile();
+  if (options.profile || asks_for_profile(f.graph)) result.set_profiling(true);
+  return result;
+}
+
+std::string debugprint(const Function& function) { return debugprint(function.graph()); }
+std::string to_dot(const Function& function) { return to_dot(function.graph()); }
+
+}  // namespace damo

@@ -1,0 +1,83 @@
+#pragma once
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/runtime/program/program.hpp>
+
+namespace damo {
+
+struct LowerOptions;
+
+/// Runs a loop's body, a program of its own, in place: items of sequences are moved pointers, a
+/// state's next value is written where it is to be kept (its row of a trace, or one of two buffers)
+/// and is the next step's input there. Shapes are resolved at the first step; nothing is allocated
+/// in a step.
+class ScanInstruction final : public Instruction {
+ public:
+  ScanInstruction(const Apply& node, std::vector<std::uint32_t> in, std::vector<std::uint32_t> out,
+                  const LowerOptions& options);
+  void run(Program& outer) override;
+  std::string title() const override { return body_->name; }
+  Profile::Kind kind() const override { return Profile::Kind::scan; }
+  Program* inner() override { return body_.get(); }
+
+ private:
+  /// One value that the body computes at each step.
+  struct Carried {
+    std::uint32_t slot = 0;
+    /// The storage that can be pointed at the place of the value; -1 when it has to be copied
+    /// there.
+    std::int32_t storage = -1;
+    /// The body's input slot that takes the value at the next step; -1 when it is not fed back.
+    std::int32_t state_slot = -1;
+    std::size_t state_input = 0;
+    /// A state that the body hands on as it is, and of which no trace is kept.
+    bool constant = false;
+    /// A state that its own next value may be written over, as in an accumulation.
+    bool in_place = false;
+    /// The node's output that decides where values go; -1 for none.
+    int keeper = -1;
+    /// Further outputs, copied from the keeper after the last step.
+    std::vector<std::size_t> copies{};
+
+    // Of the present call.
+    Shape shape{};
+    std::int64_t row_bytes = 0;
+    std::byte* base = nullptr;
+    std::byte* last = nullptr;
+    const std::byte* first = nullptr;  ///< where a state's initial value is
+    Array initial{};                   ///< used when that is not contiguous
+    Array buffer{}, spare{};           ///< two buffers of a state of which no trace is kept
+  };
+  struct Sequence {
+    std::uint32_t slot = 0;
+    std::byte* data = nullptr;
+    std::int64_t step_bytes = 0;
+  };
+
+  const Scan& op() const { return static_cast<const Scan&>(node().op()); }
+  Scan::Keep keep(const Carried& c) const;
+  void choose_keeper(Carried& c, std::size_t body_output);
+  bool can_overwrite(const Carried& c) const;
+  void start_in_place(Carried& c);
+  std::int64_t read_steps() const;
+  void bind_inputs();
+  void bind_state(Carried& c);
+  void allocate(Program& outer, std::int64_t n);
+  std::byte* place(const Carried& c, std::int64_t t, std::int64_t n) const;
+  std::int64_t loop(Program& outer, std::int64_t n);
+  void collect(Program& outer, std::int64_t t, std::int64_t n);
+  void collect_one(Carried& c, std::int64_t t, std::int64_t n);
+  void adopt_shapes(Program& outer, std::int64_t n);
+  void finish(Program& outer, std::int64_t done);
+  void finish_copy(Program& outer, const Carried& c, std::size_t output, std::int64_t done);
+  void run_zero(Program& outer);
+  std::size_t body_output(const Carried& c) const;
+
+  std::unique_ptr<Program> body_;
+  std::vector<Sequence> sequences_;
+  std::vector<Carried> carried_;
+  std::vector<Shape> shapes_;
+  const Tensor* stop_ = nullptr;
+  bool shapes_known_ = false;
+};
+
+}  // namespace damo
