@@ -12,9 +12,9 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/gradient_flow.hpp>
+#include <damo/ops/gradient/stable_form.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
-#include <damo/ops/stable_form.hpp>
 
 namespace damo {
 namespace {

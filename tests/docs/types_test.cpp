@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "../support/values.hpp"
+#include "tests/support/values.hpp"
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>

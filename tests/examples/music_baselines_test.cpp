@@ -4,7 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 
-#include "support/music_baselines.hpp"
+#include "examples/support/music_baselines.hpp"
 
 using namespace damo;
 

@@ -4,14 +4,14 @@
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/pictures/pictures.hpp>
 
-#include "support/report.hpp"
+#include "examples/support/report.hpp"
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"
 
 namespace damo::examples {
 namespace {
 
-using namespace damo::testing;
+using namespace damo::test;
 
 TEST_CASE("report: a run's page has its settings and curves and pictures and graph and profile") {
   const TemporaryFolder temporary;

@@ -6,15 +6,15 @@
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/csv.hpp>
 
-#include "support/program.hpp"
-#include "support/stop.hpp"
-#include "support/training.hpp"
+#include "examples/support/program.hpp"
+#include "examples/support/stop.hpp"
+#include "examples/support/training.hpp"
 #include "tests/support/files.hpp"
 
 namespace damo::examples {
 namespace {
 
-using testing::TemporaryFolder;
+using test::TemporaryFolder;
 
 // A model of one number whose steps depend on all that went before.
 struct Toy {
@@ -126,12 +126,12 @@ TEST_CASE("a folder with a run is refused without force and one with other thing
   const std::string a = (folder / "a").string();
   RunFolder::create("toy", a, false);
   io::write_file(folder / "a/filters_epoch_9.png", "old");
-  CHECK(testing::io_error([&] { RunFolder::create("toy", a, false); }).find("--force") !=
+  CHECK(test::io_error([&] { RunFolder::create("toy", a, false); }).find("--force") !=
         std::string::npos);
   RunFolder::create("toy", a, true);
   CHECK(!std::filesystem::exists(folder / "a/filters_epoch_9.png"));
-  CHECK(testing::throws_io_error([&] { RunFolder::create("toy", folder.path(), true); }));
-  CHECK(testing::throws_io_error([&] { RunFolder::open(folder.path()); }));
+  CHECK(test::throws_io_error([&] { RunFolder::create("toy", folder.path(), true); }));
+  CHECK(test::throws_io_error([&] { RunFolder::open(folder.path()); }));
 }
 
 TEST_CASE("runs in a folder named runs are found under latest") {

@@ -13,7 +13,7 @@
 namespace damo::io {
 namespace {
 
-using testing::TemporaryFolder;
+using test::TemporaryFolder;
 
 Idx pixels(std::int64_t n, int first) {
   Idx idx{IdxType::u8, Shape{n, 2, 3}, Bytes(static_cast<std::size_t>(n) * 6)};
@@ -69,10 +69,10 @@ TEST_CASE("a data set named mnist is found through DAMO_DATA and its absence is 
   write_small_mnist(folder / "mnist", "-", "");
   CHECK(load_dataset("mnist").source == (folder / "mnist").string());
   std::filesystem::remove(folder / "mnist/train-labels-idx1-ubyte");
-  const std::string by_path = testing::io_error([&] { load_dataset((folder / "mnist").string()); });
+  const std::string by_path = test::io_error([&] { load_dataset((folder / "mnist").string()); });
   CHECK(by_path.find("some of the four idx files are missing") != std::string::npos);
   if (!std::filesystem::exists("data/mnist")) {
-    const std::string by_name = testing::io_error([] { load_dataset("mnist"); });
+    const std::string by_name = test::io_error([] { load_dataset("mnist"); });
     CHECK(by_name.find("scripts/fetch-mnist") != std::string::npos);
     CHECK(by_name.find(folder.path().string()) != std::string::npos);
   }
@@ -81,20 +81,20 @@ TEST_CASE("a data set named mnist is found through DAMO_DATA and its absence is 
 
 TEST_CASE("wrong data names and mismatched files are errors that help") {
   const TemporaryFolder folder;
-  CHECK(testing::io_error([] { load_dataset("mnits"); }).find("mnist, fashion, bars") !=
+  CHECK(test::io_error([] { load_dataset("mnits"); }).find("mnist, fashion, bars") !=
         std::string::npos);
-  CHECK(testing::io_error([] { load_dataset("bars11"); }).find("bars2 to bars10") !=
+  CHECK(test::io_error([] { load_dataset("bars11"); }).find("bars2 to bars10") !=
         std::string::npos);
-  CHECK(testing::io_error([&] { load_dataset(folder.path().string()); }).find("no idx files") !=
+  CHECK(test::io_error([&] { load_dataset(folder.path().string()); }).find("no idx files") !=
         std::string::npos);
   write_small_mnist(folder / "m", "-", "");
   write_idx(folder / "m/train-labels-idx1-ubyte", labels(11));
-  CHECK(testing::io_error([&] {
+  CHECK(test::io_error([&] {
           load_dataset((folder / "m").string());
         }).find("labels (11,) for the 12 images") != std::string::npos);
   write_idx(folder / "m/train-labels-idx1-ubyte", pixels(2, 0));
-  CHECK(testing::throws_io_error([&] { load_dataset((folder / "m").string()); }));
-  CHECK(testing::throws_io_error([] { parse_binarize("gray"); }));
+  CHECK(test::throws_io_error([&] { load_dataset((folder / "m").string()); }));
+  CHECK(test::throws_io_error([] { parse_binarize("gray"); }));
 }
 
 TEST_CASE("bars and stripes are all rows-filled and all columns-filled pictures") {

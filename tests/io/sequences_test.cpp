@@ -13,13 +13,13 @@
 namespace damo::io {
 namespace {
 
-using testing::TemporaryFolder;
+using test::TemporaryFolder;
 
 const NoteSets two_pieces{{"train", {{{60, 64}, {}, {21}}, {{108}}}}, {"test", {{{20, 60}}}}};
 
 std::string json_error(const TemporaryFolder& folder, const std::string& json) {
   write_file(folder / "x.json", json);
-  return testing::io_error([&] { read_note_json(folder / "x.json"); });
+  return test::io_error([&] { read_note_json(folder / "x.json"); });
 }
 
 TEST_CASE("note lists survive JSON and piano-rolls") {
@@ -55,8 +55,8 @@ TEST_CASE("mutated note lists are errors or well-formed and never anything else"
   const Bytes good = read_file(folder / "good.json");
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
     CAPTURE(seed);
-    testing::TestRandom random(seed);
-    testing::write_quickly(folder / "x.json", testing::mutate(good, random));
+    test::TestRandom random(seed);
+    test::write_quickly(folder / "x.json", test::mutate(good, random));
     try {
       for (const auto& [key, pieces] : read_note_json(folder / "x.json")) CHECK(pieces.size() < 20);
     } catch (const IoError& error) {
@@ -101,21 +101,21 @@ TEST_CASE("music is loaded from JSON and from rolls and from folders of MIDI fil
 
 TEST_CASE("music that is not there or of a wrong kind is an error that helps") {
   const TemporaryFolder folder;
-  CHECK(testing::io_error([] { load_sequences("jbs"); }).find("jsb, nottingham, chorales") !=
+  CHECK(test::io_error([] { load_sequences("jbs"); }).find("jsb, nottingham, chorales") !=
         std::string::npos);
-  CHECK(testing::io_error([&] { load_sequences(folder.path().string()); }).find("no MIDI files") !=
+  CHECK(test::io_error([&] { load_sequences(folder.path().string()); }).find("no MIDI files") !=
         std::string::npos);
   write_file(folder / "a.txt", "x");
-  CHECK(testing::io_error([&] { load_sequences((folder / "a.txt").string()); }).find("no MIDI") !=
+  CHECK(test::io_error([&] { load_sequences((folder / "a.txt").string()); }).find("no MIDI") !=
         std::string::npos);
   write_file(folder / "a.xyz", "x");
-  CHECK(testing::throws_io_error([&] { load_sequences((folder / "a.xyz").string()); }));
+  CHECK(test::throws_io_error([&] { load_sequences((folder / "a.xyz").string()); }));
   write_npz(folder / "a.npz", {{"train0", Array(float32, Shape{3, 80})}});
-  CHECK(testing::io_error([&] {
+  CHECK(test::io_error([&] {
           load_sequences((folder / "a.npz").string());
         }).find("not a piano-roll of 88") != std::string::npos);
   write_note_json(folder / "b.json", {{"other", {}}});
-  CHECK(testing::throws_io_error([&] { load_sequences((folder / "b.json").string()); }));
+  CHECK(test::throws_io_error([&] { load_sequences((folder / "b.json").string()); }));
 }
 
 TEST_CASE("the built-in chorales are four voices whose last chord is a triad on the tonic") {

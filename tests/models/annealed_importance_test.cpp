@@ -1,6 +1,6 @@
 #include <damo/models/annealed_importance.hpp>
 
-#include "../support/values.hpp"
+#include "tests/support/values.hpp"
 
 #include <cmath>
 #include <random>

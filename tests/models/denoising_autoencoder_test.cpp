@@ -1,4 +1,4 @@
-#include "../support/values.hpp"
+#include "tests/support/values.hpp"
 
 #include <cmath>
 

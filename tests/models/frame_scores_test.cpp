@@ -1,6 +1,6 @@
 #include <damo/models/frame_scores.hpp>
 
-#include "../support/values.hpp"
+#include "tests/support/values.hpp"
 
 #include <cmath>
 #include <random>

@@ -1,6 +1,6 @@
 // The expected numbers are those of rnn_rbm_golden.py beside this file: the classic program in
 // NumPy, with the draws of Theano's RandomStreams and a gradient by hand.
-#include "../support/values.hpp"
+#include "tests/support/values.hpp"
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 #include <damo/models/rnn_rbm.hpp>
 
-#include "../support/values.hpp"
+#include "tests/support/values.hpp"
 
 #include <cmath>
 

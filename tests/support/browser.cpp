@@ -12,7 +12,7 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::testing {
+namespace damo::test {
 namespace {
 
 std::string file_text(const std::filesystem::path& path) {
@@ -88,4 +88,4 @@ std::string body_attribute(const std::string& dom, const std::string& name) {
   return tag.substr(begin, tag.find('"', begin) - begin);
 }
 
-}  // namespace damo::testing
+}  // namespace damo::test

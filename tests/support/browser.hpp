@@ -2,7 +2,7 @@
 #include <filesystem>
 #include <string>
 
-namespace damo::testing {
+namespace damo::test {
 
 /// What a headless Chromium makes of a page.
 struct BrowserPage {
@@ -20,4 +20,4 @@ std::string text_of_element(const std::string& dom, const std::string& id);
 /// The value of an attribute of the body.
 std::string body_attribute(const std::string& dom, const std::string& name);
 
-}  // namespace damo::testing
+}  // namespace damo::test

@@ -5,7 +5,7 @@
 
 #include <damo/io/files/atomic_file.hpp>
 
-namespace damo::testing {
+namespace damo::test {
 
 io::Bytes mutate(io::Bytes bytes, TestRandom& random) {
   const auto at = [&] {
@@ -68,4 +68,4 @@ bool python(const std::filesystem::path& folder, const std::string& program) {
   return shell("cd '" + folder.string() + "' && /usr/bin/python3 judge.py");
 }
 
-}  // namespace damo::testing
+}  // namespace damo::test

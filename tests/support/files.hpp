@@ -10,7 +10,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/files/file.hpp>
 
-namespace damo::testing {
+namespace damo::test {
 
 /// A fresh folder that is removed with all its content at the end of the test.
 class TemporaryFolder {
@@ -71,4 +71,4 @@ bool python(const std::filesystem::path& folder, const std::string& program);
 /// Runs a shell command; true when it succeeds.
 bool shell(const std::string& command);
 
-}  // namespace damo::testing
+}  // namespace damo::test

@@ -1,4 +1,4 @@
-#include "loops.hpp"
+#include "tests/support/loops.hpp"
 
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>

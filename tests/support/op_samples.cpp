@@ -1,4 +1,4 @@
-#include "op_samples.hpp"
+#include "tests/support/op_samples.hpp"
 
 #include <fmt/format.h>
 

@@ -9,7 +9,7 @@
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
 
-namespace damo::testing {
+namespace damo::test {
 
 Vars random_inputs() {
   return {matrix("a", float64), matrix("b", float64), vector("v", float64), scalar("s", float64)};
@@ -152,4 +152,4 @@ std::vector<std::pair<Var, Array>> random_values(const Vars& variables, Numbers&
   return all;
 }
 
-}  // namespace damo::testing
+}  // namespace damo::test

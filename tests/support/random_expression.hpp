@@ -6,7 +6,7 @@
 #include <damo/graph/values/array.hpp>
 #include <damo/graph/var.hpp>
 
-namespace damo::testing {
+namespace damo::test {
 
 /// A linear congruential generator: the same graphs everywhere.
 struct Numbers {
@@ -25,4 +25,4 @@ Var random_expression(const Vars& in, Numbers& r, std::size_t size);
 /// Values of the variables, of size 3 along each axis.
 std::vector<std::pair<Var, Array>> random_values(const Vars& variables, Numbers& r);
 
-}  // namespace damo::testing
+}  // namespace damo::test

@@ -1,11 +1,11 @@
-#include "reference.hpp"
+#include "tests/support/reference.hpp"
 
 #include <cmath>
 
 #include <damo/ops/kernels/random/philox.hpp>
 
-#include "references/nd.hpp"
-#include "references/references.hpp"
+#include "tests/support/references/nd.hpp"
+#include "tests/support/references/references.hpp"
 
 namespace damo::test {
 namespace {

@@ -8,7 +8,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 
-namespace damo::testing {
+namespace damo::test {
 namespace {
 
 // For all tests of the program, those of compiled functions included.
@@ -99,4 +99,4 @@ double ulps(double actual, long double truth, DType dtype) {
   return static_cast<double>(std::abs(static_cast<long double>(actual) - truth) / ulp);
 }
 
-}  // namespace damo::testing
+}  // namespace damo::test

@@ -5,7 +5,7 @@
 #include <damo/graph/values/array.hpp>
 #include <damo/optim/engine/pipeline.hpp>
 
-namespace damo::testing {
+namespace damo::test {
 
 /// `v` rewritten as a function's only output; its inputs are those it depends on.
 Var rewritten(const Var& v, const Mode& mode = Mode::fast(), Trace* trace = nullptr);
@@ -28,4 +28,4 @@ std::vector<double> adversarial();
 /// How many representable numbers of `dtype` lie between `actual` and `truth`; 0 for NaN both.
 double ulps(double actual, long double truth, DType dtype);
 
-}  // namespace damo::testing
+}  // namespace damo::test

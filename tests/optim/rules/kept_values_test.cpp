@@ -7,7 +7,7 @@
 #include "tests/support/rewrite.hpp"
 
 using namespace damo;
-using namespace damo::testing;
+using namespace damo::test;
 
 namespace {
 

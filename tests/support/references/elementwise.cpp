@@ -1,10 +1,10 @@
-#include "references.hpp"
+#include "tests/support/references/references.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../incomplete.hpp"
-#include "nd.hpp"
+#include "tests/support/incomplete.hpp"
+#include "tests/support/references/nd.hpp"
 
 namespace damo::test {
 namespace {

@@ -1,8 +1,8 @@
-#include "references.hpp"
+#include "tests/support/references/references.hpp"
 
 #include <algorithm>
 
-#include "nd.hpp"
+#include "tests/support/references/nd.hpp"
 
 namespace damo::test {
 namespace {

@@ -1,6 +1,6 @@
-#include "references.hpp"
+#include "tests/support/references/references.hpp"
 
-#include "nd.hpp"
+#include "tests/support/references/nd.hpp"
 
 namespace damo::test {
 namespace {

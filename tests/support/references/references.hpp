@@ -1,5 +1,5 @@
 #pragma once
-#include "../reference.hpp"
+#include "tests/support/reference.hpp"
 
 namespace damo::test {
 

@@ -1,0 +1,213 @@
+#include <cxxabi.h>
+#include <fmt/format.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "tests/support/op_samples.hpp"
+#include "tests/support/reference.hpp"
+#include "tests/support/values.hpp"
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/graph/walk.hpp>
+#include <damo/ops/common/registry.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+using namespace damo;
+using test::bindings_of;
+using test::check_close;
+using test::draw_values;
+using test::inputs_for;
+using test::Known;
+using Bindings = std::vector<std::pair<Var, Array>>;
+
+namespace {
+
+constexpr int shapes_per_op = 20;
+
+Array transposed(const Array& a) {
+  const Var x = input({a.dtype(), a.shape()});
+  const Bindings at{{x, a}};
+  return evaluate(x.T(), at);
+}
+
+/// Shapes as the op's rules have them against those of the value.
+void check_shapes(const OpEntry& entry, const Var& out, const Bindings& at, const Array& value) {
+  CHECK(compatible(TensorType{value.dtype(), value.shape()}, out.type()));
+  if (is_leaf(out)) return;
+  const Apply& node = out.owner();
+  std::vector<Vars> shapes;
+  for (const Var& v : node.inputs()) shapes.push_back(sizes(v));
+  const auto rule = node.op().shape_rule(node, shapes)[out.index()];
+  REQUIRE(rule.has_value() == entry.shape_known);
+  if (!rule) return;
+  REQUIRE(rule->size() == value.rank());
+  for (std::size_t axis = 0; axis < value.rank(); ++axis) {
+    CHECK((*rule)[axis].type() == TensorType{int64, {}});
+    CHECK(evaluate((*rule)[axis], at).item<std::int64_t>() == value.shape()[axis]);
+  }
+}
+
+/// The same op on operands that are views: transposed in memory.
+void check_strided(const OpEntry& entry, const std::vector<Array>& values, const Array& expected) {
+  Vars given;
+  Vars seen;
+  std::vector<Array> stored;
+  for (const Array& a : values) {
+    stored.push_back(transposed(a));
+    TensorType type{a.dtype(), stored.back().shape()};
+    given.push_back(input(type));
+    seen.push_back(given.back().T());
+  }
+  check_close(evaluate(entry.apply(seen), bindings_of(given, stored)), expected, 1e-14);
+}
+
+void check_float32(const OpEntry& entry, const std::vector<Array>& values, const Array& expected) {
+  if (!entry.differentiable) return;
+  std::vector<Array> narrow;
+  for (const Array& a : values) narrow.push_back(a.dtype() == float64 ? a.cast(float32) : a);
+  const Vars in = inputs_for(entry, narrow, Known::only_ones);
+  const Var out = entry.apply(in);
+  CHECK(out.dtype() == float32);
+  check_close(evaluate(out, bindings_of(in, narrow)), expected, 1e-4);
+}
+
+void check_derivatives(const OpEntry& entry, const Var& out, const Vars& in,
+                       const std::vector<Array>& values, int round) {
+  const Apply& node = out.owner();
+  for (const Var& t : node.op().push_forward(node, Vars(node.inputs().size()))) CHECK_FALSE(t);
+  if (entry.differentiable) {
+    verify_grad(out, in, values,
+                {.seed = static_cast<std::uint64_t>(round) + 1,
+                 .projections = round < 6 ? 2 : 1,
+                 .elements = round < 6 ? 40 : 0,
+                 .second_order = entry.twice_differentiable,
+                 .forward_mode = true});
+    return;
+  }
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    if (!is_float(in[i].dtype())) continue;
+    const Var cost = sum(cast(out, float64));
+    try {
+      const Var g = grad(cost, in[i], {.disconnected_inputs = Disconnected::ignore});
+      CHECK(g.ndim() == in[i].ndim());
+    } catch (const GradError&) {  // says that there is none
+    }
+  }
+}
+
+void sweep(const OpEntry& entry) {
+  const auto reference = test::references().find(entry.name);
+  REQUIRE_MESSAGE(reference != test::references().end(), "no reference value");
+  std::mt19937 rng(42);
+  for (int round = 0; round < shapes_per_op; ++round) {
+    // The first two: all sizes 0, all sizes 1.
+    const auto size = round < 2 ? std::optional<std::int64_t>(round) : std::nullopt;
+    const std::vector<Array> values = draw_values(entry, rng, size);
+    std::string shapes;
+    for (const Array& a : values) shapes += to_string(a.shape()) + " ";
+    CAPTURE(shapes);
+    const Vars in = inputs_for(entry, values, Known::only_ones);
+    const Var out = entry.apply(in);
+    const Bindings at = bindings_of(in, values);
+    const Array value = evaluate(out, at);
+    CHECK(value.dtype() == out.dtype());
+    check_close(value, reference->second(values), 1e-12);
+    check_shapes(entry, out, at, value);
+    const Vars fixed = inputs_for(entry, values, Known::all);
+    const Var known = entry.apply(fixed);
+    check_shapes(entry, known, bindings_of(fixed, values), value);
+    check_close(evaluate(known, bindings_of(fixed, values)), value, 1e-14);
+    check_strided(entry, values, value);
+    check_float32(entry, values, value);
+    check_derivatives(entry, out, in, values, round);
+    CHECK_FALSE(pprint(out).empty());
+  }
+}
+
+std::string demangled(const std::string& mangled) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? text : mangled;
+  std::free(text);
+  return name;
+}
+
+/// The op that an entry is about, applied once.
+Var sample(const OpEntry& entry) {
+  Vars in;
+  for (const OpInput& spec : entry.inputs) {
+    TensorType type{spec.dtype, {}};
+    for (const char letter : spec.dims) type.dims.push_back(letter == '1' ? 1 : unknown);
+    in.push_back(input(type));
+  }
+  return entry.apply(in);
+}
+
+}  // namespace
+
+TEST_CASE("ops: each one agrees with plain loops and its rules agree with its values") {
+  for (const OpEntry& entry : op_registry()) {
+    SUBCASE(entry.name.c_str()) {
+      try {
+        sweep(entry);
+      } catch (const Error& e) {
+        FAIL_CHECK(std::string(e.what()));
+      } catch (...) {
+        FAIL_CHECK("stopped");  // a REQUIRE; the other ops still have their turn
+      }
+    }
+  }
+}
+
+TEST_CASE("ops: every class of op is in the registry") {
+  std::set<std::string> checked;
+  for (const OpEntry& entry : op_registry()) {
+    const Var out = sample(entry);
+    for (const Apply* node : toposort(std::span(&out, 1))) {
+      const bool own = node == out.owner_ptr() || node->op().name() == entry.name;
+      const Op& op = node->op();
+      if (own) checked.insert(typeid(op).name());
+    }
+  }
+  // Leaves, which have values instead of a kernel.
+  const std::set<std::string> leaves{"damo::Input", "damo::Constant", "damo::Shared"};
+  for (const std::string& mangled : Op::known_classes()) {
+    const std::string name = demangled(mangled);
+    CAPTURE(name);
+    if (leaves.contains(name) || name.find("Wildcard") != std::string::npos) continue;
+    CHECK(checked.contains(mangled));
+  }
+}
+
+TEST_CASE("ops: every elementwise function is in the registry") {
+  std::set<const ScalarOp*> checked;
+  for (const OpEntry& entry : op_registry()) {
+    const Var out = sample(entry);
+    if (const auto* op = as<Elementwise>(out)) checked.insert(&op->scalar());
+  }
+  for (const ScalarOp* scalar : scalar_ops()) {
+    CAPTURE(scalar->name);
+    CHECK(checked.contains(scalar));
+  }
+}
+
+TEST_CASE("ops: applying an op twice to the same operands gives equal nodes") {
+  for (const OpEntry& entry : op_registry()) {
+    CAPTURE(entry.name);
+    const Var out = sample(entry);
+    const Apply& node = out.owner();
+    const Var again = make_var(node.op_ptr(), node.inputs());
+    CHECK(node.op().equals(again.op()));
+    CHECK(node.op().hash() == again.op().hash());
+    CHECK(same_graph(node.output(), again));
+  }
+}

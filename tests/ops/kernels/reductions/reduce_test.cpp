@@ -1,0 +1,233 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "tests/support/each_isa.hpp"
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/values/array.hpp>
+#include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/reductions/reduce.hpp>
+
+using damo::test::on_each_isa;
+
+namespace {
+
+using damo::Array;
+using damo::DType;
+using damo::Reduction;
+using damo::Shape;
+using damo::Tensor;
+
+template <class T>
+Array random_array(const Shape& shape, double low, double high) {
+  std::mt19937 rng(3);
+  std::uniform_real_distribution<double> uniform(low, high);
+  Array a(damo::dtype_of<T>(), shape);
+  for (std::int64_t i = 0; i < a.elements(); ++i) a.data<T>()[i] = static_cast<T>(uniform(rng));
+  return a;
+}
+
+Shape kept_shape(const Shape& shape, std::uint32_t axes) {
+  Shape kept;
+  for (std::size_t i = 0; i < shape.rank(); ++i) {
+    if ((axes >> i & 1U) == 0) kept.push_back(shape[i]);
+  }
+  return kept;
+}
+
+/// Calls `f(position in the result, value)` for each element, found by its index alone.
+template <class T, class F>
+void visit(const Tensor& in, std::uint32_t axes, F f) {
+  const Shape steps = damo::contiguous_strides(in.shape);
+  const Shape out_steps = damo::contiguous_strides(kept_shape(in.shape, axes));
+  for (std::int64_t e = 0; e < in.elements(); ++e) {
+    std::int64_t offset = 0;
+    std::int64_t position = 0;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < in.rank(); ++i) {
+      const std::int64_t index = e / steps[i] % in.shape[i];
+      offset += index * in.strides[i];
+      if ((axes >> i & 1U) == 0) position += index * out_steps[kept++];
+    }
+    f(static_cast<std::size_t>(position), in.as<const T>()[offset]);
+  }
+}
+
+template <class T>
+Array reduced(Reduction reduction, const Tensor& in, std::uint32_t axes) {
+  Array out(damo::reduced_dtype(reduction, in.dtype), kept_shape(in.shape, axes));
+  damo::reduce(reduction, in, axes, out.view());
+  return out;
+}
+
+template <class T>
+void check_against_sums(const Tensor& in, std::uint32_t axes) {
+  const auto n = static_cast<std::size_t>(kept_shape(in.shape, axes).elements());
+  std::vector<long double> sum(n, 0);
+  std::vector<long double> size(n, 0);
+  std::vector<T> max(n, -std::numeric_limits<T>::infinity());
+  std::vector<T> min(n, std::numeric_limits<T>::infinity());
+  visit<T>(in, axes, [&](std::size_t i, T x) {
+    sum[i] += static_cast<long double>(x);
+    size[i] += std::abs(static_cast<long double>(x));
+    max[i] = std::max(max[i], x);
+    min[i] = std::min(min[i], x);
+  });
+  const Array sums = reduced<T>(Reduction::sum, in, axes);
+  const Array maxima = reduced<T>(Reduction::max, in, axes);
+  const Array minima = reduced<T>(Reduction::min, in, axes);
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    // Runs of at most 128 additions a slot, then pairs.
+    const long double allowed = 20 * std::numeric_limits<T>::epsilon() * size[i];
+    if (!(std::abs(static_cast<long double>(sums.values<T>()[i]) - sum[i]) <= allowed)) ++wrong;
+    if (maxima.values<T>()[i] != max[i] || minima.values<T>()[i] != min[i]) ++wrong;
+  }
+  CAPTURE(axes);
+  CAPTURE(damo::to_string(in.shape));
+  CHECK(wrong == 0);
+}
+
+/// Reads an array under other shapes and strides: as it is, transposed, reversed, with gaps.
+std::vector<Tensor> views(const Array& a) {
+  const Tensor whole = a.view();
+  std::vector<Tensor> result = {whole};
+  Tensor turned = whole;
+  for (std::size_t i = 0; i < whole.rank(); ++i) {
+    turned.shape[i] = whole.shape[whole.rank() - 1 - i];
+    turned.strides[i] = whole.strides[whole.rank() - 1 - i];
+  }
+  result.push_back(turned);
+  Tensor reversed = whole;
+  reversed.data += damo::item_size(whole.dtype) *
+                   static_cast<std::size_t>((whole.shape[0] - 1) * whole.strides[0]);
+  reversed.strides[0] = -whole.strides[0];
+  result.push_back(reversed);
+  Tensor every_other = whole;
+  every_other.shape[whole.rank() - 1] /= 2;
+  every_other.strides[whole.rank() - 1] *= 2;
+  result.push_back(every_other);
+  Tensor repeated = whole;
+  repeated.strides[0] = 0;
+  result.push_back(repeated);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("sums and extremes agree with long double for every layout and set of axes") {
+  on_each_isa([] {
+    for (const Shape& shape : {Shape{7, 13, 40}, Shape{300, 2, 35}, Shape{1, 20, 9}}) {
+      const Array a = random_array<float>(shape, -1, 1);
+      const Array b = random_array<double>(shape, -1, 1);
+      for (std::uint32_t axes = 0; axes < 8; ++axes) {
+        for (const Tensor& in : views(a)) check_against_sums<float>(in, axes);
+        for (const Tensor& in : views(b)) check_against_sums<double>(in, axes);
+      }
+    }
+  });
+}
+
+TEST_CASE("float32 sums of a million ones and of a million tenths keep their digits") {
+  for (const std::uint32_t axes : {3U, 1U, 2U}) {
+    Array a(damo::float32, Shape{1000, 1001});
+    for (std::int64_t i = 0; i < a.elements(); ++i) a.data<float>()[i] = 0.1F;
+    const Array sums = reduced<float>(Reduction::sum, a.view(), axes);
+    const double count = static_cast<double>(a.elements()) / static_cast<double>(sums.elements());
+    const double truth = count * static_cast<double>(0.1F);
+    CHECK(std::abs(static_cast<double>(sums.values<float>()[0]) / truth - 1) < 1e-6);
+  }
+}
+
+TEST_CASE("reductions have the same bits on every instruction set") {
+  const Array a = random_array<float>(Shape{517, 1003}, 0, 1);
+  for (const std::uint32_t axes : {1U, 2U, 3U}) {
+    for (const Reduction kind : {Reduction::sum, Reduction::prod, Reduction::max}) {
+      const damo::Isa best = damo::isa();
+      damo::set_isa(damo::Isa::sse2);
+      const Array expected = reduced<float>(kind, a.view(), axes);
+      damo::set_isa(best);
+      on_each_isa([&] {
+        const Array again = reduced<float>(kind, a.view(), axes);
+        CHECK(std::memcmp(again.raw(), expected.raw(), expected.bytes()) == 0);
+      });
+    }
+  }
+}
+
+TEST_CASE("integer and bool sums are exact and bool extremes are any and all") {
+  const std::int64_t big = std::int64_t{1} << 60;
+  const Array a = Array::from(std::vector<std::int64_t>{big, 1, -big, 2, 3, 4}, Shape{2, 3});
+  CHECK(reduced<std::int64_t>(Reduction::sum, a.view(), 3).item<std::int64_t>() == 10);
+  CHECK(reduced<std::int64_t>(Reduction::max, a.view(), 2).values<std::int64_t>()[1] == 4);
+  CHECK(reduced<std::int64_t>(Reduction::prod, a.view(), 2).values<std::int64_t>()[1] == 24);
+  const Array b = Array::from(std::vector<bool>{true, false, true, true}, Shape{2, 2});
+  CHECK(reduced<bool>(Reduction::sum, b.view(), 3).item<std::int64_t>() == 3);
+  for (const auto& [kind, first, second] : {std::tuple{Reduction::max, true, true},
+                                            {Reduction::any, true, true},
+                                            {Reduction::min, false, true},
+                                            {Reduction::all, false, true}}) {
+    const Array r = reduced<bool>(kind, b.view(), 2);
+    CHECK(r.values<bool>()[0] == first);
+    CHECK(r.values<bool>()[1] == second);
+  }
+}
+
+TEST_CASE("NaN wins in max and min and argmax") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::int64_t n : {3, 100, 1000}) {
+    for (const std::int64_t at : {std::int64_t{0}, n / 2, n - 1}) {
+      Array a = random_array<float>(Shape{n, 3}, -1, 1);
+      for (std::int64_t j = 0; j < 3; ++j) a.data<float>()[at * 3 + j] = nan;
+      for (const Reduction kind : {Reduction::max, Reduction::min}) {
+        CHECK(std::isnan(reduced<float>(kind, a.view(), 3).item<float>()));
+        CHECK(std::isnan(reduced<float>(kind, a.view(), 1).values<float>()[2]));
+      }
+      Array index(damo::int64, Shape{3});
+      damo::argmax(a.view(), 1, index.view());
+      CHECK(index.values<std::int64_t>()[1] == at);
+    }
+  }
+}
+
+TEST_CASE("argmax and argmin give the first winner in row-major order") {
+  const Array a = Array::from(std::vector<float>{3, 1, 3, 0, 2, 0}, Shape{2, 3});
+  Array index(damo::int64, Shape{});
+  damo::argmax(a.view(), 3, index.view());
+  CHECK(index.item<std::int64_t>() == 0);
+  damo::argmin(a.view(), 3, index.view());
+  CHECK(index.item<std::int64_t>() == 3);
+  Array per_row(damo::int64, Shape{2});
+  damo::argmin(a.view(), 2, per_row.view());
+  CHECK(per_row.values<std::int64_t>()[0] == 1);
+  CHECK(per_row.values<std::int64_t>()[1] == 0);
+}
+
+TEST_CASE("reductions of nothing give their identities and max throws") {
+  const Array a(damo::float32, Shape{0, 3});
+  CHECK(reduced<float>(Reduction::sum, a.view(), 1).values<float>()[2] == 0);
+  CHECK(reduced<float>(Reduction::prod, a.view(), 3).item<float>() == 1);
+  CHECK_FALSE(reduced<float>(Reduction::any, a.view(), 3).item<bool>());
+  CHECK(reduced<float>(Reduction::all, a.view(), 3).item<bool>());
+  CHECK(reduced<float>(Reduction::sum, a.view(), 2).elements() == 0);
+  CHECK_THROWS_AS(reduced<float>(Reduction::max, a.view(), 1), damo::ShapeError);
+  Array index(damo::int64, Shape{3});
+  CHECK_THROWS_AS(damo::argmin(a.view(), 1, index.view()), damo::ShapeError);
+}
+
+TEST_CASE("cumsum adds along one axis") {
+  const Array a = Array::from(std::vector<float>{1, 2, 3, 4, 5, 6}, Shape{2, 3});
+  Array out(damo::float32, Shape{2, 3});
+  damo::cumsum(a.view(), 1, out.view());
+  CHECK(std::vector<float>(out.values<float>().begin(), out.values<float>().end()) ==
+        std::vector<float>{1, 3, 6, 4, 9, 15});
+  damo::cumsum(a.view(), 0, out.view());
+  CHECK(std::vector<float>(out.values<float>().begin(), out.values<float>().end()) ==
+        std::vector<float>{1, 2, 3, 5, 7, 9});
+}

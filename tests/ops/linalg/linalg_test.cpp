@@ -1,0 +1,138 @@
+#include "tests/support/values.hpp"
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+using namespace damo;
+using test::check_close;
+using test::contains;
+using test::error_of;
+using Bindings = std::vector<std::pair<Var, Array>>;
+
+namespace {
+
+Array counting(const Shape& shape) { return test::counting(shape, -3); }
+
+std::string dims_of(const Var& v) { return dims_to_string(v.type().dims); }
+
+}  // namespace
+
+TEST_CASE("dot: a scalar multiplies") {
+  const Var x = vector("x", float64);
+  const Bindings at{{x, test::vector({1, 2})}};
+  check_close(evaluate(dot(3, x), at), test::vector({3, 6}), 0);
+}
+
+TEST_CASE("dot: of integers and bools is an integer") {
+  const Var a = lmatrix("a");
+  const Var b = bmatrix("b");
+  const Var f = matrix("f", float32);
+  const Bindings at{{a, counting({2, 3}).cast(int64)},
+                    {b, test::array({3, 1}, {1, 0, 1}).cast(boolean)},
+                    {f, test::array({3, 1}, {0.5, 0, 1}).cast(float32)}};
+  CHECK(dot(b, b.T()).dtype() == int64);
+  check_close(evaluate(dot(a, b), at), test::array({2, 1}, {-3 - 1, 0 + 2}), 0);
+  CHECK(dot(a, f).dtype() == float32);
+  check_close(evaluate(dot(a, f), at), test::array({2, 1}, {-1.5 - 1, 0 + 2}), 0);
+}
+
+TEST_CASE("dot: sizes that do not fit are an error with both operands") {
+  const Var v = input({float32, {20, 784}}, "v");
+  const Var w = input({float32, {500, 784}}, "W");
+  const std::string text = error_of<ShapeError>([&] { dot(v, w); });
+  CHECK(contains(text, "dot: inner sizes differ, 784 and 500"));
+  CHECK(contains(text, "float32 (20, 784)  'v' (an input)"));
+  CHECK(contains(text, "float32 (500, 784) 'W'"));
+  CHECK(contains(text, "linalg_test.cpp:"));
+  const Var x = matrix("x", float64);
+  const Bindings at{{x, counting({2, 3})}};
+  CHECK(contains(error_of<ShapeError>([&] { evaluate(dot(x, x), at); }),
+                 "inner sizes differ, 3 and 2"));
+}
+
+TEST_CASE("dot: of nothing is zero") {
+  const Var a = matrix("a", float64);
+  const Var b = matrix("b", float64);
+  const Bindings at{{a, Array(float64, {2, 0})}, {b, Array(float64, {0, 3})}};
+  check_close(evaluate(dot(a, b), at), Array(float64, {2, 3}), 0);
+}
+
+TEST_CASE("dot: of tensors sums over the last and the last but one axis") {
+  const Var a = tensor3("a", float64);
+  const Var b = tensor3("b", float64);
+  const Array left = counting({2, 3, 4});
+  const Array right = counting({5, 4, 2});
+  const Bindings at{{a, left}, {b, right}};
+  Array expected(float64, {2, 3, 5, 2});
+  double* out = expected.data<double>();
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      for (int p = 0; p < 5; ++p) {
+        for (int q = 0; q < 2; ++q) {
+          for (int k = 0; k < 4; ++k) {
+            *out += left.data<double>()[(i * 3 + j) * 4 + k] *
+                    right.data<double>()[(p * 4 + k) * 2 + q];
+          }
+          ++out;
+        }
+      }
+    }
+  }
+  check_close(evaluate(dot(a, b), at), expected, 1e-14);
+}
+
+TEST_CASE("outer: multiplies each with each") {
+  const Var x = vector("x", float64);
+  const Var m = matrix("m", float64);
+  const Bindings at{{x, test::vector({1, 2})}, {m, test::array({1, 3}, {1, 2, 3})}};
+  check_close(evaluate(outer(x, m), at), test::array({2, 3}, {1, 2, 3, 2, 4, 6}), 0);
+}
+
+TEST_CASE("tensordot: over two axes it is the sum of products") {
+  const Var a = matrix("a", float64);
+  const Bindings at{{a, counting({2, 3})}};
+  check_close(evaluate(tensordot(a, a), at), test::number(9 + 4 + 1 + 0 + 1 + 4), 0);
+  check_close(evaluate(tensordot(a, a, {1}, {1}), at), evaluate(dot(a, a.T()), at), 1e-15);
+  check_close(evaluate(tensordot(a, a, 0), at), evaluate(reshape(outer(a, a), {2, 3, 2, 3}), at),
+              0);
+  CHECK(dims_of(tensordot(input({float32, {2, 3, 4}}), input({float32, {4, 3, 5}}), {1, 2},
+                          {1, 0})) == "(2, 5)");
+}
+
+TEST_CASE("tensordot: says which axes do not fit") {
+  const Var a = input({float32, {2, 3}}, "a");
+  CHECK(
+      contains(error_of<ShapeError>([&] { tensordot(a, a, {0}, {1}); }), "sizes differ, 2 and 3"));
+  CHECK(contains(error_of<ShapeError>([&] { tensordot(a, a, {0, 1}, {1}); }), "are paired with 1"));
+  CHECK(contains(error_of<ShapeError>([&] { tensordot(a, a, {2}, {1}); }), "no axis 2"));
+}
+
+TEST_CASE("batched_dot: takes vectors for matrices") {
+  const Var a = matrix("a", float64);
+  const Var b = tensor3("b", float64);
+  const Bindings at{{a, counting({2, 3})}, {b, counting({2, 3, 1})}};
+  check_close(evaluate(batched_dot(a, a), at), test::vector({9 + 4 + 1, 0 + 1 + 4}), 0);
+  check_close(evaluate(batched_dot(a, b), at), test::array({2, 1}, {14, 5}), 0);
+  CHECK(contains(error_of<ShapeError>([&] { batched_dot(a, vector("v", float64)); }),
+                 "expected a batch of vectors or matrices"));
+}
+
+TEST_CASE("products: gradients are those of finite differences") {
+  const VerifyGradOptions all_ways{.second_order = true, .forward_mode = true};
+  verify_grad([](const Var& a, const Var& b) { return dot(a, b); },
+              {counting({2, 2, 3}), counting({3})}, all_ways);
+  verify_grad([](const Var& a, const Var& b) { return outer(a, b); },
+              {counting({2}), counting({3})}, all_ways);
+  verify_grad(
+      [](const Var& a, const Var& b) {
+        return tensordot(a, b, {0, 2}, {1, 0});
+      },
+      {counting({2, 1, 3}), counting({3, 2, 2})}, all_ways);
+  verify_grad([](const Var& a, const Var& b) { return batched_dot(a, b); },
+              {counting({2, 3}), counting({2, 3, 2})}, all_ways);
+}

@@ -1,0 +1,153 @@
+#include "tests/support/values.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/runtime/function/function.hpp>
+
+using namespace damo;
+using test::contains;
+using test::error_of;
+
+namespace {
+
+Var numbers(const std::vector<double>& values) { return constant(Array::from(values)); }
+
+}  // namespace
+
+TEST_CASE("draws: parameters out of range are refused with node and value and line") {
+  RandomStream rng(1);
+  const auto refused = [](const Var& draw, const std::string& part) {
+    const std::string direct = error_of<NumericError>([&] { evaluate(draw); });
+    const std::string compiled = error_of<NumericError>([&] { function({}, {draw})(); });
+    for (const std::string& text : {direct, compiled}) {
+      CAPTURE(text);
+      CHECK(contains(text, part));
+      CHECK(contains(text, "draw_parameters_test.cpp"));
+    }
+  };
+  refused(rng.binomial({.n = 3, .p = numbers({0.5, 1.5})}), "element 1 has the parameters 3, 1.5");
+  refused(rng.poisson(numbers({2, -1})), "element 1 has the parameters -1");
+  refused(rng.poisson(numbers({std::nan("")})), "nan");
+  refused(rng.gamma({2}, numbers({1, 0}), 1.0, float64), "a positive shape is needed");
+  refused(rng.beta({1}, 1.0, -2.0), "1, -2");
+  refused(rng.truncated_normal({1}, 2.0, 1.0), "low below high");
+  refused(rng.randint({2}, 5, 5), "5, 5: low below high is needed");
+  refused(rng.categorical(numbers({0.5, -0.5})), "probability 1 of row 0 is -0.5");
+  refused(rng.multinomial(numbers({0, 0})), "none of the 2 probabilities");
+  refused(rng.multinomial(-1, numbers({1, 2})), "-1");
+  refused(rng.choice(3, 4, false), "4 rows are to be drawn without replacement from 3");
+  refused(rng.choice(3, 3, false, numbers({0.5, 0, 0.5})), "from 2 with a positive probability");
+  refused(rng.choice(2, 3, true, numbers({0.5, -1})), "-1");
+}
+
+TEST_CASE("draws: numbers out of range are refused when the draw is made") {
+  RandomStream rng(1);
+  CHECK(contains(error_of<NumericError>([&] { rng.normal({2}, 0.0, -1.0); }),
+                 "normal: the scale -1 is negative, at draw_parameters_test.cpp"));
+  CHECK(contains(error_of<NumericError>([&] { rng.uniform({2}, 3.0, 1.0); }), "high is 1"));
+  CHECK_THROWS_AS(rng.gumbel({2}, 0.0, -1.0), NumericError);
+  CHECK_THROWS_AS(rng.laplace({2}, 0.0, -1.0), NumericError);
+  CHECK_THROWS_AS(rng.logistic({2}, 0.0, -1.0), NumericError);
+  CHECK_THROWS_AS(rng.exponential({2}, -1.0), NumericError);
+  CHECK_THROWS_AS(rng.gamma({2}, 1.0, -1.0), NumericError);
+  CHECK_THROWS_AS(rng.uniform({2}, 0.0, 1.0, int64), TypeError);
+  CHECK_THROWS_AS(rng.gamma({2}, 1.0, 1.0, int64), TypeError);
+  CHECK_THROWS_AS(rng.categorical(constant(Array::from<std::int64_t>({1, 2}))), TypeError);
+  CHECK_THROWS_AS(rng.choice(3, 1, true, constant(Array(float64, {2, 2}))), TypeError);
+}
+
+TEST_CASE("draws: bernoulli takes p beyond its range for the nearest bound") {
+  RandomStream rng(1);
+  const Array k = evaluate(rng.bernoulli(numbers({-1, 0, 1, 2, std::nan("")})));
+  test::check_close(k, test::vector({0, 0, 1, 1, 0}), 0);
+}
+
+TEST_CASE("draws: rounding does not lead a truncated normal out of its bounds") {
+  RandomStream rng(5);
+  const Array x = evaluate(rng.truncated_normal({20000}, 0.1, 0.1001, 7.0, 300.0));
+  for (const float v : x.values<float>()) {
+    CHECK(v >= 0.1F);
+    CHECK(v <= 0.1001F);
+  }
+}
+
+TEST_CASE("draws: a scalar and an empty tensor are sizes like others") {
+  RandomStream rng(2);
+  const Var n = lscalar("n");
+  const auto check = [&](const Var& scalar_draw, const Var& draw, const std::string& shape) {
+    CHECK(to_string(evaluate(scalar_draw).shape()) == "()");
+    Function f = function({n}, {draw});
+    CHECK(to_string(f(0)[0].shape()) == shape);
+    CHECK(f(3)[0].shape()[0] == 3);
+  };
+  const Var half = constant(test::number(0.5));
+  check(rng.uniform({}), rng.uniform({n, 2}), "(0, 2)");
+  check(rng.normal({}), rng.normal({n, 2}), "(0, 2)");
+  check(rng.truncated_normal({}, -1.0, 1.0), rng.truncated_normal({n, 2}, -1.0, 1.0), "(0, 2)");
+  check(rng.bernoulli(half), rng.bernoulli(half, {n, 2}), "(0, 2)");
+  check(rng.binomial({.n = 4, .p = half}), rng.binomial({.n = 4, .p = half, .size = Sizes{n}}),
+        "(0,)");
+  check(rng.poisson(half), rng.poisson({n, 2}, half), "(0, 2)");
+  check(rng.gamma({}, 2.0), rng.gamma({n, 2}, 2.0), "(0, 2)");
+  check(rng.beta({}, 2.0, 1.0), rng.beta({n, 2}, 2.0, 1.0), "(0, 2)");
+  check(rng.exponential({}), rng.exponential({n}), "(0,)");
+  check(rng.gumbel({}), rng.gumbel({n}), "(0,)");
+  check(rng.laplace({}), rng.laplace({n}), "(0,)");
+  check(rng.logistic({}), rng.logistic({n}), "(0,)");
+  check(rng.randint({}, 0, 9), rng.randint({n, 2}, 0, 9), "(0, 2)");
+  const Var rows = full({n, 2}, half);
+  check(rng.categorical(numbers({1, 2})), rng.categorical(rows), "(0,)");
+  check(rng.choice(5, 1)[0], rng.multinomial(rows), "(0, 2)");
+  check(sum(rng.multinomial(3, numbers({1, 2}))), rng.multinomial(3, rows), "(0, 2)");
+  check(rng.permutation(1)[0], rng.permutation(n), "(0,)");
+  check(rng.choice(5, 1, false)[0], rng.choice(5, n, false), "(0,)");
+  check(rng.choice(3, 1, false, numbers({1, 2, 3}))[0], rng.choice(3, n, true, numbers({1, 2, 3})),
+        "(0,)");
+  check(rng.shuffle(numbers({1}))[0], rng.shuffle(rows), "(0, 2)");
+}
+
+TEST_CASE("draws: derivatives in location and scale are those of finite differences") {
+  RandomStream rng(3);
+  const Var a = vector("a", float64), b = vector("b", float64);
+  const Array at = test::vector({0.3, -0.4, 0.8}), scale = test::vector({0.7, 1.1, 2.0});
+  const Sizes size{4, 3};
+  const double infinity = std::numeric_limits<double>::infinity();
+  const std::pair<const char*, Var> draws[] = {
+      {"uniform", rng.uniform(size, a, a + b, float64)},
+      {"normal", rng.normal(size, a, b, float64)},
+      {"gumbel", rng.gumbel(size, a, b, float64)},
+      {"laplace", rng.laplace(size, a, b, float64)},
+      {"logistic", rng.logistic(size, a, b, float64)},
+      {"exponential", a + rng.exponential(size, b, float64)},
+      {"gamma", a + rng.gamma(size, 2.5, b, float64)},
+      {"truncated_normal", rng.truncated_normal(size, -0.5, 1.5, a, b, float64)},
+      {"truncated_normal by its bounds", rng.truncated_normal(size, a, a + b, 0.0, 1.0, float64)},
+      {"truncated_normal in a tail",
+       rng.truncated_normal(size, a + 5, a + b + 6, 0.0, 1.0, float64)},
+      {"truncated_normal on one side", rng.truncated_normal(size, -infinity, 1.5, a, b, float64)}};
+  for (const auto& [title, draw] : draws) {
+    const std::string name = title;
+    CAPTURE(name);
+    verify_grad(draw, {a, b}, {at, scale}, {.second_order = true, .forward_mode = true});
+  }
+  CHECK(contains(error_of<GradError>([&] { grad(sum(rng.binomial({.n = 5, .p = b})), b); }),
+                 "random draw"));
+}
+
+TEST_CASE("draws: a uniform number of zero leaves gumbel and laplace and logistic finite") {
+  const std::int64_t zero = 52005;  // where seed 176 has it
+  const Sizes size{60000};
+  CHECK(evaluate(RandomStream(176).uniform(size)).data<float>()[zero] == 0);
+  RandomStream g(176), l(176), s(176);
+  for (const Var& draw : {g.gumbel(size), l.laplace(size), s.logistic(size)})
+    CHECK(std::isfinite(evaluate(draw).data<float>()[zero]));
+}

@@ -1,0 +1,244 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <unordered_map>
+
+#include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/engine/rewriter.hpp>
+#include <damo/optim/language/placeholder.hpp>
+#include "tests/support/rewrite.hpp"
+
+using namespace damo;
+using namespace damo::test;
+
+namespace {
+
+using Real = long double;
+
+Real softplus_of(Real x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
+Real log1mexp_of(Real x) {
+  return x > -0.69L ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
+}
+Real logaddexp_of(Real a, Real b) {
+  if (a == b) return a + std::log(2.0L);
+  return std::max(a, b) + std::log1p(std::exp(-std::abs(a - b)));
+}
+
+using Function = std::function<Real(const std::vector<Real>&)>;
+
+/// The elementwise functions that rules are made of, in long double.
+const std::map<std::string, Function>& functions() {
+  static const std::map<std::string, Function> all{
+      {"add", [](const auto& x) { return x[0] + x[1]; }},
+      {"sub", [](const auto& x) { return x[0] - x[1]; }},
+      {"mul", [](const auto& x) { return x[0] * x[1]; }},
+      {"div", [](const auto& x) { return x[0] / x[1]; }},
+      {"neg", [](const auto& x) { return -x[0]; }},
+      {"sqr", [](const auto& x) { return x[0] * x[0]; }},
+      {"exp", [](const auto& x) { return std::exp(x[0]); }},
+      {"log", [](const auto& x) { return std::log(x[0]); }},
+      {"log1p", [](const auto& x) { return std::log1p(x[0]); }},
+      {"expm1", [](const auto& x) { return std::expm1(x[0]); }},
+      {"sigmoid", [](const auto& x) { return 1 / (1 + std::exp(-x[0])); }},
+      {"softplus", [](const auto& x) { return softplus_of(x[0]); }},
+      {"tanh", [](const auto& x) { return std::tanh(x[0]); }},
+      {"log1mexp", [](const auto& x) { return log1mexp_of(x[0]); }},
+      {"logaddexp", [](const auto& x) { return logaddexp_of(x[0], x[1]); }},
+      {"where", [](const auto& x) { return x[0] != 0 ? x[1] : x[2]; }},
+      {"eq", [](const auto& x) { return Real(x[0] == x[1]); }},
+      {"and_", [](const auto& x) { return Real(x[0] != 0 && x[1] != 0); }},
+      {"less_equal", [](const auto& x) { return Real(x[0] <= x[1]); }},
+      {"greater_equal", [](const auto& x) { return Real(x[0] >= x[1]); }},
+      {"cast", [](const auto& x) { return x[0]; }},
+  };
+  return all;
+}
+
+using Assignment = std::vector<std::pair<Var, double>>;
+
+/// A rule's side in long double.
+Real exactly(const Var& side, const Assignment& at) {
+  std::unordered_map<const Apply*, Real> values;
+  for (const Apply* node : toposort(std::span(&side, 1))) {
+    const Var v = node->output();
+    if (const auto c = scalar_constant(v)) {
+      values[node] = *c;
+      continue;
+    }
+    const auto given =
+        std::find_if(at.begin(), at.end(), [&](const auto& a) { return same(a.first, v); });
+    if (given != at.end()) {
+      values[node] = given->second;
+      continue;
+    }
+    std::vector<Real> in;
+    for (const Var& i : node->inputs()) in.push_back(values.at(i.owner_ptr()));
+    values[node] = functions().at(node->op().name())(in);
+  }
+  return values.at(side.owner_ptr());
+}
+
+Vars placeholders(const Var& side) {
+  Vars found;
+  for (const Apply* node : toposort(std::span(&side, 1))) {
+    if (as<optim::Wildcard>(node->output()) != nullptr) found.push_back(node->output());
+  }
+  return found;
+}
+
+/// `side` with its placeholders replaced by inputs of `dtype`, and the inputs.
+Var with_inputs_for(const Var& side, const Vars& wild, const Vars& inputs) {
+  std::unordered_map<const Apply*, Var> built;
+  for (std::size_t i = 0; i < wild.size(); ++i) built[wild[i].owner_ptr()] = inputs[i];
+  for (const Apply* node : toposort(std::span(&side, 1))) {
+    if (built.contains(node)) continue;
+    if (const auto c = scalar_constant(node->output())) {
+      built[node] = Arg(*c).var(inputs[0].dtype());
+      continue;
+    }
+    Vars in;
+    for (const Var& i : node->inputs()) in.push_back(built.at(i.owner_ptr()));
+    if (node->op().name() == "cast") {
+      built[node] = in[0];
+    } else {
+      built[node] = make_var(node->op_ptr(), in);
+    }
+  }
+  return built.at(side.owner_ptr());
+}
+
+bool near(Real a, Real b, Real tolerance) {
+  return std::abs(a - b) <= tolerance * std::max<Real>(1, std::max(std::abs(a), std::abs(b)));
+}
+
+void check_identity(const optim::Rule& rule, const Assignment& at) {
+  const Real left = exactly(rule.left(), at);
+  const Real right = exactly(rule.right(), at);
+  INFO(rule.name(), ": ", rule.equation(), " at ", at[0].second, ", ", at.back().second, ": ",
+       static_cast<double>(left), " and ", static_cast<double>(right));
+  // In exact arithmetic both are equal; where the left side is finite, so is the right one.
+  if (std::isfinite(left)) CHECK(near(left, right, 1e-12L));
+}
+
+void check_accuracy(const optim::Rule& rule, const Vars& wild, const Assignment& at, DType dtype) {
+  Vars inputs;
+  std::vector<std::pair<Var, Array>> bindings;
+  Assignment rounded;
+  for (const auto& [v, value] : at) {
+    inputs.push_back(scalar("", dtype));
+    bindings.emplace_back(inputs.back(), Array::scalar(value).cast(dtype));
+    rounded.emplace_back(v, bindings.back().second.item<double>());
+  }
+  const Var expression = with_inputs_for(rule.left(), wild, inputs);
+  const Real truth = exactly(rule.right(), rounded);
+  const double actual = evaluate(rewritten(expression), bindings).item<double>();
+  INFO(rule.name(), ": ", pprint(rewritten(expression)), " in ", std::string(name(dtype)), " at ",
+       rounded[0].second, ", ", rounded.back().second, ": ", actual, ", truth ",
+       static_cast<double>(truth));
+  if (!std::isnan(truth) && at.size() == 1) CHECK(ulps(actual, truth, dtype) <= 4);
+}
+
+/// Points in a rule's placeholders: each takes each value, the others a few.
+std::vector<Assignment> assignments(const Vars& wild, const std::vector<double>& values) {
+  std::vector<Assignment> all;
+  for (const double first : values) {
+    if (wild.size() == 1) {
+      all.push_back({{wild[0], first}});
+      continue;
+    }
+    for (const double second : {-10.0, -0.75, 0.5, 3.0, 10.0})
+      all.push_back({{wild[0], first}, {wild[1], second}});
+  }
+  return all;
+}
+
+const std::vector<double>& ordinary() {
+  static const std::vector<double> all{-12,  -3.5, -1,  -0.7, -0.2, -1e-3,
+                                       1e-3, 0.2,  0.7, 1,    3.5,  12};
+  return all;
+}
+
+std::vector<double> extreme() {
+  std::vector<double> all;
+  for (const double v : adversarial()) {
+    if (std::isfinite(v)) all.push_back(v);
+  }
+  return all;
+}
+
+/// A linear congruential generator: the same graphs everywhere.
+struct Numbers {
+  std::uint64_t state;
+  std::size_t below(std::size_t n) {
+    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+    return static_cast<std::size_t>((state >> 33U) % n);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("rules: both sides of every identity are equal and the right one is accurate") {
+  std::size_t identities = 0;
+  for (const optim::Rule* rule : optim::all_rules()) {
+    if (!rule->left()) continue;
+    ++identities;
+    const Vars wild = placeholders(rule->left());
+    for (const Assignment& at : assignments(wild, ordinary())) check_identity(*rule, at);
+    for (const Assignment& at : assignments(wild, extreme())) {
+      check_accuracy(*rule, wild, at, DType::float32);
+      check_accuracy(*rule, wild, at, DType::float64);
+    }
+  }
+  CHECK(identities >= 30);
+}
+
+TEST_CASE("rules: every rule has a name of its own and a tag and an equation") {
+  std::vector<std::string> names;
+  for (const optim::Rule* rule : optim::all_rules()) {
+    CHECK_FALSE(rule->tags().empty());
+    CHECK_FALSE(rule->equation().empty());
+    names.push_back(rule->name());
+  }
+  std::sort(names.begin(), names.end());
+  CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+}
+
+TEST_CASE("rules: the order in which they are tried does not change what is stable") {
+  const Var x = vector("x", float64);
+  const Vars expressions{log(sigmoid(x)),
+                         log(1 - sigmoid(x)),
+                         log(1 + exp(x)),
+                         log(exp(x) / (1 + exp(x))),
+                         log(1 - 1 / (1 + exp(-x))),
+                         -exp(x) / ((1 + exp(x)) * (1 + exp(-x))),
+                         exp(x) * sigmoid(-x) * 3,
+                         log(0.5 * sigmoid(x) * sigmoid(x))};
+  const Array at = Array::from(std::vector<double>{-1000, -40, -1, 0, 1, 40, 1000});
+  const auto reference =
+      evaluate(rewritten(expressions), std::vector<std::pair<Var, Array>>{{x, at}});
+  auto rules = optim::chosen_rules(Mode::fast(), {"stabilize", "canonicalize"});
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    Numbers numbers{seed};
+    for (std::size_t i = rules.size(); i > 1; --i) std::swap(rules[i - 1], rules[numbers.below(i)]);
+    const optim::RuleIndex index(rules);
+    optim::Rewriter rewriter(index, {"shuffled"});
+    const FunctionGraph graph = rewriter.run({{x}, expressions, {}, ""});
+    const auto result = evaluate(graph.outputs, std::vector<std::pair<Var, Array>>{{x, at}});
+    for (std::size_t k = 0; k < result.size(); ++k) {
+      INFO("seed ", seed, ": ", pprint(expressions[k]), " became ", pprint(graph.outputs[k]));
+      const auto a = values_of(reference[k]);
+      const auto b = values_of(result[k]);
+      for (std::size_t i = 0; i < a.size(); ++i)
+        CHECK(b[i] == doctest::Approx(a[i]).epsilon(1e-12));
+    }
+  }
+}
