@@ -1,33 +1,4 @@
 #pragma once
-// What users include.
-#include <damo/graph/evaluate.hpp>
-#include <damo/graph/text/print.hpp>
-#include <damo/graph/updates.hpp>
-#include <damo/models/annealed_importance.hpp>
-#include <damo/models/denoising_autoencoder.hpp>
-#include <damo/models/frame_scores.hpp>
-#include <damo/models/initialize.hpp>
-#include <damo/models/rbm.hpp>
-#include <damo/models/rnn_rbm.hpp>
-#include <damo/models/update_rules.hpp>
-#include <damo/ops/control/debug.hpp>
-#include <damo/ops/control/ifelse.hpp>
-#include <damo/ops/control/op_from_graph.hpp>
-#include <damo/ops/elementwise/math.hpp>
-#include <damo/ops/gradient/gradient.hpp>
-#include <damo/ops/gradient/verify_grad.hpp>
-#include <damo/ops/indexing/indexing.hpp>
-#include <damo/ops/linalg/linalg.hpp>
-#include <damo/ops/loop/scan.hpp>
-#include <damo/ops/random/numpy_random_state.hpp>
-#include <damo/ops/random/random_stream.hpp>
-#include <damo/ops/reduction/reductions.hpp>
-#include <damo/ops/shape/create.hpp>
-#include <damo/ops/shape/join.hpp>
-#include <damo/ops/shape/shape.hpp>
-#include <damo/ops/text/graph_text.hpp>
-#include <damo/runtime/function/convert.hpp>
-#include <damo/runtime/function/eval.hpp>
-#include <damo/runtime/function/explain.hpp>
-#include <damo/runtime/function/function.hpp>
-#include <damo/runtime/function/state.hpp>
+// What users include: all of Damo, with xtensor's arrays as values.
+#include <damo/core.hpp>
+#include <damo/runtime/function/xtensor.hpp>

@@ -46,7 +46,7 @@ endfunction()
 # <damo/graph/var.hpp> works in the build tree as it does after installing.
 function(damo_link_include_tree)
   file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include/damo)
-  foreach(entry IN LISTS ARGN ITEMS damo.hpp)
+  foreach(entry IN LISTS ARGN ITEMS core.hpp damo.hpp io.hpp)
     file(CREATE_LINK ${PROJECT_SOURCE_DIR}/${entry} ${PROJECT_BINARY_DIR}/include/damo/${entry} SYMBOLIC)
   endforeach()
 endfunction()

@@ -79,7 +79,7 @@ class SharedVar : public Var {
   /// value.
   void set_array(Array value) const;
   /// A copy as an `Out` such as `xt::xarray<float>` or `std::vector<float>`: see
-  /// runtime/function/convert.hpp.
+  /// runtime/function/xtensor.hpp.
   template <class T>
   auto get_value() const;
   template <class V>

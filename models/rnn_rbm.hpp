@@ -5,8 +5,8 @@
 
 #include <damo/models/rnn_rbm_graph.hpp>
 #include <damo/models/update_rules.hpp>
-#include <damo/runtime/function/convert.hpp>
 #include <damo/runtime/function/function.hpp>
+#include <damo/runtime/function/to_array.hpp>
 
 namespace damo::models {
 

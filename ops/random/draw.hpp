@@ -2,6 +2,7 @@
 #include <damo/graph/op.hpp>
 #include <damo/ops/kernels/random/mt19937.hpp>
 #include <damo/ops/kernels/random/philox.hpp>
+#include <damo/ops/random/distribution.hpp>
 
 namespace damo {
 
@@ -20,27 +21,7 @@ inline constexpr std::int64_t numpy_state_size = Mt19937::packed_size + 1;
 /// those that NumPy's legacy `RandomState` gives, one after the other.
 class Draw final : public OpOf<Draw> {
  public:
-  enum class Distribution : std::uint8_t {
-    uniform,           ///< [0, 1), no parameters
-    normal,            ///< mean 0, variance 1, no parameters
-    bernoulli,         ///< one parameter p; uniform < p
-    binomial,          ///< two parameters n, p
-    poisson,           ///< one parameter, the rate
-    gamma,             ///< one parameter, the shape; scale 1
-    truncated_normal,  ///< two parameters, the bounds of a standard normal (Philox only)
-    permutation,       ///< a random order of 0 .. n - 1 along the one axis, int64
-    beta,              ///< two parameters
-    randint,           ///< two int64 parameters: [low, high)
-    multinomial,       ///< two parameters n, p: counts along the last axis, over p's classes
-    categorical,       ///< one parameter with one more axis: weights of the classes; int64
-    choice,            ///< row numbers (int64) drawn by a vector of weights
-    choice_without_replacement,  ///< the same; in place of weights also the number of rows
-    // Of location 0 and scale 1, MT19937 only: from Philox they are arithmetic on a uniform draw.
-    gumbel,
-    exponential,
-    laplace,
-    logistic
-  };
+  using Distribution = DrawDistribution;
   enum class Generator : std::uint8_t { philox, mt19937 };
   /// `dims`: the sizes known while the graph is built, or `unknown`.
   Draw(Distribution distribution, DType dtype, const Shape& dims,

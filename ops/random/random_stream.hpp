@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <damo/graph/variables.hpp>
-#include <damo/ops/random/draw.hpp>
+#include <damo/ops/random/distribution.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -118,7 +118,7 @@ class RandomStream {
   /// A uniform draw inside (0, 1), whose logarithms are finite.
   Var open_uniform(const Sizes& size, std::optional<DType> dtype);
   /// A draw of `distribution` by NumPy, shifted and scaled.
-  Var numpy_scaled(Draw::Distribution distribution, const Sizes& size, const Arg& location,
+  Var numpy_scaled(DrawDistribution distribution, const Sizes& size, const Arg& location,
                    const Arg& scale, DType dtype);
   /// Of a gamma or beta draw.
   Var shape_parameter(const Arg& parameter, const Sizes& size, DType dtype) const;

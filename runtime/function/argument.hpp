@@ -104,11 +104,11 @@ class Argument {
   std::string_view name_{};
 };
 
-/// How other types become arguments; runtime/function/convert.hpp does it for xtensor expressions.
+/// How other types become arguments; runtime/function/xtensor.hpp does it for xtensor expressions.
 template <class T, class Enable = void>
 struct ArgumentFrom {
   static_assert(sizeof(T) == 0,
-                "no way to pass this type: include <damo/runtime/function/convert.hpp>?");
+                "no way to pass this type: include <damo/runtime/function/xtensor.hpp>?");
 };
 
 template <class T>

@@ -70,7 +70,7 @@ class Outputs {
   T scalar(std::string_view name) const {
     return (*this)[name].item<T>();
   }
-  /// Output `i` as xt::xarray<T>: see runtime/function/convert.hpp. Throws TypeError for another
+  /// Output `i` as xt::xarray<T>: see runtime/function/xtensor.hpp. Throws TypeError for another
   /// dtype.
   template <class T>
   auto array(std::size_t i) const;

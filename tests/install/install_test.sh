@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs the build folder $1 below it, builds program/ against that alone, and runs it. What follows are options for
-# cmake.
+# Installs the build folder $1 below it, builds program/ against that alone, and runs it, with the compiler that built
+# Damo and with clang++ where there is one. What follows are options for cmake.
 set -euo pipefail
 source_folder=$(realpath "$(dirname "$0")/program")
 build=$1
@@ -8,6 +8,18 @@ shift
 work=$build/tests/install
 rm -rf "$work"
 cmake --install "$build" --prefix "$work/prefix" > /dev/null
-cmake -S "$source_folder" -B "$work/build" -DCMAKE_PREFIX_PATH="$work/prefix" "$@" > "$work.log" 2>&1 &&
-  cmake --build "$work/build" >> "$work.log" 2>&1 || { cat "$work.log"; exit 1; }
-cd "$work" && build/train
+include=$work/prefix/include/damo
+for inner in ops/loop/scan_op.hpp optim/engine/rewriter.hpp runtime/program/program.hpp ops/kernels/random/philox.hpp; do
+  [ -f "$source_folder/../../../$inner" ] || { echo "there is no $inner: name another inner header"; exit 1; }
+  [ ! -e "$include/$inner" ] || { echo "$inner is installed, but no header for users reaches it"; exit 1; }
+done
+build_and_run() {
+  cmake -S "$source_folder" -B "$work/$1" -DCMAKE_PREFIX_PATH="$work/prefix" "${@:2}" > "$work.log" 2>&1 &&
+    cmake --build "$work/$1" >> "$work.log" 2>&1 || { cat "$work.log"; exit 1; }
+  (cd "$work" && "$1/train" && "$1/core")
+}
+build_and_run build "$@"
+case "$*" in *-fsanitize*) exit 0 ;; esac
+if clang=$(command -v clang++ || command -v clang++-14); then
+  build_and_run clang "$@" -DCMAKE_CXX_COMPILER="$clang"
+fi

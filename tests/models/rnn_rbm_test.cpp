@@ -1,4 +1,6 @@
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/rnn_rbm.hpp>
+#include <damo/runtime/function/xtensor.hpp>
 
 #include "tests/support/values.hpp"
 

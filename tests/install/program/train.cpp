@@ -1,7 +1,7 @@
 // A program that knows Damo as it is installed: trains an RBM, saves half-way, and goes on from
 // the file.
 #include <damo/damo.hpp>
-#include <damo/models/saving.hpp>
+#include <damo/io.hpp>
 
 #include <cstring>
 #include <iostream>

@@ -7,8 +7,8 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/random/random_stream.hpp>
-#include <damo/runtime/function/convert.hpp>
 #include <damo/runtime/function/function.hpp>
+#include <damo/runtime/function/xtensor.hpp>
 
 // Rows without replacement, with probabilities: each is drawn from those that are left, in
 // proportion to their probabilities. Truth by enumerating every order.

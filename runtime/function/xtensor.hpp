@@ -14,17 +14,14 @@
 #include <algorithm>
 #include <concepts>
 #include <initializer_list>
-#include <span>
-#include <string>
 #include <type_traits>
 #include <vector>
 
-#include <damo/graph/errors/error.hpp>
-#include <damo/graph/values/array.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/runtime/function/argument.hpp>
 #include <damo/runtime/function/outputs.hpp>
+#include <damo/runtime/function/to_array.hpp>
 
 namespace damo {
 
@@ -50,31 +47,18 @@ concept XtensorContainer = XtensorExpression<E> && requires(const E& e) {
 }  // namespace detail
 
 /// The elements of an xtensor expression in the nearest dtype: bool, int64, float32 or float64.
-template <XtensorExpression E>
-Array to_array(const E& expression) {
-  using Stored = typename CppType<dtype_of<typename E::value_type>()>::type;
-  Array array(dtype_of<Stored>(), detail::shape_of(expression));
-  std::transform(expression.template begin<xt::layout_type::row_major>(),
-                 expression.template end<xt::layout_type::row_major>(),
-                 array.template data<Stored>(),
-                 [](const auto& value) { return static_cast<Stored>(value); });
-  return array;
-}
-template <class T>
-Array to_array(const std::vector<T>& values) {
-  return Array::from(values);
-}
-template <class T>
-Array to_array(std::span<T> values) {
-  return Array::from(std::span<const T>(values), Shape{static_cast<std::int64_t>(values.size())});
-}
-/// A number as a literal: whole numbers become int64, others floatX.
-template <class T>
-requires std::is_arithmetic_v<T> Array to_array(T number) {
-  if constexpr (std::is_floating_point_v<T>) return Array::scalar(number).cast(floatX());
-  return Array::scalar(number);
-}
-inline Array to_array(Array array) { return array; }
+template <class E>
+struct ToArray<E, std::enable_if_t<XtensorExpression<E>>> {
+  static Array make(const E& expression) {
+    using Stored = typename CppType<dtype_of<typename E::value_type>()>::type;
+    Array array(dtype_of<Stored>(), detail::shape_of(expression));
+    std::transform(expression.template begin<xt::layout_type::row_major>(),
+                   expression.template end<xt::layout_type::row_major>(),
+                   array.template data<Stored>(),
+                   [](const auto& value) { return static_cast<Stored>(value); });
+    return array;
+  }
+};
 
 /// A copy as xt::xarray<T>; throws TypeError when the elements are not `T`s.
 template <class T>
@@ -85,35 +69,11 @@ xt::xarray<T> to_xarray(const Array& array) {
   return result;
 }
 
-template <class V>
-requires(!std::same_as<std::decay_t<V>, Array> && requires(const V& v) { to_array(v); }) Var
-    constant(const V& value, std::string name = {}, Site site = Site::here()) {
-  return constant(to_array(value), std::move(name), site);
-}
-/// A shared variable that starts at `value`: an xtensor expression, a vector, a span or a number
-/// (int64 or floatX).
-template <class V>
-requires(!std::same_as<std::decay_t<V>, Array> && requires(const V& v) { to_array(v); }) SharedVar
-    shared(const V& value, std::string name = "", Site site = Site::here()) {
-  return shared(to_array(value), std::move(name), site);
-}
-
 /// A copy of the value as xt::xarray<T>; throws TypeError when the variable holds another dtype.
 template <class T>
 auto SharedVar::get_value() const {
   return to_xarray<T>(value());
 }
-/// Throws TypeError or ShapeError when dtype or number of dimensions differ. A plain number takes
-/// the variable's dtype.
-template <class V>
-void SharedVar::set_value(const V& value) const {
-  if constexpr (std::is_arithmetic_v<V>) {
-    set_array(*constant_value(Arg(value).var(dtype())));
-  } else {
-    set_array(to_array(value));
-  }
-}
-
 template <class T>
 auto Outputs::array(std::size_t i) const {
   return to_xarray<T>((*this)[i]);

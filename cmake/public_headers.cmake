@@ -1,0 +1,20 @@
+# What is promised is what the headers that users include reach, and only that is installed.
+# damo_reached_headers(RESULT HEADER...): the headers, and all that they include, as absolute paths.
+function(damo_reached_headers result)
+  set(reached)
+  set(open ${ARGN})
+  while(open)
+    list(POP_FRONT open header)
+    if(header IN_LIST reached)
+      continue()
+    endif()
+    list(APPEND reached ${header})
+    # A change of what a header includes configures anew.
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${header})
+    file(STRINGS ${PROJECT_SOURCE_DIR}/${header} lines REGEX "^#include <damo/.*>")
+    list(TRANSFORM lines REPLACE "^#include <damo/(.*)>.*" "\\1")
+    list(APPEND open ${lines})
+  endwhile()
+  list(TRANSFORM reached PREPEND ${PROJECT_SOURCE_DIR}/)
+  set(${result} ${reached} PARENT_SCOPE)
+endfunction()
