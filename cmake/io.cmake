@@ -13,3 +13,4 @@ target_link_libraries(damo_io PUBLIC damo::damo
                               PRIVATE fmt::fmt PkgConfig::LIBZIP PNG::PNG ZLIB::ZLIB
                                       $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 damo_warnings(damo_io)
+damo_precompile(damo_io <filesystem>)

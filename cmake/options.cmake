@@ -19,6 +19,21 @@ find_program(DAMO_CCACHE ccache)
 if(DAMO_CCACHE AND PROJECT_IS_TOP_LEVEL)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${DAMO_CCACHE})
 endif()
+# What nearly every source includes is parsed once. Not under ccache, which would then share nothing between folders.
+if(DAMO_CCACHE)
+  set(damo_precompile OFF)
+else()
+  set(damo_precompile ON)
+endif()
+option(DAMO_PRECOMPILE "Precompile the headers that nearly every source includes" ${damo_precompile})
+
+function(damo_precompile target)
+  if(DAMO_PRECOMPILE)
+    target_precompile_headers(${target} PRIVATE <algorithm> <array> <cmath> <functional> <map> <memory> <optional> <span>
+                              <string> <string_view> <unordered_map> <vector> <fmt/format.h> ${ARGN})
+  endif()
+endfunction()
+
 if(DAMO_SANITIZE)
   add_compile_options(-fsanitize=${DAMO_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${DAMO_SANITIZE})
@@ -41,6 +56,7 @@ function(damo_kernel_flags folder)
   file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
   set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
     "$<$<CONFIG:Release>:-O3>;-fno-math-errno;-fno-trapping-math")
+  set_source_files_properties(${kernel_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
 
 # <damo/graph/var.hpp> works in the build tree as it does after installing.
