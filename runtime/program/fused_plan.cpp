@@ -2,9 +2,8 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/located_error.hpp>
-#include <damo/runtime/program/fused_loop.hpp>
+#include <damo/runtime/program/fused_plan.hpp>
 
-// How a fused loop is laid out: decided when shapes change, not in every call.
 namespace damo {
 namespace {
 
@@ -12,20 +11,81 @@ constexpr std::int64_t longest_tile = 1024;
 
 }  // namespace
 
-bool FusedInstruction::draws_changed() {
-  for (const Step& step : steps_) {
+Vars external_inputs(const Unit& unit) {
+  Vars found;
+  for (const Apply* node : unit) {
+    for (const Var& v : node->inputs()) {
+      const bool inner = std::find(unit.begin(), unit.end(), v.owner_ptr()) != unit.end();
+      const bool known =
+          std::any_of(found.begin(), found.end(), [&](const Var& f) { return same(f, v); });
+      if (!inner && !known) found.push_back(v);
+    }
+  }
+  return found;
+}
+
+FusedPlan::FusedPlan(const Unit& unit, std::vector<std::size_t> members)
+    : operands(external_inputs(unit).size()),
+      exported(std::move(members)),
+      output_of(unit.size(), -1),
+      member_tile(unit.size(), 0),
+      member_shapes(unit.size()),
+      last_read(operands.size() + unit.size(), 0) {
+  const Vars externals = external_inputs(unit);
+  const auto place_of = [&](const Var& v) {
+    const auto member = std::find(unit.begin(), unit.end(), v.owner_ptr());
+    if (member != unit.end()) {
+      return static_cast<std::uint32_t>(externals.size() + (member - unit.begin()));
+    }
+    const auto e =
+        std::find_if(externals.begin(), externals.end(), [&](const Var& f) { return same(f, v); });
+    return static_cast<std::uint32_t>(e - externals.begin());
+  };
+  for (std::size_t i = 0; i < unit.size(); ++i) {
+    Step step;
+    step.node = unit[i];
+    step.keep_alive = unit[i]->output();
+    step.place = static_cast<std::uint32_t>(externals.size() + i);
+    step.draw = as<Draw>(unit[i]->op());
+    item = std::max(item, item_size(unit[i]->types()[0].dtype));
+    member_shapes[i].dtype = unit[i]->types()[0].dtype;
+    if (step.draw != nullptr) {
+      has_draws = true;
+      step.state = place_of(unit[i]->input(0));
+    } else {
+      const auto& op = static_cast<const Elementwise&>(unit[i]->op());
+      step.loops = op.loops(Elementwise::compute_dtype(*unit[i]));
+      for (const Var& v : unit[i]->inputs()) {
+        const std::uint32_t place = place_of(v);
+        step.operands[step.arity++] = place;
+        last_read[place] = i;
+        if (place < externals.size()) operands[place].is_operand = true;
+      }
+    }
+    steps.push_back(std::move(step));
+  }
+  for (std::size_t e = 0; e < externals.size(); ++e) {
+    operands[e].size = item_size(externals[e].dtype());
+    if (operands[e].is_operand) item = std::max(item, operands[e].size);
+  }
+  for (std::size_t k = 0; k < exported.size(); ++k) {
+    output_of[exported[k]] = static_cast<int>(k);
+  }
+}
+
+bool FusedPlan::draws_changed() const {
+  for (const Step& step : steps) {
     if (step.draw == nullptr) continue;
     Shape shape;
     step.draw->run_shapes(*step.node, step.tensors, std::span(&shape, 1));
-    if (shape != shape_) return true;
+    if (shape != shape) return true;
   }
   return false;
 }
 
-void FusedInstruction::resolve(Program& program) {
+void FusedPlan::resolve(TensorsIn in) {
   resolve_shape();
-  for (const std::uint32_t slot : out_slots()) program.set_shape(program.slots[slot], shape_);
-  merge_axes();
+  merge_axes(in);
   assign_tiles();
   choose_tile();
   classify();
@@ -33,77 +93,76 @@ void FusedInstruction::resolve(Program& program) {
 }
 
 /// The ops' own rules say what fits, so an error reads as it would without fusing.
-void FusedInstruction::resolve_shape() {
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    Tensor& result = member_shapes_[i];
+void FusedPlan::resolve_shape() {
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    Tensor& result = member_shapes[i];
     try {
-      steps_[i].node->op().run_shapes(*steps_[i].node, steps_[i].tensors,
-                                      std::span(&result.shape, 1));
-      if (i > 0 && result.shape != member_shapes_[0].shape) {
+      steps[i].node->op().run_shapes(*steps[i].node, steps[i].tensors, std::span(&result.shape, 1));
+      if (i > 0 && result.shape != member_shapes[0].shape) {
         throw ShapeError("shape " + to_string(result.shape) + " where " +
-                         to_string(member_shapes_[0].shape) + " was expected");
+                         to_string(member_shapes[0].shape) + " was expected");
       }
     } catch (const Error&) {
-      throw LocatedError::current(*steps_[i].node, steps_[i].tensors);
+      throw LocatedError::current(*steps[i].node, steps[i].tensors);
     }
     result.strides = contiguous_strides(result.shape);
   }
-  shape_ = member_shapes_[0].shape;
+  shape = member_shapes[0].shape;
 }
 
 /// Drops axes of size 1 and joins neighbours that every operand walks through as one.
-void FusedInstruction::merge_axes() {
-  merged_ = Shape{};
-  for (Operand& o : operands_) o.strides = Shape{};
+void FusedPlan::merge_axes(TensorsIn in) {
+  merged = Shape{};
+  for (Operand& o : operands) o.strides = Shape{};
   const auto stride = [&](std::size_t e, std::size_t axis) {
-    return in()[e]->shape[axis] == 1 ? 0 : in()[e]->strides[axis];
+    return in[e]->shape[axis] == 1 ? 0 : in[e]->strides[axis];
   };
-  for (std::size_t axis = 0; axis < shape_.rank(); ++axis) {
-    if (shape_[axis] == 1) continue;
-    const std::size_t rank = merged_.rank();
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] == 1) continue;
+    const std::size_t rank = merged.rank();
     bool joins = rank > 0;
-    for (std::size_t e = 0; joins && e < operands_.size(); ++e) {
-      if (!operands_[e].is_operand) continue;
-      joins = operands_[e].strides[rank - 1] == stride(e, axis) * shape_[axis];
+    for (std::size_t e = 0; joins && e < operands.size(); ++e) {
+      if (!operands[e].is_operand) continue;
+      joins = operands[e].strides[rank - 1] == stride(e, axis) * shape[axis];
     }
     if (joins) {
-      merged_[rank - 1] *= shape_[axis];
+      merged[rank - 1] *= shape[axis];
     } else {
-      merged_.push_back(shape_[axis]);
+      merged.push_back(shape[axis]);
     }
-    for (std::size_t e = 0; e < operands_.size(); ++e) {
-      if (!operands_[e].is_operand) continue;
-      Shape& strides = operands_[e].strides;
+    for (std::size_t e = 0; e < operands.size(); ++e) {
+      if (!operands[e].is_operand) continue;
+      Shape& strides = operands[e].strides;
       if (!joins) strides.push_back(0);
-      strides[merged_.rank() - 1] = stride(e, axis);
+      strides[merged.rank() - 1] = stride(e, axis);
     }
   }
-  if (merged_.rank() == 0) {
-    merged_.push_back(1);
-    for (Operand& o : operands_) o.strides.push_back(0);
+  if (merged.rank() == 0) {
+    merged.push_back(1);
+    for (Operand& o : operands) o.strides.push_back(0);
   }
 }
 
 /// Tile buffers of values that stay inside: one is free again after the last step that reads it.
-void FusedInstruction::assign_tiles() {
+void FusedPlan::assign_tiles() {
   std::vector<std::size_t> free;
-  n_tile_buffers_ = 0;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    const std::size_t size = item_size(member_shapes_[i].dtype);
+  n_tile_buffers = 0;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const std::size_t size = item_size(member_shapes[i].dtype);
     std::vector<std::size_t> later;
     std::vector<std::uint32_t> seen;
-    for (std::uint32_t k = 0; k < steps_[i].arity; ++k) {
-      const std::uint32_t place = steps_[i].operands[k];
-      if (place < operands_.size() || last_read_[place] != i) continue;
-      const std::size_t member = place - operands_.size();
-      if (output_of_[member] >= 0 || std::count(seen.begin(), seen.end(), place) > 0) continue;
+    for (std::uint32_t k = 0; k < steps[i].arity; ++k) {
+      const std::uint32_t place = steps[i].operands[k];
+      if (place < operands.size() || last_read[place] != i) continue;
+      const std::size_t member = place - operands.size();
+      if (output_of[member] >= 0 || std::count(seen.begin(), seen.end(), place) > 0) continue;
       seen.push_back(place);
-      const bool same_size = item_size(member_shapes_[member].dtype) == size;
-      (same_size ? free : later).push_back(member_tile_[member]);
+      const bool same_size = item_size(member_shapes[member].dtype) == size;
+      (same_size ? free : later).push_back(member_tile[member]);
     }
-    if (output_of_[i] < 0) {
-      if (free.empty()) free.push_back(n_tile_buffers_++);
-      member_tile_[i] = free.back();
+    if (output_of[i] < 0) {
+      if (free.empty()) free.push_back(n_tile_buffers++);
+      member_tile[i] = free.back();
       free.pop_back();
     }
     free.insert(free.end(), later.begin(), later.end());
@@ -112,54 +171,54 @@ void FusedInstruction::assign_tiles() {
 
 /// The longest tile whose buffers fit in scratch memory; it covers whole inner axes where those are
 /// short.
-void FusedInstruction::choose_tile() {
-  std::size_t buffers = std::max<std::size_t>(n_tile_buffers_, 1);
-  for (const Operand& o : operands_) buffers += o.is_operand ? 1 : 0;
-  const auto fits = static_cast<std::int64_t>(scratch_bytes / (buffers * item_) / 16 * 16);
+void FusedPlan::choose_tile() {
+  std::size_t buffers = std::max<std::size_t>(n_tile_buffers, 1);
+  for (const Operand& o : operands) buffers += o.is_operand ? 1 : 0;
+  const auto fits = static_cast<std::int64_t>(scratch_bytes / (buffers * item) / 16 * 16);
   const std::int64_t tile = std::clamp<std::int64_t>(fits, 1, longest_tile);
-  split_ = merged_.rank() - 1;
-  inner_ = 1;
-  while (split_ > 0 && inner_ * merged_[split_] <= tile) inner_ *= merged_[split_--];
-  rows_ = std::max<std::int64_t>(
-      1, std::min(merged_[split_], tile / std::max<std::int64_t>(inner_, 1)));
-  const std::int64_t elements = shape_.elements();
-  tiles_ = 0;
+  split = merged.rank() - 1;
+  inner = 1;
+  while (split > 0 && inner * merged[split] <= tile) inner *= merged[split--];
+  rows =
+      std::max<std::int64_t>(1, std::min(merged[split], tile / std::max<std::int64_t>(inner, 1)));
+  const std::int64_t elements = shape.elements();
+  tiles = 0;
   if (elements == 0) return;
-  tiles_ = (merged_[split_] + rows_ - 1) / rows_;
-  for (std::size_t axis = 0; axis < split_; ++axis) tiles_ *= merged_[axis];
+  tiles = (merged[split] + rows - 1) / rows;
+  for (std::size_t axis = 0; axis < split; ++axis) tiles *= merged[axis];
   double nanoseconds = 0;
-  for (const Step& step : steps_) {
+  for (const Step& step : steps) {
     const bool heavy =
         step.draw != nullptr ||
         static_cast<const Elementwise&>(step.node->op()).scalar().types == ScalarOp::Types::real;
     nanoseconds += heavy ? 0.5 : 0.1;
   }
   constexpr double worth_a_thread = 10000;
-  const double tile_cost = nanoseconds * static_cast<double>(rows_ * inner_);
-  tiles_a_chunk_ = std::max<std::int64_t>(1, static_cast<std::int64_t>(worth_a_thread / tile_cost));
+  const double tile_cost = nanoseconds * static_cast<double>(rows * inner);
+  tiles_a_chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(worth_a_thread / tile_cost));
 }
 
-void FusedInstruction::classify() {
-  std::size_t next = n_tile_buffers_;
-  const std::size_t tile_bytes = static_cast<std::size_t>(rows_ * inner_) * item_;
-  for (Operand& o : operands_) {
+void FusedPlan::classify() {
+  std::size_t next = n_tile_buffers;
+  const std::size_t tile_bytes = static_cast<std::size_t>(rows * inner) * item;
+  for (Operand& o : operands) {
     if (!o.is_operand) continue;
-    bool dense = rows_ == 1 || o.strides[split_] == inner_;
+    bool dense = rows == 1 || o.strides[split] == inner;
     std::int64_t step = 1;
-    for (std::size_t axis = merged_.rank(); axis-- > split_ + 1;) {
+    for (std::size_t axis = merged.rank(); axis-- > split + 1;) {
       dense = dense && o.strides[axis] == step;
-      step *= merged_[axis];
+      step *= merged[axis];
     }
     bool fixed = true;
-    for (std::size_t axis = 0; axis <= split_; ++axis) fixed = fixed && o.strides[axis] == 0;
+    for (std::size_t axis = 0; axis <= split; ++axis) fixed = fixed && o.strides[axis] == 0;
     o.access = dense ? Access::direct : fixed ? Access::fixed : Access::gathered;
     if (!dense) o.tile = (tile_bytes + 63) / 64 * 64 * next++;
   }
 }
 
-void FusedInstruction::choose_loops() {
-  isa_ = isa();
-  for (Step& step : steps_) {
+void FusedPlan::choose_loops() {
+  isa = damo::isa();
+  for (Step& step : steps) {
     if (step.draw == nullptr) step.loop = step.loops.best();
   }
 }

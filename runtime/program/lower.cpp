@@ -75,7 +75,7 @@ class Lowering {
   void find_outside_uses(const std::vector<Unit>& units, const Vars& roots) {
     for (const Var& v : roots) used_outside_[v] = true;
     for (const Unit& unit : units) {
-      for (const Var& v : FusedInstruction::external_inputs(unit)) used_outside_[v] = true;
+      for (const Var& v : external_inputs(unit)) used_outside_[v] = true;
     }
   }
 
@@ -83,7 +83,7 @@ class Lowering {
     std::vector<std::uint32_t> in;
     std::vector<std::uint32_t> out;
     std::vector<std::size_t> exported;
-    for (const Var& v : FusedInstruction::external_inputs(unit)) in.push_back(slot_of(v));
+    for (const Var& v : external_inputs(unit)) in.push_back(slot_of(v));
     for (std::size_t i = 0; i < unit.size(); ++i) {
       if (!used_outside_.contains(unit[i]->output())) continue;
       exported.push_back(i);

@@ -1,9 +1,12 @@
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/errors/running_loop.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/runtime/program/lower.hpp>
 #include <damo/runtime/program/scan_loop.hpp>
 
 namespace damo {
@@ -26,6 +29,19 @@ void copy_bytes(std::byte* to, const std::byte* from, std::int64_t bytes) {
 }
 
 }  // namespace
+
+ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> in,
+                                 std::vector<std::uint32_t> out, const LowerOptions& options)
+    : Instruction(node, std::move(in), std::move(out)), shapes_(node.n_outputs()) {
+  const Scan::Spec& spec = op().spec();
+  LowerOptions body_options = options;
+  body_options.mutable_inputs.clear();
+  body_options.first_invariant = spec.n_sequences + spec.n_states;
+  body_ = lower(spec.body, fmt::format("scan '{}'", spec.name), body_options);
+  for (std::size_t i = 0; i < spec.n_sequences; ++i) sequences_.push_back({body_->inputs[i]});
+  carried_ = plan_carried(op(), *body_, options.inplace);
+  if (spec.has_until) stop_ = &body_->slots[body_->roots.back()].tensor;
+}
 
 std::size_t ScanInstruction::body_output(const Carried& c) const {
   return static_cast<std::size_t>(&c - carried_.data());

@@ -1,6 +1,5 @@
 #pragma once
-#include <damo/ops/loop/scan_op.hpp>
-#include <damo/runtime/program/program.hpp>
+#include <damo/runtime/program/scan_loop_plan.hpp>
 
 namespace damo {
 
@@ -20,33 +19,6 @@ class ScanInstruction final : public Instruction {
   Program* inner() override { return body_.get(); }
 
  private:
-  /// One value that the body computes at each step.
-  struct Carried {
-    std::uint32_t slot = 0;
-    /// The storage that can be pointed at the place of the value; -1 when it has to be copied
-    /// there.
-    std::int32_t storage = -1;
-    /// The body's input slot that takes the value at the next step; -1 when it is not fed back.
-    std::int32_t state_slot = -1;
-    std::size_t state_input = 0;
-    /// A state that the body hands on as it is, and of which no trace is kept.
-    bool constant = false;
-    /// A state that its own next value may be written over, as in an accumulation.
-    bool in_place = false;
-    /// The node's output that decides where values go; -1 for none.
-    int keeper = -1;
-    /// Further outputs, copied from the keeper after the last step.
-    std::vector<std::size_t> copies{};
-
-    // Of the present call.
-    Shape shape{};
-    std::int64_t row_bytes = 0;
-    std::byte* base = nullptr;
-    std::byte* last = nullptr;
-    const std::byte* first = nullptr;  ///< where a state's initial value is
-    Array initial{};                   ///< used when that is not contiguous
-    Array buffer{}, spare{};           ///< two buffers of a state of which no trace is kept
-  };
   struct Sequence {
     std::uint32_t slot = 0;
     std::byte* data = nullptr;
@@ -54,9 +26,7 @@ class ScanInstruction final : public Instruction {
   };
 
   const Scan& op() const { return static_cast<const Scan&>(node().op()); }
-  Scan::Keep keep(const Carried& c) const;
-  void choose_keeper(Carried& c, std::size_t body_output);
-  bool can_overwrite(const Carried& c) const;
+  Scan::Keep keep(const Carried& c) const { return kept_of(op(), c); }
   void start_in_place(Carried& c);
   std::int64_t read_steps() const;
   void bind_inputs();
