@@ -1,6 +1,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/loop/scan_op.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 
 namespace damo::optim {
@@ -9,6 +10,21 @@ namespace {
 /// A constant takes memory and is copied into every function: what grows beyond this stays a
 /// computation.
 constexpr std::int64_t largest_made = 4096;
+
+/// The reference interpreter, which folds, takes microseconds a node: a longer loop is left to the
+/// program that runs it a hundred times as fast.
+constexpr double longest_run = 10000;
+
+/// How many nodes a run computes one by one.
+double nodes_run(const Apply& node) {
+  const FunctionGraph* body = node.op().body();
+  if (body == nullptr) return 1;
+  double inside = 1;
+  for (const Apply* inner : body->order()) inside += nodes_run(*inner);
+  if (as<Scan>(node.op()) == nullptr) return inside;
+  const Array* steps = constant_value(node.input(0));
+  return steps == nullptr ? longest_run : inside * static_cast<double>(steps->item<std::int64_t>());
+}
 
 bool depends_on_constants_only(const Apply& node) {
   if (node.inputs().empty()) return false;
@@ -43,7 +59,7 @@ bool worth_storing(const Apply& node) {
 std::optional<Vars> fold(const Apply& node, Context&) {
   if (!depends_on_constants_only(node)) return std::nullopt;
   try {
-    if (!worth_storing(node)) return std::nullopt;
+    if (nodes_run(node) > longest_run || !worth_storing(node)) return std::nullopt;
     const Vars outputs = node.outputs();
     Vars folded;
     for (Array& value : evaluate(outputs)) folded.push_back(constant(std::move(value)));
