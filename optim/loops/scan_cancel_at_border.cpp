@@ -227,6 +227,8 @@ class InlineSequences {
       if (k == kept.end()) return false;
       source = node.output(static_cast<std::size_t>(k - kept.begin()));
     }
+    // Items of another rank are not moved by what moves the trace.
+    if (path != nullptr && path->movement->input(0).ndim() != source.ndim()) return false;
     return same_graph(at->second, surface({source, path}));
   }
 

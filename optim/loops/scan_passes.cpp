@@ -6,6 +6,7 @@
 #include <damo/ops/loop/loop_reads.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
+#include <damo/optim/loops/if_loop_runs.hpp>
 #include <damo/optim/loops/scan_edit.hpp>
 #include <damo/optim/loops/scan_passes.hpp>
 
@@ -223,8 +224,14 @@ class Hoist {
       varies = false;
     }
     if (varies) return;  // of constants only: folding's business
+    const bool raises =
+        may_raise(node) || std::any_of(inputs.begin(), inputs.end(),
+                                       [&](const Var& v) { return raising_.contains(v); });
     const Vars outside = with_inputs(node, std::move(inputs));
-    for (std::size_t i = 0; i < outside.size(); ++i) outer_[node.output(i)] = outside[i];
+    for (std::size_t i = 0; i < outside.size(); ++i) {
+      outer_[node.output(i)] = outside[i];
+      if (raises) raising_.insert(outside[i]);
+    }
   }
 
   /// States and items of sequences have the same shape at each step.
@@ -243,7 +250,9 @@ class Hoist {
   void bring_in(const Var& v) {
     const auto it = outer_.find(v);
     if (it == outer_.end() || v.inputs().empty() || replaced_.contains(v)) return;
-    Var inside = edit_.add_non_sequence(it->second);
+    const bool raises = raising_.contains(it->second);
+    Var inside =
+        edit_.add_non_sequence(raises ? if_loop_runs(edit_.n_steps, it->second) : it->second);
     if (!(inside.type() == v.type())) return;
     replaced_[v] = inside;
     changed_ = true;
@@ -251,6 +260,7 @@ class Hoist {
 
   ScanEdit edit_;
   std::unordered_map<Var, Var, VarHash, VarSame> outer_;
+  VarSet raising_;  ///< variables outside that may fail for some values
   VarMap replaced_;
   bool changed_ = false;
 };

@@ -12,6 +12,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/loops/if_loop_runs.hpp>
 #include <damo/optim/loops/scan_edit.hpp>
 #include <damo/optim/loops/scan_passes.hpp>
 
@@ -72,7 +73,7 @@ class PushOut {
       const auto* x = standing_for(edit_.sequences, n->input(0));
       const auto* w = standing_for(edit_.non_sequences, n->input(1));
       if (x == nullptr || w == nullptr) continue;
-      const Var all = dot(x->outer, w->outer);
+      const Var all = if_loop_runs(edit_.n_steps, dot(x->outer, w->outer));
       const Var inner = input(v.type(), "", v.site());
       added.push_back({fit_rows(all, v), inner});
       replaced[v] = inner;
