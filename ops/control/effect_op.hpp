@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include <damo/graph/function_graph.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 // An op with an effect is two nodes. The `Effect` looks at values and does what it is for; the
 // `After` is the value that goes on, with the effect for its second input, so that whoever needs
@@ -45,7 +46,7 @@ class Effect final : public OpOf<Effect> {
 };
 
 /// Its first input, once the effects that are its other inputs have happened.
-class After final : public OpOf<After> {
+class After final : public OpOf<After>, public ReadsElements {
  public:
   std::string name() const override { return "after"; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override { return {in[0]}; }

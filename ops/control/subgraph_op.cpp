@@ -10,6 +10,7 @@
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/control/state_updates.hpp>
 #include <damo/ops/control/subgraph_op.hpp>
+#include <damo/ops/gradient/forward_mode.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -198,7 +199,13 @@ Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
     along.push_back(inside[i]);
     outside.emplace(inside[i], tangents[i]);
   }
-  return replace(in_place(Rop(body_.outputs, moving, along), node), outside);
+  Tangents t = tangents_of(body_.outputs, moving, along);
+  for (std::size_t k = 0; k < t.values.size(); ++k) {
+    if (!t.reasons[k].empty()) t.values[k] = {};
+    if (t.values[k]) t.values[k] = replace(in_place({t.values[k]}, node).front(), outside);
+  }
+  if (t.incomplete()) throw SomeUndefined(std::move(t));
+  return std::move(t.values);
 }
 
 std::vector<Array> SubGraph::values(TensorsIn in) const {

@@ -100,6 +100,7 @@ Var operator+(const Arg& a, const Arg& b) {
                                  .gradient = [](const Vars&, const Var&, const Var& g) -> Vars {
                                    return {g, g};
                                  },
+                                 .slope = Slope::constant,
                                  .symbol = "+",
                                  .precedence = 50,
                                  .commutative = true});
@@ -114,6 +115,7 @@ Var operator-(const Arg& a, const Arg& b) {
                                  .gradient = [](const Vars&, const Var&, const Var& g) -> Vars {
                                    return {g, -g};
                                  },
+                                 .slope = Slope::constant,
                                  .symbol = "-",
                                  .precedence = 50});
   return elementwise(op, {a, b});
@@ -127,6 +129,7 @@ Var operator*(const Arg& a, const Arg& b) {
                                  .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
                                    return {g * x[1], g * x[0]};
                                  },
+                                 .slope = Slope::tame,
                                  .symbol = "*",
                                  .precedence = 60,
                                  .commutative = true});
@@ -166,7 +169,8 @@ Var floor_div(const Arg& a, const Arg& b) {
                                  .loops = numeric_loops<FloorDiv, 2>(),
                                  .gradient = [](const Vars&, const Var&, const Var&) -> Vars {
                                    return {Arg(0.0).var(), Arg(0.0).var()};
-                                 }});
+                                 },
+                                 .slope = Slope::tame});
   return elementwise(op, {a, b});
 }
 
@@ -177,6 +181,7 @@ Var operator-(const Arg& a) {
               .types = Types::numeric,
               .loops = wrapping_loops<Neg, 1>(),
               .gradient = [](const Vars&, const Var&, const Var& g) -> Vars { return {-g}; },
+              .slope = Slope::constant,
               .symbol = "-",
               .precedence = 70});
   return elementwise(op, {a});
@@ -203,7 +208,8 @@ Var sqr(const Arg& x) {
                                  .loops = wrapping_loops<Sqr, 1>(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    return {g * (2 * in[0])};
-                                 }});
+                                 },
+                                 .slope = Slope::tame});
   return elementwise(op, {x});
 }
 
@@ -225,7 +231,10 @@ Var abs(const Arg& x) {
                                  .loops = abs_loops(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    return {g * sign(in[0])};
-                                 }});
+                                 },
+                                 .slope = Slope::tame,
+                                 // Of the two branches neither counts at 0.
+                                 .counts = [](const Vars& x) -> Vars { return {neq(x[0], 0)}; }});
   return elementwise(op, {x});
 }
 

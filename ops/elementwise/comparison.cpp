@@ -60,6 +60,7 @@ std::shared_ptr<const Op> comparison(const char* name, std::string_view symbol, 
                  .types = Types::predicate,
                  .loops = predicate_loops<F>(),
                  .gradient = flat_two,
+                 .slope = Slope::constant,
                  .symbol = std::string(symbol),
                  .precedence = precedence,
                  .commutative = commutative});
@@ -71,6 +72,7 @@ std::shared_ptr<const Op> logical(const char* name) {
                  .types = Types::logical,
                  .loops = bool_loops_2<F>(),
                  .gradient = flat_two,
+                 .slope = Slope::constant,
                  .commutative = true});
 }
 
@@ -117,7 +119,8 @@ Var not_(const Arg& a) {
                                  .arity = 1,
                                  .types = Types::logical,
                                  .loops = {make_loops<Not, bool, bool>()},
-                                 .gradient = flat_one});
+                                 .gradient = flat_one,
+                                 .slope = Slope::constant});
   return elementwise(op, {a});
 }
 Var isnan(const Arg& x) {
@@ -125,7 +128,8 @@ Var isnan(const Arg& x) {
                                  .arity = 1,
                                  .types = Types::predicate,
                                  .loops = float_test_loops<IsNan>(),
-                                 .gradient = flat_one});
+                                 .gradient = flat_one,
+                                 .slope = Slope::constant});
   return elementwise(op, {x});
 }
 Var isinf(const Arg& x) {
@@ -133,7 +137,8 @@ Var isinf(const Arg& x) {
                                  .arity = 1,
                                  .types = Types::predicate,
                                  .loops = float_test_loops<IsInf>(),
-                                 .gradient = flat_one});
+                                 .gradient = flat_one,
+                                 .slope = Slope::constant});
   return elementwise(op, {x});
 }
 
@@ -145,7 +150,12 @@ Var where(const Arg& cond, const Arg& a, const Arg& b) {
               .loops = select_loops(),
               .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
                 return {Arg(0.0).var(), where(x[0], g, 0.0), where(x[0], 0.0, g)};
-              }});
+              },
+              .slope = Slope::constant,
+              .counts = [](const Vars& x) -> Vars {
+                return {Var{}, x[0], negation(x[0])};
+              },
+              .picks = true});
   return elementwise(op, {cond, a, b});
 }
 

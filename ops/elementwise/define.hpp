@@ -42,6 +42,6 @@ constexpr std::array<LoopSet, 4> predicate_loops() {
 
 /// Defines a function of one real operand.
 std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
-                                     ScalarOp::GradientRule gradient);
+                                     ScalarOp::GradientRule gradient, Slope slope = Slope::wild);
 
 }  // namespace damo

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/kernels/elementwise/loop.hpp>
 
 namespace damo {
@@ -33,6 +34,13 @@ struct ScalarOp {
   /// Loops by compute dtype (bool, int64, float32, float64).
   std::array<LoopSet, 4> loops{};
   GradientRule gradient{};
+  Slope slope = Slope::wild;
+  /// For a function that a condition tells which operands to read: where each of them counts, an
+  /// empty Var for everywhere.
+  using CountsRule = std::function<Vars(const Vars& x)>;
+  CountsRule counts{};
+  /// Whether it returns the operand that counts.
+  bool picks = false;
   /// Infix or prefix text: "+", "-"; empty for name(...). Precedence as in C++: 70 unary, 60 *, 50
   /// +, 40 <.
   std::string symbol{};
@@ -59,7 +67,17 @@ class Elementwise final : public OpOf<Elementwise> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  /// The gradient when only elements under `mask` are asked for. What flows back stays to be chosen
+  /// by the result's masks, which this function's own choices join where what computes the input
+  /// could spoil a zero: `behind` is the slope of that.
+  std::vector<MaskedFlow> gradient_under(const Apply& node, const Var& g, const Mask& mask,
+                                         const std::vector<Slope>& behind) const;
+  /// A product with one finite number is linear.
+  Slope slope(const Apply& node) const;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
+  /// The same where operands move at some of their elements only (`moves`: a bool that stretches to
+  /// them, an empty Var for all), and where the result does.
+  MaskedFlow push_forward_under(const Apply& node, const Vars& tangents, const Vars& moves) const;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   int inplace_input() const override { return scalar_->types == ScalarOp::Types::convert ? -1 : 0; }

@@ -87,6 +87,7 @@ Var logaddexp(const Arg& a, const Arg& b) {
                                  .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
                                    return {g * sigmoid(x[0] - x[1]), g * sigmoid(x[1] - x[0])};
                                  },
+                                 .slope = Slope::tame,
                                  .commutative = true});
   return elementwise(op, {a, b});
 }
@@ -99,20 +100,23 @@ Var sqrt(const Arg& x) {
 Var tanh(const Arg& x) {
   static const auto op = real_unary(
       "tanh", real_loops<Tanh, 1>(),
-      [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * (1 - sqr(y))}; });
+      [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * (1 - sqr(y))}; },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var sigmoid(const Arg& x) {
   // sigmoid(x) sigmoid(-x), not y (1 - y): the latter is 0 from x = 17 on in float32.
   static const auto op = real_unary(
       "sigmoid", real_loops<Sigmoid, 1>(),
-      [](const Vars& in, const Var& y, const Var& g) -> Vars { return {g * y * sigmoid(-in[0])}; });
+      [](const Vars& in, const Var& y, const Var& g) -> Vars { return {g * y * sigmoid(-in[0])}; },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var softplus(const Arg& x) {
   static const auto op = real_unary(
       "softplus", real_loops<Softplus, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * sigmoid(in[0])}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * sigmoid(in[0])}; },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var xlogx(const Arg& x) {
@@ -129,6 +133,10 @@ Var xlogy0(const Arg& x, const Arg& y) {
               .loops = real_loops<Xlogy0, 2>(),
               .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                 return {g * log(in[1]), where(eq(in[0], 0), 0.0, g * in[0] / in[1])};
+              },
+              // Where x is 0 the value is 0, whatever computes y.
+              .counts = [](const Vars& x) -> Vars {
+                return {Var{}, neq(x[0], 0)};
               }});
   return elementwise(op, {x, y});
 }

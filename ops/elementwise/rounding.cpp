@@ -67,6 +67,7 @@ std::shared_ptr<const Op> converter() {
          if constexpr (std::is_floating_point_v<To>) return {g};
          return {Arg(0.0).var()};
        },
+       .slope = Slope::constant,
        .to = dtype_of<To>()});
 }
 
@@ -76,7 +77,8 @@ std::shared_ptr<const Op> flat_unary(std::string name, std::array<LoopSet, 4> lo
        .arity = 1,
        .types = types,
        .loops = loops,
-       .gradient = [](const Vars&, const Var&, const Var&) -> Vars { return {Arg(0.0).var()}; }});
+       .gradient = [](const Vars&, const Var&, const Var&) -> Vars { return {Arg(0.0).var()}; },
+       .slope = Slope::constant});
 }
 
 template <class F, class B>
@@ -116,7 +118,10 @@ Var relu(const Arg& x) {
                                  .loops = numeric_loops<Relu, 1>(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    return {where(in[0] > 0, g, 0.0)};
-                                 }});
+                                 },
+                                 .slope = Slope::constant,
+                                 .counts = [](const Vars& x) -> Vars { return {x[0] > 0}; },
+                                 .picks = true});
   return elementwise(op, {x});
 }
 
@@ -130,6 +135,12 @@ Var maximum(const Arg& a, const Arg& b) {
               .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
                 return {where(x[0] >= x[1], g, 0.0), where(x[0] >= x[1], 0.0, g)};
               },
+              .slope = Slope::constant,
+              .counts = [](const Vars& x) -> Vars {
+                const Var first = x[0] >= x[1];
+                return {first, not_(first)};
+              },
+              .picks = true,
               .commutative = true});
   return elementwise(op, {a, b});
 }
@@ -142,6 +153,12 @@ Var minimum(const Arg& a, const Arg& b) {
               .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
                 return {where(x[0] <= x[1], g, 0.0), where(x[0] <= x[1], 0.0, g)};
               },
+              .slope = Slope::constant,
+              .counts = [](const Vars& x) -> Vars {
+                const Var first = x[0] <= x[1];
+                return {first, not_(first)};
+              },
+              .picks = true,
               .commutative = true});
   return elementwise(op, {a, b});
 }
@@ -155,9 +172,18 @@ Var clip(const Arg& x, const Arg& low, const Arg& high) {
               .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                 const Var below = in[0] < in[1];
                 const Var above = in[0] > in[2];
-                return {where(or_(below, above), 0.0, g), where(and_(below, not_(above)), g, 0.0),
-                        where(above, g, 0.0)};
-              }});
+                const Var crossed = and_(below, in[1] > in[2]);  // then the value is high
+                return {where(or_(below, above), 0.0, g), where(and_(below, not_(crossed)), g, 0.0),
+                        where(or_(above, crossed), g, 0.0)};
+              },
+              .slope = Slope::constant,
+              .counts = [](const Vars& x) -> Vars {
+                const Var below = x[0] < x[1];
+                const Var above = x[0] > x[2];
+                const Var crossed = and_(below, x[1] > x[2]);
+                return {not_(or_(below, above)), and_(below, not_(crossed)), or_(above, crossed)};
+              },
+              .picks = true});
   return elementwise(op, {x, low, high});
 }
 

@@ -49,15 +49,17 @@ constexpr double two_over_root_pi = 1.12837916709551257390;
 }  // namespace
 
 Var sin(const Arg& x) {
-  static const auto op =
-      real_unary("sin", real_loops<Sin, 1>(),
-                 [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cos(in[0])}; });
+  static const auto op = real_unary(
+      "sin", real_loops<Sin, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cos(in[0])}; },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var cos(const Arg& x) {
   static const auto op = real_unary(
       "cos", real_loops<Cos, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {-(g * sin(in[0]))}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {-(g * sin(in[0]))}; },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var tan(const Arg& x) {
@@ -82,7 +84,8 @@ Var arccos(const Arg& x) {
 Var arctan(const Arg& x) {
   static const auto op = real_unary(
       "arctan", real_loops<Arctan, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / (1 + sqr(in[0]))}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / (1 + sqr(in[0]))}; },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var atan2(const Arg& y, const Arg& x) {
@@ -109,17 +112,21 @@ Var cosh(const Arg& x) {
   return elementwise(op, {x});
 }
 Var erf(const Arg& x) {
-  static const auto op =
-      real_unary("erf", real_loops<Erf, 1>(), [](const Vars& in, const Var&, const Var& g) -> Vars {
+  static const auto op = real_unary(
+      "erf", real_loops<Erf, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars {
         return {g * two_over_root_pi * exp(-sqr(in[0]))};
-      });
+      },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var erfc(const Arg& x) {
-  static const auto op = real_unary("erfc", real_loops<Erfc, 1>(),
-                                    [](const Vars& in, const Var&, const Var& g) -> Vars {
-                                      return {-(g * two_over_root_pi * exp(-sqr(in[0])))};
-                                    });
+  static const auto op = real_unary(
+      "erfc", real_loops<Erfc, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars {
+        return {-(g * two_over_root_pi * exp(-sqr(in[0])))};
+      },
+      Slope::tame);
   return elementwise(op, {x});
 }
 Var gammaln(const Arg& x) {

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/op_readers.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/altered_gradient.hpp>
@@ -67,6 +68,8 @@ Vars GradientView::push_forward(const Apply&, const Vars& tangents) const {
       return tangents;
     case Kind::scale:
       return {tangents[0] * low_};
+    case Kind::undefined:
+      throw GradError(reason_);
     default:
       return {Var{}};
   }

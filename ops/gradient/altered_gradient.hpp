@@ -1,10 +1,10 @@
 #pragma once
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// The identity with another gradient. The optimizer erases it.
-class GradientView final : public OpOf<GradientView> {
+class GradientView final : public OpOf<GradientView>, public ReadsElements {
  public:
   enum class Kind : std::uint8_t { disconnected, zero, clip, scale, undefined };
   explicit GradientView(Kind kind, double low = 0, double high = 0, std::string reason = {})

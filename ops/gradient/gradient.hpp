@@ -47,15 +47,21 @@ Var Lop(const Var& f, const V& wrt, const Var& eval, const GradOptions& options 
 }
 /// The same, with an empty Var where nothing flows.
 Vars gradients_or_nothing(const Vars& f, const Vars& wrt, const Vars& eval);
-/// The same in parts, not yet added up: several for each of `f` that flow in, those that flow out
-/// to each of `wrt`, none where nothing does.
-std::vector<Vars> gradient_parts(const Vars& f, const Vars& wrt, const std::vector<Vars>& eval);
+
+struct RopOptions {
+  /// Variables that do not move, whatever they are computed from, unless they are asked about
+  /// themselves; named as in GradOptions.
+  Vars consider_constant{};
+  Site site = Site::here();
+};
 /// Jacobian times column vector (forward mode): how each of `f` moves when `wrt` moves along
-/// `eval`. Zero where it does not.
-Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, Site site = Site::here());
+/// `eval`. Zero where it does not. What gradients do not flow through (`disconnected_grad`,
+/// `zero_grad`, `consider_constant`) does not move either. Throws GradError where a tangent does
+/// not exist, for example that of a random draw.
+Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, const RopOptions& options = {});
 template <std::derived_from<Var> V>
-Var Rop(const Var& f, const V& wrt, const Var& eval, Site site = Site::here()) {
-  return Rop(Vars{f}, Vars{wrt}, Vars{eval}, site).front();
+Var Rop(const Var& f, const V& wrt, const Var& eval, const RopOptions& options = {}) {
+  return Rop(Vars{f}, Vars{wrt}, Vars{eval}, options).front();
 }
 
 /// d f[i] / d wrt as rows of a scan: of shape (f.size, wrt's shape...). `f` is a vector; a scalar
@@ -72,6 +78,7 @@ Var hessian(const Var& cost, const V& wrt, const GradOptions& options = {}) {
   return hessian(cost, Vars{wrt}, options).front();
 }
 /// Hessian times vectors without the Hessian (Pearlmutter 1994): forward mode over reverse mode.
+/// What counts as constant for the gradient does for its derivative.
 Vars hessian_vector_product(const Var& cost, const Vars& wrt, const Vars& vectors,
                             const GradOptions& options = {});
 /// Backpropagation over part of a graph: from `cost` and the gradients `start` already known at

@@ -8,9 +8,11 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/ops/control/ifelse.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient_flow.hpp>
 #include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 namespace damo {
 
@@ -25,12 +27,17 @@ std::size_t common_guards(const Flows& flows) {
   return n;
 }
 
+namespace {
+
+/// The sum of flows to `v` whose first `depth` guards are known to hold: where a choice takes the
+/// other branch, a zero.
 Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
   Var sum;
   std::vector<std::pair<Var, std::array<Flows, 2>>> choices;
   for (const Flow& f : flows) {
     if (f.guards.size() == depth) {
-      sum = sum ? sum + f.value : f.value;
+      const Var value = selected(f.value, f.mask.all());
+      sum = sum ? sum + value : value;
       continue;
     }
     const Guard& next = f.guards[depth];
@@ -51,9 +58,111 @@ Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
   return sum;
 }
 
-VarSet find_constants(std::span<const Var> roots, const Vars& constants) {
+std::vector<Mask> masks_of(const Flows& flows) {
+  std::vector<Mask> masks;
+  for (const Flow& f : flows) masks.push_back(f.mask);
+  return masks;
+}
+
+/// The masks with all guards from `depth` on among what they ask.
+std::vector<Mask> whole_masks(const Flows& flows, std::size_t depth) {
+  std::vector<Mask> masks = masks_of(flows);
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    for (std::size_t k = depth; k < flows[i].guards.size(); ++k) {
+      const Guard& guard = flows[i].guards[k];
+      masks[i].add({{guard.holds ? guard.condition : negation(guard.condition)}, {}});
+    }
+  }
+  return masks;
+}
+
+/// What each of two branches is asked besides what both are: an empty Var unless it is one
+/// condition and its opposite.
+Var choice_between(const std::vector<Mask>& rests) {
+  Var yes;
+  bool no = false;
+  for (const Mask& rest : rests) {
+    const Vars all = rest.all();
+    if (all.size() != 1) return {};
+    const bool negated = is_elementwise(all[0], "not_");
+    const Var condition = negated ? Var(all[0].inputs()[0]) : all[0];
+    if (yes && !same(yes, condition)) return {};
+    yes = condition;
+    no = no || negated;
+  }
+  const bool both = no && std::any_of(rests.begin(), rests.end(),
+                                      [&](const Mask& rest) { return same(rest.all()[0], yes); });
+  return both ? yes : Var{};
+}
+
+std::vector<Mask> rests_of(const std::vector<Mask>& masks, const Mask& common) {
+  std::vector<Mask> rests;
+  for (const Mask& m : masks) rests.push_back(rest_of(m, common));
+  return rests;
+}
+
+Var sum_where(const Flows& flows, const std::vector<Mask>& rests, const Var& condition,
+              bool holds) {
+  Var sum;
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    if (same(rests[i].all()[0], condition) == holds)
+      sum = sum ? sum + flows[i].value : flows[i].value;
+  }
+  return sum;
+}
+
+}  // namespace
+
+bool is_choice_of_two(const Flows& flows) {
+  const std::vector<Mask> masks = masks_of(flows);
+  return flows.size() > 1 && choice_between(rests_of(masks, common_mask(masks)));
+}
+
+namespace {
+
+/// Chooses by what nothing behind could spoil.
+Flow chosen_for(Flow flow, Slope behind) {
+  const auto choose = [&](Vars& conditions) {
+    flow.value = selected(flow.value, conditions);
+    conditions.clear();
+  };
+  if (behind < Slope::wild) choose(flow.mask.compared);
+  if (behind < Slope::tame) choose(flow.mask.asked);
+  return flow;
+}
+
+}  // namespace
+
+Flow together(const Flows& flows, std::size_t depth, const Var& v, Slope behind) {
+  Flow all{{flows[0].guards.begin(), flows[0].guards.begin() + static_cast<std::ptrdiff_t>(depth)},
+           {},
+           {}};
+  const bool deeper = std::any_of(flows.begin(), flows.end(),
+                                  [&](const Flow& f) { return f.guards.size() > depth; });
+  if (deeper) {
+    all.value = sum_of(flows, depth, v);
+    if (behind != Slope::constant) all.mask = united(whole_masks(flows, depth));
+    return all;
+  }
+  const std::vector<Mask> masks = masks_of(flows);
+  all.mask = common_mask(masks);
+  const std::vector<Mask> rests = rests_of(masks, all.mask);
+  if (const Var c = choice_between(rests)) {
+    all.value = where(c, sum_where(flows, rests, c, true), sum_where(flows, rests, c, false));
+    return chosen_for(std::move(all), behind);
+  }
+  for (std::size_t i = 0; i < flows.size(); ++i) {
+    const Var value = selected(flows[i].value, rests[i].all());
+    all.value = all.value ? all.value + value : value;
+  }
+  if (behind != Slope::constant) all.mask.add(united(rests));
+  return chosen_for(std::move(all), behind);
+}
+
+VarSet find_constants(std::string_view who, std::span<const Var> roots, const Vars& constants) {
   VarSet found;
   if (constants.empty()) return found;
+  const char* what = who == "grad" ? "cost" : "function";
   const std::vector<const Apply*> nodes = toposort(roots);
   const std::unordered_set<const Apply*> present(nodes.begin(), nodes.end());
   for (const Var& c : constants) {
@@ -69,13 +178,28 @@ VarSet find_constants(std::span<const Var> roots, const Vars& constants) {
       matched = true;
     }
     if (!matched) {
-      throw GradError(fmt::format(
-          "grad: consider_constant names a variable that the cost does not depend on: {}\n"
-          "  hint: name the very variable the cost was built from",
-          describe(c)));
+      throw GradError(
+          fmt::format("{}: consider_constant names a variable that the {} does not depend on: {}\n"
+                      "  hint: name the very variable the {} was built from",
+                      who, what, describe(c), what));
     }
   }
   return found;
 }
+
+Var knowing_ones(const Var& g, const Var& v) {
+  std::vector<Arg> sizes(v.ndim(), Arg(-1));
+  bool lost = false;
+  for (std::size_t axis = 0; axis < v.ndim(); ++axis) {
+    if (!v.type().broadcastable(axis) || g.type().broadcastable(axis)) continue;
+    sizes[axis] = Arg(1);
+    lost = true;
+  }
+  return lost ? specify_shape(g, Sizes(sizes)) : g;
+}
+
+DType gradient_dtype(const Var& v) { return is_float(v.dtype()) ? v.dtype() : floatX(); }
+
+Var zero_gradient(const Var& v) { return broadcast_like(cast(Arg(0.0), gradient_dtype(v)), v); }
 
 }  // namespace damo

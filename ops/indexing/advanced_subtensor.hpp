@@ -1,4 +1,5 @@
 #pragma once
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
 namespace damo {
@@ -7,7 +8,7 @@ namespace damo {
 /// are stretched to one shape, whose axes take the place of the axes they index, or come first when
 /// another entry stands between those.
 ///   inputs  [x, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
-class AdvancedSubtensor final : public OpOf<AdvancedSubtensor> {
+class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>, public ReadsElements {
  public:
   /// The index has advanced entries and no elements (an element is an index tensor of rank 0).
   explicit AdvancedSubtensor(IndexSpec index) : index_(std::move(index)) {}
@@ -34,7 +35,7 @@ class AdvancedSubtensor final : public OpOf<AdvancedSubtensor> {
 /// A tensor with those elements replaced by, or added to, another tensor's. An element named twice
 /// is added to twice, or keeps the last value.
 ///   inputs  [x, y, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
-class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor> {
+class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>, public ReadsElements {
  public:
   AdvancedIncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
   const IndexSpec& index() const { return index_; }

@@ -1,11 +1,12 @@
 #pragma once
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
 namespace damo {
 
 /// The part of a tensor that elements, ranges and new axes select, as a look at its memory.
 ///   inputs  [x, the index's bounds (int64 scalars)...]
-class Subtensor final : public OpOf<Subtensor> {
+class Subtensor final : public OpOf<Subtensor>, public ReadsElements {
  public:
   /// The index has no advanced entry.
   explicit Subtensor(IndexSpec index) : index_(std::move(index)) {}
@@ -32,7 +33,7 @@ class Subtensor final : public OpOf<Subtensor> {
 
 /// A tensor with the selected part replaced by, or added to, another tensor of that part's shape.
 ///   inputs  [x, y, the index's bounds (int64 scalars)...]
-class IncSubtensor final : public OpOf<IncSubtensor> {
+class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements {
  public:
   IncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
   const IndexSpec& index() const { return index_; }

@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_readers.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -21,7 +22,7 @@ Tensor matrix_at(const Tensor& batch, std::int64_t i) {
           {batch.strides[1], batch.strides[2]}};
 }
 
-class BatchedDot final : public OpOf<BatchedDot> {
+class BatchedDot final : public OpOf<BatchedDot>, public ReadsElements {
  public:
   std::string name() const override { return "batched_dot"; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
@@ -44,6 +45,17 @@ class BatchedDot final : public OpOf<BatchedDot> {
     if (!is_float(node.input(0).dtype())) return Gradients(2);
     return {batched_dot(g[0], transpose(node.input(1), {0, 2, 1})),
             batched_dot(transpose(node.input(0), {0, 2, 1}), g[0])};
+  }
+  Slope slope(const Apply&) const override { return Slope::tame; }
+  Var read_for(const Apply&, std::size_t input, std::size_t, const Var& marked) const override {
+    return marked.ndim() == 0 ? marked : some_along(marked, input == 0 ? 2 : 1);
+  }
+  Gradients gradient_of_marked(const Apply& node, const Vars& g,
+                               const Vars& marked) const override {
+    if (!is_float(node.input(0).dtype()) || !marked[0]) return gradient(node, g);
+    const Var a = read_by_some(node.input(0), marked[0], 2, 1);
+    const Var b = read_by_some(node.input(1), marked[0], 1, 2);
+    return {batched_dot(g[0], transpose(b, {0, 2, 1})), batched_dot(transpose(a, {0, 2, 1}), g[0])};
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
     Var t;

@@ -7,6 +7,7 @@
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 
@@ -104,6 +105,56 @@ Gradients Dot::gradient(const Apply& node, const Vars& g) const {
   if (a.ndim() == 1) return {dot(gz, b.T()), outer(a, gz)};
   if (b.ndim() == 1) return {outer(gz, b), dot(a.T(), gz)};
   return {dot(gz, b.T()), dot(a.T(), gz)};
+}
+
+Var some_along(const Var& marked, std::size_t axis) {
+  if (constant_along(marked, axis)) return marked;
+  return any(marked, static_cast<int>(axis), {.keepdims = true});
+}
+
+// Where no row is apart from the others there is nothing to take out: what flows on is chosen by
+// the same mark.
+Var read_by_some(const Var& operand, const Var& marked, std::size_t summed, std::size_t rows) {
+  if (constant_along(marked, rows)) return operand;
+  return where(some_along(marked, summed), operand, 0);
+}
+
+namespace {
+
+/// A mark on elements of the product of two matrices, whatever the operands' ranks are.
+Var as_matrix(const Apply& node, const Var& marked) {
+  if (marked.ndim() == 0) return marked;
+  if (node.input(0).ndim() == 1) return expand_dims(marked, 0);
+  return node.input(1).ndim() == 1 ? expand_dims(marked, 1) : marked;
+}
+
+/// The same for an operand of the node that is a vector.
+Var as_operand(const Var& marked, const Var& operand, int axis) {
+  if (marked.ndim() == 0 || operand.ndim() == 2) return marked;
+  return dimshuffle(marked, {axis});
+}
+
+}  // namespace
+
+Var Dot::read_for(const Apply& node, std::size_t input, std::size_t, const Var& marked) const {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  if (node.types()[0].rank() == 0) return marked;
+  const Var matrix = as_matrix(node, marked);
+  return input == 0 ? as_operand(some_along(matrix, 1), a, 1)
+                    : as_operand(some_along(matrix, 0), b, 0);
+}
+
+Gradients Dot::gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const {
+  const Var& a = node.input(0);
+  const Var& b = node.input(1);
+  if (!is_float(a.dtype()) || node.types()[0].rank() == 0 || !marked[0]) return gradient(node, g);
+  const Var matrix = as_matrix(node, marked[0]);
+  const Var read_a = a.ndim() == 2 ? read_by_some(a, matrix, 1, 0) : a;
+  const Var read_b = b.ndim() == 2 ? read_by_some(b, matrix, 0, 1) : b;
+  if (a.ndim() == 1) return {dot(g[0], read_b.T()), outer(a, g[0])};
+  if (b.ndim() == 1) return {outer(g[0], b), dot(read_a.T(), g[0])};
+  return {dot(g[0], read_b.T()), dot(read_a.T(), g[0])};
 }
 
 Vars Dot::push_forward(const Apply& node, const Vars& tangents) const {

@@ -1,17 +1,21 @@
 #pragma once
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// The product of vectors and matrices of one dtype, as numpy.dot: (m, k) by (k, n), (k) by (k, n),
 /// (m, k) by (k), (k) by (k). Operands may have any strides, so transposes cost nothing.
-class Dot final : public OpOf<Dot> {
+class Dot final : public OpOf<Dot>, public ReadsElements {
  public:
   std::string name() const override { return "dot"; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Slope slope(const Apply&) const override { return Slope::tame; }
+  Var read_for(const Apply& node, std::size_t input, std::size_t output,
+               const Var& marked) const override;
+  Gradients gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
@@ -19,6 +23,15 @@ class Dot final : public OpOf<Dot> {
   std::string hint(const Vars& inputs, std::span<const TensorType> types) const override;
   friend bool operator==(const Dot&, const Dot&) = default;
 };
+
+// What products have in common when only marked elements of them are asked for (see
+// ReadsElements).
+/// Whether some element along the axis is marked: the axis is kept with size 1.
+Var some_along(const Var& marked, std::size_t axis);
+/// An operand with zeros where no marked element reads it, as far as rows differ in that:
+/// `summed` is the axis of the product along which all read the same row of the operand, `rows` the
+/// product's axis of these rows.
+Var read_by_some(const Var& operand, const Var& marked, std::size_t summed, std::size_t rows);
 
 /// out = alpha a b + beta out for operands of rank 1 or 2; `out` is row-major.
 void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out);

@@ -3,67 +3,113 @@
 #include <utility>
 #include <vector>
 
+#include <damo/ops/gradient/backward_sweep.hpp>
 #include <damo/ops/loop/loop_builder.hpp>
 
 namespace damo {
 
+/// A gradient as it comes in from outside the loop, and as a step has it; with the mark on its
+/// elements that count, empty where all do.
+struct Inflow {
+  Var outer{};
+  Var item{};
+  Var marked{};
+  Var marked_item{};
+};
+
 /// The cost's gradients at the body's outputs, as far as they come from outside the loop.
 struct Incoming {
-  std::vector<Var> per_step;  ///< by body output: n rows, or empty
-  std::vector<Var> last;      ///< by body output: of the last step only, or empty
-  std::vector<Var> initial;   ///< by state: of row 0 of its history, or empty
+  std::vector<Inflow> per_step;  ///< by body output: of n rows
+  std::vector<Inflow> last;      ///< by body output: of the last step only; of a state no item
+  std::vector<Var> initial;      ///< by state: of row 0 of its history, or empty
+};
+
+/// A state's gradient on its way back: in as many parts as uses of the state add to it, empty where
+/// it is not carried, and the mark on its elements to which something flowed, empty where that is
+/// all.
+struct Carried {
+  Vars parts{};
+  Var marked{};
 };
 
 /// Builds the gradient of a loop: the loop of the body's gradient, from the last step to the first.
 class BackwardLoop {
  public:
-  BackwardLoop(const Scan& scan, const Apply& node, const Vars& g);
-  Gradients run();
+  BackwardLoop(const Scan& scan, const Apply& node, const Scan::Asked& asked);
+  Scan::Flowing run();
 
  private:
   void find_rows();
-  void collect(const Vars& g);
-  /// What flows to the body's float inputs, in parts, from `seeds` at its outputs.
-  std::vector<Vars> body_gradient(const std::vector<Vars>& seeds) const;
-  /// The place of a state among `wrt_`, or its end.
-  std::size_t place(std::size_t state) const;
-  Var placeholder(std::size_t body_output) const;
-  // A state's gradient must be carried backwards when it comes from outside or from a state that is
-  // itself carried. It is carried in as many parts as uses of the state add to it: they are added
-  // up after what comes from outside, as they are where no loop is.
-  void find_active_states();
+  /// The body's inputs that something asked for goes through: what is wanted, and the states that
+  /// depend on it.
+  void find_wrt();
+  std::vector<bool> moved_inputs() const;
+  std::size_t node_input(std::size_t body_input) const { return body_input + 1; }
+
+  void collect();
+  void make_items();
+  Var stand_in(TensorType type) const;
+  /// What flows to each of `wrt_` in a step.
+  std::vector<Arrived> body_gradient() const;
+  Slope behind(std::size_t body_input) const;
+  /// What flowed to a body input; null when it is none of `wrt_`.
+  const Arrived* flow_to(const Var& body_input) const;
+
+  // A state's gradient must be carried backwards when a step reads the state for something that
+  // gradients come to, or when its last value has one from outside. The parts in which it is
+  // carried are added up after what comes from outside, as they are where no loop is.
+  void find_flows();
+  /// Carries a state's gradient in `parts` parts; whether that is news.
+  bool carry_in(std::size_t state, std::size_t parts);
+  /// Fits the mark that is carried with a state's gradient to what flows to the state; whether that
+  /// is news.
+  bool fit_mark(std::size_t state, const Arrived& flow);
+
   /// Rows [n - steps, n) of `outer`, last first.
   Var last_rows(const Var& outer) const;
-  Var backward_sequence(const Var& outer, const TensorType& type);
+  void add_backward_sequence(const Inflow& in);
   void add_forward_values();
   Var history(std::size_t state) const;
   void build();
   // The gradient of an output's last value enters at the first backward step only.
-  void add_last_step(std::vector<Vars>& seeds);
-  void add_results(const std::vector<Vars>& flows);
+  void add_last_step();
+  void add_results();
   static Var added_to(Var sum, const Vars& parts);
   void carry(std::size_t state, const Vars& parts);
+  void add_marks();
+  void add_mark_state(const Var& inner, const Var& outer_like, bool initially, const Var& given,
+                      const Var& next);
   // What the forward loop stored need not be computed again: tanh' = 1 - y^2 reads y.
   void reuse_forward_outputs();
   /// A body output may be known more closely than the history it is stored in.
   static Var specify_item_shape(const Var& rows, const TensorType& item);
+  void take_results(const LoopBuilder::Built& built, Scan::Flowing& result) const;
   // Truncation cuts every path to the initial value that is longer than the truncation. Handing an
   // initial row on from tap to tap is no path: the row was there from the beginning, and what the
   // last backward step found at a deeper tap is its gradient.
   Var initial_gradient(std::size_t state, const Vars& carried) const;
-  Var sequence_gradient(std::size_t i, const Var& trace) const;
+  /// The rows of all steps of something about sequence i, the others zero.
+  Var sequence_rows(std::size_t i, const Var& trace) const;
+
   const Scan& scan_;
   const Scan::Spec& spec_;
   const Apply& node_;
-  Var rows_;   ///< how many steps ran
-  Var steps_;  ///< how many of them the gradient goes back
+  Scan::Asked asked_;
+  Slope slope_ = Slope::constant;  ///< of the body
+  bool chooses_ = false;           ///< whether some elements of what flows may not count
+  Var rows_;                       ///< how many steps ran
+  Var steps_;                      ///< how many of them the gradient goes back
   std::map<std::pair<std::size_t, Scan::Keep>, Var> outputs_;
   Incoming in_;
-  Vars wrt_;                   ///< the body's float inputs
-  std::vector<Vars> carried_;  ///< by state: the parts in which its gradient is carried; none: not
+  Vars wrt_;
+  std::vector<Slope> behind_;  ///< of each of `wrt_`
+  std::vector<Carried> carried_;
+  std::vector<Arrived> flows_;  ///< to each of `wrt_` in a step
   LoopBuilder loop_{};
   std::vector<std::size_t> sequenced_;
+  std::vector<std::size_t> marked_sequences_;
   std::vector<std::size_t> accumulated_;
+  std::vector<std::size_t> marked_inputs_;  ///< of the node: those with a mark among the states
 };
 
 }  // namespace damo

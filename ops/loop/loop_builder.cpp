@@ -9,6 +9,13 @@ TensorType item_type(const TensorType& sequence) {
   return item;
 }
 
+TensorType carried_type(TensorType type) {
+  for (std::size_t axis = 0; axis < type.rank(); ++axis) {
+    if (type.dims[axis] != 1) type.dims[axis] = unknown;
+  }
+  return type;
+}
+
 TensorType sequence_type(const TensorType& item) {
   TensorType type{item.dtype, {unknown}};
   for (const std::int64_t dim : item.dims) type.dims.push_back(dim);

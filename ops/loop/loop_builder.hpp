@@ -49,6 +49,9 @@ void drop_effects(LoopBuilder& loop);
 Var item_of(const Var& sequence, std::string name, Site site);
 /// The type of one item.
 TensorType item_type(const TensorType& sequence);
+/// The type of a state of this type: its sizes are free to be anything, but an axis of size 1 stays
+/// one.
+TensorType carried_type(TensorType type);
 /// The type of a sequence of such items.
 TensorType sequence_type(const TensorType& item);
 

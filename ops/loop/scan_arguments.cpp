@@ -92,11 +92,7 @@ Var ScanBuilder::number_of_steps(const Var& shortest) const {
 }
 
 Var ScanBuilder::state_input(const Var& initial, std::string name) {
-  TensorType type = initial.type();
-  for (std::size_t axis = 0; axis < type.rank(); ++axis) {
-    if (type.dims[axis] != 1) type.dims[axis] = unknown;
-  }
-  return input(type, std::move(name), site_);
+  return input(carried_type(initial.type()), std::move(name), site_);
 }
 
 void ScanBuilder::add_outputs() {

@@ -29,7 +29,7 @@ class ScanBuilder {
   static Range backwards();
   static std::string item_name(const Var& v, std::size_t i, int tap);
   Var number_of_steps(const Var& shortest) const;
-  /// The state inside: its sizes are free to be anything, but an axis of size 1 stays one.
+  /// The state inside.
   Var state_input(const Var& initial, std::string name);
   // Output taps deeper than -1 become a chain of states: the k-th holds the value k steps back.
   void add_outputs();

@@ -22,36 +22,45 @@ Range reversed() { return {Var{}, Var{}, Arg(-1).var(DType::int64)}; }
 
 }  // namespace
 
-Gradients BackwardLoop::run() {
-  Gradients result(node_.inputs().size());
+Scan::Flowing BackwardLoop::run() {
+  const std::size_t n = node_.inputs().size();
+  Scan::Flowing result{Gradients(n), Vars(n)};
   if (wrt_.empty()) return result;
   build();
-  const LoopBuilder::Built built = loop_.build(node_.site());
+  take_results(loop_.build(node_.site()), result);
+  return result;
+}
+
+void BackwardLoop::take_results(const LoopBuilder::Built& built, Scan::Flowing& result) const {
   std::size_t k = 0;
   std::size_t trace = 0;
   Vars carried(spec_.n_states);
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    for (std::size_t part = 0; part < carried_[i].size(); ++part)
+    for (std::size_t part = 0; part < carried_[i].parts.size(); ++part)
       carried[i] = add_or_either(carried[i], built.lasts[k++].second);
   }
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    if (carried[i]) result[scan_.state_input(i)] = initial_gradient(i, carried);
+    if (const Var g = initial_gradient(i, carried)) result.gradients[scan_.state_input(i)] = g;
   }
   for (const std::size_t i : accumulated_)
-    result[scan_.non_sequence_input(i)] = built.lasts[k++].second;
+    result.gradients[scan_.non_sequence_input(i)] = built.lasts[k++].second;
+  for (const std::size_t i : marked_inputs_) result.marked[i] = built.lasts[k++].second;
+  for (std::size_t i = 0; i < spec_.n_states; ++i) {
+    if (in_.initial[i] || spec_.truncate_gradient >= 0) result.marked[scan_.state_input(i)] = {};
+  }
   for (const std::size_t i : sequenced_)
-    result[Scan::sequence_input(i)] = sequence_gradient(i, built.traces[trace++]);
-  return result;
+    result.gradients[Scan::sequence_input(i)] = sequence_rows(i, built.traces[trace++]);
+  for (const std::size_t i : marked_sequences_)
+    result.marked[Scan::sequence_input(i)] = sequence_rows(i, built.traces[trace++]);
 }
 
 Var BackwardLoop::last_rows(const Var& outer) const {
   return outer[range(rows_ - steps_, rows_)][reversed()];
 }
 
-Var BackwardLoop::backward_sequence(const Var& outer, const TensorType& type) {
-  const Var inner = input(type, "", node_.site());
-  loop_.sequences.emplace_back(last_rows(outer), inner);
-  return inner;
+void BackwardLoop::add_backward_sequence(const Inflow& in) {
+  if (in.outer) loop_.sequences.emplace_back(last_rows(in.outer), in.item);
+  if (in.marked) loop_.sequences.emplace_back(last_rows(in.marked), in.marked_item);
 }
 
 void BackwardLoop::add_forward_values() {
@@ -84,48 +93,43 @@ void BackwardLoop::build() {
   loop_.mode = spec_.mode;
   loop_.profile = spec_.profile;
   add_forward_values();
-  std::vector<Vars> seeds(scan_.n_body_outputs());
-  for (std::size_t i = 0; i < seeds.size(); ++i) {
-    if (in_.per_step[i])
-      seeds[i].push_back(backward_sequence(in_.per_step[i], item_type(in_.per_step[i].type())));
-  }
-  for (std::size_t i = 0; i < spec_.n_states; ++i)
-    seeds[i].insert(seeds[i].end(), carried_[i].begin(), carried_[i].end());
-  add_last_step(seeds);
-  add_results(body_gradient(seeds));
+  for (const Inflow& in : in_.per_step) add_backward_sequence(in);
+  add_last_step();
+  add_results();
   reuse_forward_outputs();
 }
 
-void BackwardLoop::add_last_step(std::vector<Vars>& seeds) {
-  for (std::size_t i = spec_.n_states; i < seeds.size(); ++i) {
-    if (!in_.last[i]) continue;
-    const Var pending = input(in_.last[i].type(), "", node_.site());
-    loop_.states.push_back({in_.last[i], pending, zeros_like(pending)});
-    seeds[i].push_back(pending);
+void BackwardLoop::add_last_step() {
+  for (std::size_t i = spec_.n_states; i < in_.last.size(); ++i) {
+    const Inflow& last = in_.last[i];
+    if (last.outer) loop_.states.push_back({last.outer, last.item, zeros_like(last.item)});
   }
 }
 
-void BackwardLoop::add_results(const std::vector<Vars>& flows) {
+void BackwardLoop::add_results() {
   const std::size_t pending = loop_.states.size();
-  std::size_t f = 0;
-  const auto next_flow = [&](const Var& body_input) {
-    return is_float(body_input.dtype()) ? flows[f++] : Vars{};
+  const auto flow = [&](const Var& body_input) {
+    const Arrived* arrived = flow_to(body_input);
+    return arrived == nullptr ? Vars{} : arrived->parts;
   };
   for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
-    if (const Vars parts = next_flow(scan_.body_sequence(i)); !parts.empty()) {
+    if (const Vars parts = flow(scan_.body_sequence(i)); !parts.empty()) {
       sequenced_.push_back(i);
       loop_.extras.push_back(added_to({}, parts));
     }
   }
-  for (std::size_t i = 0; i < spec_.n_states; ++i) carry(i, next_flow(scan_.body_state(i)));
+  for (std::size_t i = 0; i < spec_.n_states; ++i) carry(i, flow(scan_.body_state(i)));
   for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
-    const Vars parts = next_flow(scan_.body_non_sequence(i));
+    const Vars parts = flow(scan_.body_non_sequence(i));
     if (parts.empty()) continue;
     accumulated_.push_back(i);
-    const Var sum = input(scan_.body_non_sequence(i).type(), "", node_.site());
+    TensorType type = scan_.body_non_sequence(i).type();
+    type.dtype = gradient_dtype(scan_.body_non_sequence(i));
+    const Var sum = stand_in(type);
     loop_.states.push_back(
-        {zeros_like(node_.input(scan_.non_sequence_input(i))), sum, added_to(sum, parts)});
+        {zero_gradient(node_.input(scan_.non_sequence_input(i))), sum, added_to(sum, parts)});
   }
+  add_marks();
   for (std::size_t i = pending; i < loop_.states.size(); ++i) loop_.lasts.push_back(i);
 }
 
@@ -135,13 +139,54 @@ Var BackwardLoop::added_to(Var sum, const Vars& parts) {
 }
 
 void BackwardLoop::carry(std::size_t state, const Vars& parts) {
-  const Var zero = zeros_like(node_.input(scan_.state_input(state)));
-  for (std::size_t k = 0; k < carried_[state].size(); ++k) {
-    const Var& inner = carried_[state][k];
-    const Var next = parts.empty()                 ? zeros_like(inner)
-                     : carried_[state].size() == 1 ? added_to({}, parts)
-                                                   : parts[k];
-    loop_.states.push_back({k == 0 && in_.last[state] ? in_.last[state] : zero, inner, next});
+  const Var zero = zero_gradient(node_.input(scan_.state_input(state)));
+  const Vars& inners = carried_[state].parts;
+  const Var& last = in_.last[state].outer;
+  for (std::size_t k = 0; k < inners.size(); ++k) {
+    const bool all_in_one = inners.size() == 1 && !parts.empty();
+    const Var next = parts.empty() ? zeros_like(inners[k])
+                     : all_in_one  ? added_to({}, parts)
+                                   : parts.at(k);
+    loop_.states.push_back({k == 0 && last ? last : zero, inners[k], next});
+  }
+}
+
+void BackwardLoop::add_mark_state(const Var& inner, const Var& outer_like, bool initially,
+                                  const Var& given, const Var& next) {
+  std::vector<Arg> sizes;
+  for (std::size_t axis = 0; axis < inner.ndim(); ++axis) {
+    const bool one = inner.type().broadcastable(axis);
+    sizes.push_back(one ? Arg(1) : Arg(outer_like.shape(static_cast<int>(axis))));
+  }
+  const Var initial = given ? given : cast(Arg(initially ? 1 : 0), DType::boolean);
+  loop_.states.push_back({broadcast_to(initial, Sizes(sizes)), inner,
+                          broadcast_like(next ? next : cast(Arg(0), DType::boolean), inner)});
+}
+
+// The marks of states go back beside their gradients. Where somebody outside wants to know, those
+// of non-sequences are joined from step to step, and those of sequences kept for each.
+void BackwardLoop::add_marks() {
+  for (std::size_t i = 0; i < spec_.n_states; ++i) {
+    const Carried& carried = carried_[i];
+    if (carried.parts.empty() || !carried.marked) continue;
+    const Inflow& last = in_.last[i];
+    add_mark_state(carried.marked, node_.input(scan_.state_input(i)), static_cast<bool>(last.outer),
+                   last.marked, flow_to(scan_.body_state(i))->marked);
+    marked_inputs_.push_back(scan_.state_input(i));
+  }
+  for (const std::size_t i : accumulated_) {
+    const Var& next = flow_to(scan_.body_non_sequence(i))->marked;
+    if (!next) continue;
+    const Var sum = stand_in(carried_type(next.type()));
+    add_mark_state(sum, node_.input(scan_.non_sequence_input(i)), false, {}, or_(sum, next));
+    marked_inputs_.push_back(scan_.non_sequence_input(i));
+  }
+  for (const std::size_t i : sequenced_) {
+    const Var& item = scan_.body_sequence(i);
+    const Var& marked = flow_to(item)->marked;
+    if (!marked) continue;
+    marked_sequences_.push_back(i);
+    loop_.extras.push_back(broadcast_like(marked, item));
   }
 }
 
@@ -185,7 +230,7 @@ Var BackwardLoop::specify_item_shape(const Var& rows, const TensorType& item) {
 
 Var BackwardLoop::initial_gradient(std::size_t state, const Vars& carried) const {
   Var g = carried[state];
-  if (spec_.truncate_gradient >= 0) {
+  if (g && spec_.truncate_gradient >= 0) {
     g = where(eq(rows_, steps_), g, 0.0);
     std::int64_t left = 1;
     for (std::size_t tap = state + 1; tap < spec_.n_states && carried[tap]; ++tap, ++left) {
@@ -196,9 +241,10 @@ Var BackwardLoop::initial_gradient(std::size_t state, const Vars& carried) const
   return add_or_either(g, in_.initial[state]);
 }
 
-Var BackwardLoop::sequence_gradient(std::size_t i, const Var& trace) const {
+Var BackwardLoop::sequence_rows(std::size_t i, const Var& trace) const {
   const Var& x = node_.input(Scan::sequence_input(i));
-  return set_subtensor(zeros_like(x)[range(rows_ - steps_, rows_)], trace[reversed()]);
+  return set_subtensor(zeros_like(x, trace.dtype())[range(rows_ - steps_, rows_)],
+                       trace[reversed()]);
 }
 
 void drop_effects(LoopBuilder& loop) {
@@ -208,15 +254,26 @@ void drop_effects(LoopBuilder& loop) {
 }
 
 Gradients Scan::gradient(const Apply& node, const Vars& g) const {
+  Asked asked{g, Vars(g.size()), {}, {}};
+  for (const Var& v : node.inputs()) {
+    asked.wanted.push_back(is_float(v.dtype()));
+    asked.behind.push_back(Slope::constant);
+  }
+  return flow_back(node, asked).gradients;
+}
+
+Scan::Flowing Scan::flow_back(const Apply& node, const Asked& asked) const {
+  const std::size_t n = node.inputs().size();
   try {
-    return BackwardLoop(*this, node, g).run();
+    return BackwardLoop(*this, node, asked).run();
   } catch (const GradError& e) {
     // Some path inside has no derivative. It is an error only for a variable that is asked for and
     // lies on it.
-    Gradients none(node.inputs().size());
-    for (std::size_t i = 1; i < none.size(); ++i) {
-      if (is_float(node.input(i).dtype()))
-        none[i] = Gradient::undefined(fmt::format("in scan '{}': {}", spec_.name, e.what()));
+    Flowing none{Gradients(n), Vars(n)};
+    for (std::size_t i = 1; i < n; ++i) {
+      if (asked.wanted[i])
+        none.gradients[i] =
+            Gradient::undefined(fmt::format("in scan '{}': {}", spec_.name, e.what()));
     }
     return none;
   }

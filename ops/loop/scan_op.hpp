@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <damo/graph/function_graph.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
@@ -91,6 +92,18 @@ class Scan final : public OpOf<Scan> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  /// What reverse mode asks of a loop.
+  struct Asked {
+    Vars g;       ///< By output: the gradient; an empty Var where none flows.
+    Vars marked;  ///< By output: the elements that count, a bool that stretches to it; empty: all.
+    std::vector<bool> wanted;   ///< By input: whether what flows to it is asked for.
+    std::vector<Slope> behind;  ///< By input: the slope of what it is computed by.
+  };
+  struct Flowing {
+    Gradients gradients;  ///< By input.
+    Vars marked;          ///< By input: the elements that something flows to; empty: all.
+  };
+  Flowing flow_back(const Apply& node, const Asked& asked) const;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return true; }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_readers.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
@@ -16,7 +17,7 @@ Var reversed(const Var& x, std::size_t axis) {
   return index_with(x, index, x.site());
 }
 
-class CumSum final : public OpOf<CumSum> {
+class CumSum final : public OpOf<CumSum>, public ReadsElements {
  public:
   explicit CumSum(std::size_t axis) : axis_(axis) {}
 

@@ -164,6 +164,15 @@ Gradients Reduce::gradient(const Apply& node, const Vars& g) const {
   }
 }
 
+Slope Reduce::slope(const Apply&) const {
+  return kind_ == Reduction::prod ? Slope::tame : Slope::constant;
+}
+
+Var Reduce::read_for(const Apply& node, std::size_t, std::size_t, const Var& marked) const {
+  const bool restore = !keepdims_ && marked.ndim() > 0;
+  return restore ? restore_axes(marked, axes_, node.input(0).ndim()) : marked;
+}
+
 Vars Reduce::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& x = node.input(0);
   const Var& t = tangents[0];

@@ -1,13 +1,13 @@
 #pragma once
 #include <cstdint>
 
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 
 namespace damo {
 
 /// Sums, products, extrema and logical folds over some axes.
-class Reduce final : public OpOf<Reduce> {
+class Reduce final : public OpOf<Reduce>, public ReadsElements {
  public:
   /// `axes` has a bit for each axis that is reduced.
   Reduce(Reduction kind, std::uint32_t axes, bool keepdims)
@@ -22,6 +22,9 @@ class Reduce final : public OpOf<Reduce> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Slope slope(const Apply& node) const override;
+  Var read_for(const Apply& node, std::size_t input, std::size_t output,
+               const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   friend bool operator==(const Reduce&, const Reduce&) = default;

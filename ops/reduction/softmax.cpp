@@ -34,6 +34,30 @@ Var as_float(const Arg& x) {
 
 }  // namespace
 
+namespace {
+
+/// Every element along the axes is read for each.
+Var some_of(const Var& marked, std::uint32_t axes) {
+  for (const int axis : axis_list(axes)) {
+    if (!constant_along(marked, static_cast<std::size_t>(axis)))
+      return any(marked, axis_list(axes), {.keepdims = true});
+  }
+  return marked;
+}
+
+}  // namespace
+
+Var Softmax::read_for(const Apply&, std::size_t, std::size_t, const Var& marked) const {
+  return some_of(marked, axes_);
+}
+Var LogSoftmax::read_for(const Apply&, std::size_t, std::size_t, const Var& marked) const {
+  return some_of(marked, axes_);
+}
+Var LogSumExp::read_for(const Apply& node, std::size_t, std::size_t, const Var& marked) const {
+  const bool restore = !keepdims_ && marked.ndim() > 0;
+  return restore ? restore_axes(marked, axes_, node.input(0).ndim()) : marked;
+}
+
 std::string Softmax::parameters() const { return axes_text(axes_, false); }
 
 OpPtr read_softmax(OpText& text) {

@@ -1,13 +1,13 @@
 #pragma once
 #include <cstdint>
 
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// exp(x) / sum(exp(x)) over some axes (a bit for each). Where an infinity leaves it undefined, the
 /// largest elements share the mass equally.
-class Softmax final : public OpOf<Softmax> {
+class Softmax final : public OpOf<Softmax>, public ReadsElements {
  public:
   explicit Softmax(std::uint32_t axes) : axes_(axes) {}
   std::uint32_t axes() const { return axes_; }
@@ -18,6 +18,9 @@ class Softmax final : public OpOf<Softmax> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Slope slope(const Apply&) const override { return Slope::tame; }
+  Var read_for(const Apply& node, std::size_t input, std::size_t output,
+               const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   int inplace_input() const override { return 0; }
@@ -28,7 +31,7 @@ class Softmax final : public OpOf<Softmax> {
 };
 
 /// log(softmax(x)).
-class LogSoftmax final : public OpOf<LogSoftmax> {
+class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements {
  public:
   explicit LogSoftmax(std::uint32_t axes) : axes_(axes) {}
   std::uint32_t axes() const { return axes_; }
@@ -39,6 +42,9 @@ class LogSoftmax final : public OpOf<LogSoftmax> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Slope slope(const Apply&) const override { return Slope::tame; }
+  Var read_for(const Apply& node, std::size_t input, std::size_t output,
+               const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   int inplace_input() const override { return 0; }
@@ -49,7 +55,7 @@ class LogSoftmax final : public OpOf<LogSoftmax> {
 };
 
 /// log(sum(exp(x))) over some axes; -inf of nothing.
-class LogSumExp final : public OpOf<LogSumExp> {
+class LogSumExp final : public OpOf<LogSumExp>, public ReadsElements {
  public:
   LogSumExp(std::uint32_t axes, bool keepdims) : axes_(axes), keepdims_(keepdims) {}
   std::uint32_t axes() const { return axes_; }
@@ -61,6 +67,9 @@ class LogSumExp final : public OpOf<LogSumExp> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Slope slope(const Apply&) const override { return Slope::tame; }
+  Var read_for(const Apply& node, std::size_t input, std::size_t output,
+               const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   friend bool operator==(const LogSumExp&, const LogSumExp&) = default;

@@ -1,5 +1,5 @@
 #pragma once
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
@@ -7,7 +7,7 @@ namespace damo {
 /// stride 0.
 ///   inputs  [x, a size (int64 scalar) for each `unknown` of dims()...]
 /// The result has the rank of x. An axis not known to be 1 must have the size already.
-class BroadcastTo final : public OpOf<BroadcastTo> {
+class BroadcastTo final : public OpOf<BroadcastTo>, public ReadsElements {
  public:
   explicit BroadcastTo(Shape dims) : dims_(dims) {}
   /// The result's sizes, `unknown` where an input gives them.
@@ -37,7 +37,7 @@ class BroadcastTo final : public OpOf<BroadcastTo> {
 
 /// Checks promised sizes and is otherwise its operand.
 ///   inputs  [x, a size (int64 scalar) for each `unknown` of dims()...]
-class SpecifyShape final : public OpOf<SpecifyShape> {
+class SpecifyShape final : public OpOf<SpecifyShape>, public ReadsElements {
  public:
   /// In dims: nothing is promised of this axis.
   static constexpr std::int64_t free = -2;

@@ -1,13 +1,13 @@
 #pragma once
 #include <vector>
 
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// Another order of the axes, with new axes of size 1 and without axes known to be 1: a look at the
 /// operand's memory.
-class DimShuffle final : public OpOf<DimShuffle> {
+class DimShuffle final : public OpOf<DimShuffle>, public ReadsElements {
  public:
   /// In a pattern: an axis of size 1 that the operand does not have.
   static constexpr int new_axis = -1;

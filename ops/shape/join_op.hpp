@@ -1,10 +1,10 @@
 #pragma once
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// Tensors of one dtype and rank, one after the other along an axis.
-class Join final : public OpOf<Join> {
+class Join final : public OpOf<Join>, public ReadsElements {
  public:
   explicit Join(std::size_t axis) : axis_(axis) {}
   std::size_t axis() const { return axis_; }

@@ -1,12 +1,12 @@
 #pragma once
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// The same elements in row-major order under other sizes.
 ///   inputs  [x, a size (int64 scalar) for each `unknown` of dims()...]
 /// It copies; where it may take over x's memory, which then is row-major, nothing moves.
-class Reshape final : public OpOf<Reshape> {
+class Reshape final : public OpOf<Reshape>, public ReadsElements {
  public:
   /// In dims, at most once: whatever size is left.
   static constexpr std::int64_t rest = -2;

@@ -1,5 +1,5 @@
 #pragma once
-#include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
@@ -24,7 +24,7 @@ class ShapeOf final : public OpOf<ShapeOf> {
 };
 
 /// Scalars of one dtype as a vector.
-class MakeVector final : public OpOf<MakeVector> {
+class MakeVector final : public OpOf<MakeVector>, public ReadsElements {
  public:
   explicit MakeVector(DType dtype) : dtype_(dtype) {}
 

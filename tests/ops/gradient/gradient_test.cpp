@@ -265,3 +265,23 @@ TEST_CASE("grad: what is known to be 1 is known of the gradient too") {
   const Var total = sum(v, 0, {.keepdims = true});  // one element, and m has one row
   check_close(evaluate(grad(sum(dot(total, m)), v), at), test::vector({6, 6}), 0);
 }
+
+TEST_CASE("grad: the gradient of clip goes to what the value is, crossed bounds included") {
+  const Var x = dvector("x");
+  const Var low = dvector("low");
+  const Var high = dvector("high");
+  const Var y = clip(x, low, high);
+  // low > high gives high; then inside, below, above.
+  const Bindings at{{x, test::vector({0, 5, 1.5, 0, -1, 9})},
+                    {low, test::vector({2, 2, 2, -1, 0, 0})},
+                    {high, test::vector({1, 1, 1, 1, 2, 2})}};
+  check_close(evaluate(y, at), test::vector({1, 1, 1, 0, 0, 2}), 0);
+  const Vars g = grad(sum(y), {x, low, high});
+  check_close(evaluate(g[0], at), test::vector({0, 0, 0, 1, 0, 0}), 0);
+  check_close(evaluate(g[1], at), test::vector({0, 0, 0, 0, 1, 0}), 0);
+  check_close(evaluate(g[2], at), test::vector({1, 1, 1, 0, 0, 1}), 0);
+  const Var move = dvector("move");
+  Bindings moving = at;
+  moving.emplace_back(move, test::vector({1, 2, 3, 4, 5, 6}));
+  check_close(evaluate(Rop(y, high, move), moving), test::vector({1, 2, 3, 0, 0, 6}), 0);
+}
