@@ -12,7 +12,7 @@ namespace damo::optim {
 
 /// Which of the catalogue's rules are known not to apply at a node. Nodes never change, so neither
 /// does that, unless the rule asked for something that does: then it is not noted.
-using Refusals = std::bitset<192>;
+using Refusals = std::bitset<320>;
 
 /// What passes over a graph leave to those that follow.
 struct Learned {

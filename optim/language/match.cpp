@@ -36,11 +36,12 @@ bool is_power_of_two(double v) {
 /// tries its other ways when not.
 class Matcher {
  public:
-  Matcher(const Vars& wildcards, Context& context, Steps& steps, DType dtype)
+  Matcher(const Vars& wildcards, Context& context, Steps& steps, DType dtype, Conditions conditions)
       : wildcards_(wildcards),
         context_(context),
         steps_(steps),
         dtype_(dtype),
+        conditions_(conditions),
         bindings_(wildcards.size()) {}
 
   std::optional<Match> at(const Pattern& pattern, const Var& root) {
@@ -282,7 +283,9 @@ class Matcher {
     if ((wildcard.dtype() == DType::boolean) != (dtype == DType::boolean)) return false;
     const Binding candidate = is_float(dtype) ? normal_form(seen, scale) : Binding{seen, scale};
     if (bindings_[index].bound()) return equal(bindings_[index], candidate) && next();
-    if (wildcard.condition() && !wildcard.condition()(candidate.value(), context_)) return false;
+    const bool asked = wildcard.condition() && conditions_ == Conditions::asked;
+    if (asked && !wildcard.condition()(candidate.value(), context_)) return false;
+    if (wildcard.has_rank() && wildcards_[index].ndim() != candidate.value().ndim()) return false;
     bindings_[index] = candidate;
     if (next()) return true;
     bindings_[index] = {};
@@ -301,6 +304,7 @@ class Matcher {
   Context& context_;
   Steps& steps_;
   DType dtype_;  // of the whole
+  Conditions conditions_;
   std::vector<Binding> bindings_;
   int steps_taken_ = 0;
 };
@@ -314,10 +318,10 @@ Var Binding::value() const {
 }
 
 std::optional<Match> match(const Pattern& pattern, const Vars& wildcards, const Var& root,
-                           Context& context, Steps& steps) {
+                           Context& context, Steps& steps, Conditions conditions) {
   if (pattern.is_group() && !has_heads(pattern, context.terms(pattern.group(), root)))
     return std::nullopt;
-  return Matcher(wildcards, context, steps, root.dtype()).at(pattern, root);
+  return Matcher(wildcards, context, steps, root.dtype(), conditions).at(pattern, root);
 }
 
 }  // namespace damo::optim

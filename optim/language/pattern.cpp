@@ -101,7 +101,9 @@ Pattern Pattern::compile(const Var& side, Vars& wildcards) {
     if (at == wildcards.end()) wildcards.push_back(side);
     return {.kind = Kind::wild, .wild = index};
   }
-  if (const auto c = uniform_value(side)) return {.kind = Kind::constant, .value = *c};
+  const auto number = uniform_value(side);
+  if (number || constant_value(side) != nullptr)
+    return {.kind = Kind::constant, .value = number.value_or(NAN)};
   if (f == nullptr) throw InternalError("a pattern must be elementwise: " + pprint(side));
   if (is_conversion(side)) return compile(side.inputs()[0], wildcards);
   Pattern p;

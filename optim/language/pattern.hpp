@@ -28,6 +28,7 @@ struct Pattern {
   }
   /// Names of the ops at which an expression of this pattern may be rooted.
   std::vector<std::string> roots() const;
+  friend bool operator==(const Pattern&, const Pattern&) = default;
 };
 
 /// What a placeholder stands for: `scale` times a variable (seen through movements).
@@ -45,9 +46,13 @@ struct Match {
   bool partial = false;
 };
 
+/// Whether placeholders mind their conditions.
+enum class Conditions : std::uint8_t { asked, ignored };
+
 /// Matches `pattern` at `root`, or at some of the terms of the sum or product that `root` is.
 /// `wildcards` are its placeholders in order.
 std::optional<Match> match(const Pattern& pattern, const Vars& wildcards, const Var& root,
-                           Context& context, Steps& steps);
+                           Context& context, Steps& steps,
+                           Conditions conditions = Conditions::asked);
 
 }  // namespace damo::optim

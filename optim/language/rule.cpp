@@ -1,125 +1,49 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_map>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
+#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/same_elements.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/language/context.hpp>
+#include <damo/optim/language/identity.hpp>
 #include <damo/optim/language/pattern.hpp>
 #include <damo/optim/language/placeholder.hpp>
 
 namespace damo::optim {
+
+Var any(const char* name, Condition condition) {
+  return make_var(
+      std::make_shared<Wildcard>(name, DType::float64, std::nullopt, std::move(condition)), {});
+}
+Var any(const char* name, std::size_t rank, Condition condition) {
+  return make_var(std::make_shared<Wildcard>(name, DType::float64, rank, std::move(condition)), {});
+}
+Var any_bool(const char* name) {
+  return make_var(std::make_shared<Wildcard>(name, DType::boolean, std::nullopt, Condition{}), {});
+}
+Var any_bool(const char* name, std::size_t rank) {
+  return make_var(std::make_shared<Wildcard>(name, DType::boolean, rank, Condition{}), {});
+}
+
 namespace {
 
-/// An identity ready to use.
-struct Identity {
-  std::string name;
-  Vars wildcards{};
-  Pattern left{};
-  Var right{};
-  std::vector<const Apply*> right_order{};
-};
-
-/// The dtype that the replacement is computed in: the widest that meets at the node.
-DType compute_dtype(const Identity& identity, const Match& m, const Var& root) {
-  DType dtype = root.dtype() == DType::boolean ? DType::int64 : root.dtype();
-  for (std::size_t i = 0; i < m.bindings.size(); ++i) {
-    if (identity.wildcards[i].dtype() != DType::boolean && m.bindings[i].bound())
-      dtype = promote(dtype, m.bindings[i].seen.core.dtype());
-  }
-  return dtype;
-}
-
-Arg literal(const Var& constant, DType dtype) {
-  const double value = *scalar_constant(constant);
-  if (constant.dtype() == DType::boolean) return {value != 0};
-  if (is_float(dtype)) return {value};
-  return {static_cast<long>(value)};
-}
-
-/// The right side with each placeholder replaced by what it stands for, built by the same functions
-/// that users call.
-Var instantiate(const Identity& identity, const Match& m, DType dtype) {
-  std::unordered_map<const Apply*, Arg> built;
-  for (std::size_t i = 0; i < identity.wildcards.size(); ++i) {
-    if (!m.bindings[i].bound()) continue;
-    const Var v = m.bindings[i].value();
-    const bool convert = identity.wildcards[i].dtype() != DType::boolean && v.dtype() != dtype;
-    built.emplace(identity.wildcards[i].owner_ptr(), Arg(convert ? cast(v, dtype) : v));
-  }
-  for (const Apply* node : identity.right_order) {
-    if (built.contains(node)) continue;
-    if (constant_value(node->output()) != nullptr) {
-      built.emplace(node, literal(node->output(), dtype));
-      continue;
-    }
-    std::vector<Arg> operands;
-    for (const Var& in : node->inputs()) operands.push_back(built.at(in.owner_ptr()));
-    const ScalarOp& f = *scalar_op(node->output());
-    if (f.types == ScalarOp::Types::convert) {
-      built.emplace(node, is_float(f.to) ? Arg(cast(operands[0], dtype)) : operands[0]);
-    } else {
-      built.emplace(node, Arg(apply_scalar(node->op_ptr(), operands)));
-    }
-  }
-  return built.at(identity.right.owner_ptr()).var(dtype);
-}
-
-Var with_rest(const Match& m, Terms::Group group, const Var& replacement, DType dtype) {
-  if (!m.partial) return replacement;
-  if (!m.rest.v) return group == Terms::Group::product ? -replacement : replacement;
-  const Var rest = m.rest.v.dtype() == dtype ? m.rest.v : cast(m.rest.v, dtype);
-  if (group == Terms::Group::sum) return m.rest.negative ? replacement - rest : rest + replacement;
-  const Var product = rest * replacement;
-  return m.rest.negative ? -product : product;
-}
-
-std::optional<Vars> rewrite(const Identity& identity, const Apply& node, Context& context) {
-  Steps steps;
-  const Var root = node.output();
-  const auto m = match(identity.left, identity.wildcards, root, context, steps);
-  if (!m) return std::nullopt;
-  const DType dtype = compute_dtype(identity, *m, root);
-  const auto group =
-      identity.left.kind == Pattern::Kind::sum ? Terms::Group::sum : Terms::Group::product;
-  return Vars{fit(with_rest(*m, group, instantiate(identity, *m, dtype), dtype), root)};
-}
-
-std::shared_ptr<const Identity> compile(const std::string& name, const Var& left,
-                                        const Var& right) {
-  auto identity = std::make_shared<Identity>(Identity{name});
-  identity->left = Pattern::compile(left, identity->wildcards);
-  identity->right = right;
-  identity->right_order = toposort(std::span(&right, 1));
-  for (const Apply* node : identity->right_order) {
-    const Var v = node->output();
-    const auto known = std::find_if(identity->wildcards.begin(), identity->wildcards.end(),
-                                    [&](const Var& w) { return same(w, v); });
-    if (as<Wildcard>(v) != nullptr && known == identity->wildcards.end()) {
-      throw InternalError(
-          fmt::format("rule '{}': the right side {} uses {}, which the left side {} "
-                      "does not bind",
-                      name, pprint(right), pprint(v), pprint(left)));
-    }
-    if (as<Wildcard>(v) == nullptr && constant_value(v) == nullptr && scalar_op(v) == nullptr)
-      throw InternalError(fmt::format("rule '{}': {} is not elementwise", name, pprint(v)));
-  }
-  return identity;
+/// Whether ops of that name exist, or it stands for many.
+bool is_op_name(const std::string& name) {
+  if (name == "*" || name == "elementwise" || op_reader(name) != nullptr) return true;
+  const auto functions = scalar_ops();
+  return std::any_of(functions.begin(), functions.end(),
+                     [&](const ScalarOp* f) { return f->name == name; });
 }
 
 }  // namespace
-
-Var any(const char* name, Condition condition) {
-  return make_var(std::make_shared<Wildcard>(name, DType::float64, std::move(condition)), {});
-}
-Var any_bool(const char* name) {
-  return make_var(std::make_shared<Wildcard>(name, DType::boolean, Condition{}), {});
-}
 
 Condition is_constant() {
   return [](const Var& v, Context&) { return uniform_value(v).has_value(); };
@@ -129,6 +53,12 @@ Condition is_number(double number) {
     const auto c = uniform_value(v);
     return c && is_number(*c, number, v.dtype());
   };
+}
+Condition is_int64() {
+  return [](const Var& v, Context&) { return v.dtype() == DType::int64; };
+}
+Condition is_floating() {
+  return [](const Var& v, Context&) { return is_float(v.dtype()); };
 }
 Condition is_binary() {
   return [](const Var& v, Context& context) { return context.fact(v).binary(); };
@@ -144,8 +74,15 @@ Condition used_once() {
 }
 
 std::string_view name(Soundness soundness) {
-  constexpr std::string_view names[] = {"bit-exact", "real-equal", "needs a fact", "approximate"};
+  constexpr std::string_view names[] = {"bit-exact", "bit-exact but for zeros' signs", "real-equal",
+                                        "needs a fact", "approximate"};
   return names[static_cast<std::size_t>(soundness)];
+}
+
+std::string tag(Soundness soundness) {
+  constexpr std::string_view tags[] = {"bit_exact", "zero_sign", "real_equal", "needs_fact",
+                                       "approximate"};
+  return std::string(tags[static_cast<std::size_t>(soundness)]);
 }
 
 Rule::Rule(std::string name, std::vector<std::string> roots, std::string equation, Rewrite rewrite)
@@ -171,10 +108,17 @@ bool Rule::has_tag(std::string_view tag) const {
   return std::find(tags_.begin(), tags_.end(), tag) != tags_.end();
 }
 
+std::vector<std::string> Rule::mode_tags() const {
+  std::vector<std::string> all = tags_;
+  all.push_back(tag(soundness_));
+  return all;
+}
+
 std::optional<Vars> Rule::apply(const Apply& node, Context& context) const {
-  if (when_ && !when_(node, context)) return std::nullopt;
   try {
-    return rewrite_(node, context);
+    auto result = rewrite_(node, context);
+    if (result && when_ && !when_(node, context)) return std::nullopt;
+    return result;
   } catch (const InternalError&) {
     throw;
   } catch (const Error& e) {  // a user's mistake was found when the graph was built
@@ -182,20 +126,46 @@ std::optional<Vars> Rule::apply(const Apply& node, Context& context) const {
   }
 }
 
+void Rule::read(std::shared_ptr<const Identity> identity) {
+  roots_ = identity->roots();
+  rewrite_ = [identity = std::move(identity)](const Apply& node, Context& context) {
+    return identity->rewrite(node, context);
+  };
+}
+
+Rule&& Rule::as_written() && {
+  read(Identity::make(name_, left_, right_, true));
+  return std::move(*this);
+}
+
+namespace {
+
+/// "sum(-x) = -sum(x)": a sum of the whole of a placeholder is one over any axes.
+std::string equation(const Var& left, const Var& right) {
+  std::string text = fmt::format("{} = {}", pprint(left), pprint(right));
+  constexpr std::string_view whole = ", axis={0, 1}";
+  for (std::size_t at = text.find(whole); at != std::string::npos; at = text.find(whole))
+    text.erase(at, whole.size());
+  return text;
+}
+
+}  // namespace
+
 Rule rule(std::string name, const Var& left, const Var& right) {
-  const auto identity = compile(name, left, right);
-  Rule result(std::move(name), identity->left.roots(),
-              fmt::format("{} = {}", pprint(left), pprint(right)),
-              [identity](const Apply& node, Context& context) {
-                return rewrite(*identity, node, context);
-              });
+  const auto identity = Identity::make(name, left, right);
+  Rule result(std::move(name), {}, equation(left, right), {});
   result.left_ = left;
   result.right_ = right;
+  result.read(identity);
   return result;
 }
 
 Rule node_rewriter(std::string name, std::vector<std::string> roots, std::string equation,
                    Rule::Rewrite rewrite) {
+  for (const std::string& root : roots) {
+    if (is_op_name(root)) continue;
+    throw InternalError(fmt::format("rule '{}': there is no op '{}' to be its root", name, root));
+  }
   return {std::move(name), std::move(roots), std::move(equation), std::move(rewrite)};
 }
 

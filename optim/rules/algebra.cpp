@@ -14,34 +14,9 @@ namespace {
 
 const Vocabulary& words() { return vocabulary(); }
 
-bool is_neg(const Var& v) { return scalar_op(v) == words().neg; }
 const Var& inside(const Var& v) { return v.inputs()[0]; }
 
 std::optional<Vars> as(const Var& v, const Apply& node) { return Vars{fit(v, node.output())}; }
-
-/// x + 0, 0 + x, x - 0, 0 - x.
-std::optional<Vars> add_zero(const Apply& node, Context&) {
-  const Var& a = node.input(0);
-  const Var& b = node.input(1);
-  const bool minus = scalar_op(node.output()) == words().sub;
-  if (uniform_value(b) == 0.0) return as(a, node);
-  if (uniform_value(a) == 0.0) return as(minus ? -b : b, node);
-  return std::nullopt;
-}
-
-/// x * 1, 1 * x, x / 1, and with -1.
-std::optional<Vars> mul_one(const Apply& node, Context&) {
-  const Var& a = node.input(0);
-  const Var& b = node.input(1);
-  const auto right = uniform_value(b);
-  if (right == 1.0) return as(a, node);
-  if (right == -1.0) return as(-a, node);
-  if (scalar_op(node.output()) == words().div) return std::nullopt;
-  const auto left = uniform_value(a);
-  if (left == 1.0) return as(b, node);
-  if (left == -1.0) return as(-b, node);
-  return std::nullopt;
-}
 
 /// A number other than 0 and NaN.
 bool is_divisor(const Var& v) {
@@ -59,41 +34,6 @@ std::optional<Vars> mul_zero(const Apply& node, Context& context) {
   if ((is_zero(0) && allows(1)) || (!divided && is_zero(1) && allows(0)))
     return Vars{fit(filled_like(node.output(), 0), node.output())};
   return std::nullopt;
-}
-
-/// abs(x) = x, relu(x) = x where x cannot be negative.
-std::optional<Vars> abs_of_nonnegative(const Apply& node, Context& context) {
-  if (!context.fact(node.input(0)).nonnegative) return std::nullopt;
-  return Vars{node.input(0)};
-}
-
-std::optional<Vars> neg_of(const Apply& node, Context&) {
-  const Var& x = node.input(0);
-  const ScalarOp* f = scalar_op(x);
-  if (f == words().neg) return Vars{inside(x)};
-  if (f == words().sub) return Vars{x.inputs()[1] - x.inputs()[0]};
-  return std::nullopt;
-}
-
-/// Signs of summands become the choice between + and -.
-std::optional<Vars> neg_in_sum(const Apply& node, Context&) {
-  const Var& a = node.input(0);
-  const Var& b = node.input(1);
-  const bool minus = scalar_op(node.output()) == words().sub;
-  if (is_neg(b)) return as(minus ? a + inside(b) : a - inside(b), node);
-  if (!is_neg(a)) return std::nullopt;
-  return as(minus ? -(inside(a) + b) : b - inside(a), node);
-}
-
-/// Signs of factors move in front of the product.
-std::optional<Vars> neg_in_product(const Apply& node, Context&) {
-  const Var& a = node.input(0);
-  const Var& b = node.input(1);
-  if (!is_neg(a) && !is_neg(b)) return std::nullopt;
-  const Var x = is_neg(a) ? inside(a) : a;
-  const Var y = is_neg(b) ? inside(b) : b;
-  const Var product = scalar_op(node.output()) == words().div ? x / y : x * y;
-  return as(is_neg(a) == is_neg(b) ? product : -product, node);
 }
 
 /// Whether a value of `dtype` holds `value` as an ordinary number.
@@ -203,28 +143,6 @@ std::optional<Vars> cast_of_cast(const Apply& node, Context&) {
   return Vars{cast(inside(x), root.dtype())};
 }
 
-std::optional<Vars> same_twice(const Apply& node, Context&) {
-  const Var& a = node.input(0);
-  if (!same(a, node.input(1))) return std::nullopt;
-  return as(a, node);
-}
-
-/// n - n = 0 for integers, which have no infinities.
-std::optional<Vars> integer_difference(const Apply& node, Context&) {
-  if (node.types()[0].dtype != DType::int64 || !same(node.input(0), node.input(1)))
-    return std::nullopt;
-  return Vars{fit(filled_like(node.output(), 0), node.output())};
-}
-
-std::optional<Vars> where_known(const Apply& node, Context&) {
-  const auto condition = uniform_value(node.input(0));
-  if (condition) return as(node.input(*condition != 0 ? 1 : 2), node);
-  if (same(node.input(1), node.input(2))) return as(node.input(1), node);
-  if (scalar_op(node.input(0)) == words().not_)
-    return as(where(inside(node.input(0)), node.input(2), node.input(1)), node);
-  return std::nullopt;
-}
-
 /// Comparisons of constants, and sums and products of constant scalars that are exact.
 std::optional<Vars> exact_arithmetic(const Apply& node, Context&) {
   const auto a = uniform_value(node.input(0));
@@ -255,20 +173,14 @@ std::optional<Vars> exact_arithmetic(const Apply& node, Context&) {
   return std::nullopt;
 }
 
-void add_constants(Rules& rules) {
+void add_functions(Rules& rules) {
   using S = Soundness;
   // clang-format off
   rules.push_back(node_rewriter("exact_arithmetic", {"add", "sub", "mul", "eq", "neq", "less", "greater"},
                                 "constants, where nothing is rounded", exact_arithmetic)
                       .canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("integer_difference", {"sub"}, "n - n = 0", integer_difference)
-                      .canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("add_zero", {"add", "sub"}, "x + 0 = x, 0 - x = -x", add_zero)
-                      .canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("mul_one", {"mul", "div"}, "x * 1 = x / 1 = x, x * -1 = -x", mul_one)
-                      .canonicalizes().sound(S::bit_exact));
   rules.push_back(node_rewriter("mul_zero", {"mul", "div"}, "x * 0 = 0 / x = 0", mul_zero)
-                      .canonicalizes());
+                      .canonicalizes().sound(S::zero_sign));
   rules.push_back(node_rewriter("gather_sum_constants", {"add", "sub"}, "(x + c) - d = x + (c - d)",
                                 gather_sum_constants).canonicalizes());
   rules.push_back(node_rewriter("gather_product_constants", {"mul", "div"}, "(x * c) * d = x * (c * d)",
@@ -276,25 +188,62 @@ void add_constants(Rules& rules) {
   rules.push_back(node_rewriter("cast_of_cast", {"cast"},
                                 "cast(cast(x)) = cast(x) where nothing is lost between", cast_of_cast)
                       .canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("where_known", {"where"},
-                                "where(true, a, b) = a, where(c, a, a) = a, where(not_(c), a, b) = where(c, b, a)",
-                                where_known).canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("same_twice", {"maximum", "minimum", "and_", "or_"}, "maximum(x, x) = x",
-                                same_twice).canonicalizes().sound(S::bit_exact));
+  // clang-format on
+}
+
+void add_units(Rules& rules) {
+  using S = Soundness;
+  const Var x = any("x"), n = any("n", is_int64());
+  // clang-format off
+  rules.push_back(rule("add_zero", x + 0, x).canonicalizes().sound(S::zero_sign));
+  rules.push_back(rule("add_minus_zero", x + (-0.0), x).canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("sub_zero", x - 0, x).canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("zero_minus", 0 - x, -x).canonicalizes().sound(S::zero_sign));
+  rules.push_back(rule("integer_difference", n - n, Arg(0.0).var(float64)).as_written()
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("mul_one", x * 1, x).canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("div_one", x / 1, x).canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("mul_minus_one", x * -1, -x).canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("div_minus_one", x / -1, -x).canonicalizes().sound(S::bit_exact));
+  // clang-format on
+}
+
+void add_choices(Rules& rules) {
+  using S = Soundness;
+  const Var a = any("a"), b = any("b"), p = any_bool("p");
+  // clang-format off
+  rules.push_back(rule("where_true", where(true, a, b), a).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("where_false", where(false, a, b), b).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("where_same", where(p, a, a), a).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("where_not", where(not_(p), a, b), where(p, b, a)).as_written()
+                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("maximum_same", maximum(a, a), a).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("minimum_same", minimum(a, a), a).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("and_same", and_(p, p), p).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("or_same", or_(p, p), p).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("not_not", not_(not_(p)), p).as_written().canonicalizes().sound(S::bit_exact));
   // clang-format on
 }
 
 void add_signs(Rules& rules) {
   using S = Soundness;
+  const Var x = any("x"), a = any("a"), b = any("b"), p = any("p", is_nonnegative());
   // clang-format off
-  rules.push_back(node_rewriter("neg_of", {"neg"}, "-(-x) = x, -(a - b) = b - a", neg_of)
-                      .canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("abs_of_nonnegative", {"abs", "relu"}, "abs(x) = x for x >= 0",
-                                abs_of_nonnegative).canonicalizes().sound(S::needs_fact));
-  rules.push_back(node_rewriter("neg_in_sum", {"add", "sub"}, "a + (-b) = a - b", neg_in_sum)
-                      .canonicalizes().sound(S::bit_exact));
-  rules.push_back(node_rewriter("neg_in_product", {"mul", "div"}, "(-a) * b = -(a * b)", neg_in_product)
-                      .canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("neg_neg", -(-x), x).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("neg_difference", -(a - b), b - a).as_written().canonicalizes().sound(S::zero_sign));
+  // Signs of summands become the choice between + and -, those of factors move in front.
+  rules.push_back(rule("add_neg", a + (-b), a - b).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("sub_neg", a - (-b), a + b).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("neg_minus", (-a) - b, -(a + b)).as_written().canonicalizes().sound(S::zero_sign));
+  rules.push_back(rule("mul_neg", a * (-b), -(a * b)).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("neg_over", (-a) / b, -(a / b)).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("over_neg", a / (-b), -(a / b)).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("abs_nonnegative", abs(p), p).as_written().canonicalizes().sound(S::needs_fact));
+  rules.push_back(rule("relu_nonnegative", relu(p), p).as_written().canonicalizes().sound(S::needs_fact));
+  rules.push_back(rule("abs_neg", abs(-x), abs(x)).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("abs_abs", abs(abs(x)), abs(x)).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("sqr_neg", sqr(-x), sqr(x)).as_written().canonicalizes().sound(S::bit_exact));
+  rules.push_back(rule("sqr_abs", sqr(abs(x)), sqr(x)).as_written().canonicalizes().sound(S::bit_exact));
   // clang-format on
 }
 
@@ -303,7 +252,9 @@ void add_signs(Rules& rules) {
 const Rules& canonicalize_rules() {
   static const Rules rules = [] {
     Rules list;
-    add_constants(list);
+    add_functions(list);
+    add_units(list);
+    add_choices(list);
     add_signs(list);
     return list;
   }();

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -28,12 +31,43 @@ bool never_zero(const Terms::Leaf& leaf, Context& context) {
   return !leaf.constant && context.fact(leaf.seen.core).positive;
 }
 
-/// x / x = 1 for x that is positive in exact arithmetic.
+/// `v`, and what it is a function of while there is one such variable: all are NaN together, or a
+/// finite number of it where `v` is infinite.
+Vars one_variable_chain(Var v) {
+  Vars chain{v};
+  while (scalar_op(v) != nullptr) {
+    Var only;
+    for (const Var& in : v.inputs()) {
+      if (uniform_value(in)) continue;
+      if (only && !same(only, in)) return chain;
+      only = in;
+    }
+    if (!only) break;
+    v = only;
+    chain.push_back(v);
+  }
+  return chain;
+}
+
+/// Whether `v` is NaN where any of `chain` is: it is computed from it.
+bool reads(const Var& v, const Vars& chain, int depth) {
+  if (std::any_of(chain.begin(), chain.end(), [&](const Var& x) { return same(x, v); }))
+    return true;
+  const ScalarOp* f = scalar_op(v);
+  const bool hides = f != nullptr && (f->types == ScalarOp::Types::select ||
+                                      f->types == ScalarOp::Types::predicate);
+  if (depth == 0 || hides || (f == nullptr && !is_movement(v.owner()))) return false;
+  const auto& in = v.inputs();
+  const auto last = f == nullptr ? in.begin() + 1 : in.end();
+  return std::any_of(in.begin(), last, [&](const Var& x) { return reads(x, chain, depth - 1); });
+}
+
+/// x / x = 1 for x that is positive in exact arithmetic; NaN where x is.
 std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   std::vector<bool> drop(leaves.size(), false);
-  bool any = false;
+  Vars gone;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     if (!leaves[i].inverse || !never_zero(leaves[i], context)) continue;
     const Var below = simple(leaves[i], context);
@@ -41,12 +75,18 @@ std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
       if (leaves[k].inverse || drop[k] || leaves[k].constant) continue;
       if (!same(leaves[k].seen, leaves[i].seen) && !same(simple(leaves[k], context), below))
         continue;
-      drop[i] = drop[k] = any = true;
+      drop[i] = drop[k] = true;
+      gone.push_back(surface(leaves[i].seen));
       break;
     }
   }
-  if (!any) return std::nullopt;
-  return Vars{fit(terms.without(drop).value(Group::product), node.output())};
+  if (gone.empty()) return std::nullopt;
+  const Var rest = terms.without(drop).value(Group::product);
+  Var result = rest;
+  for (const Var& x : gone) {
+    if (!reads(rest, one_variable_chain(x), 8)) result = where(isnan(x), x, result);
+  }
+  return Vars{fit(result, node.output())};
 }
 
 /// where(c, 0, x) * y = where(c, 0, x * y) where x * y has a stable form.
@@ -137,7 +177,8 @@ std::optional<Vars> join_powers(const Apply& node, Context& context) {
   return std::nullopt;
 }
 
-/// sum(x / y, a) = sum(x, a) / y for a y that is the same along axis a.
+/// sum(x / y, a) = sum(x, a) / y for a y that is the same along axis a, and at most 1: by a larger
+/// one the user may have kept the sum in range.
 std::optional<Vars> divisor_out_of_sum(const Apply& node, Context& context) {
   const auto& r = static_cast<const Reduce&>(node.op());
   const Var& x = node.input(0);
@@ -146,6 +187,7 @@ std::optional<Vars> divisor_out_of_sum(const Apply& node, Context& context) {
   for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
     const auto& leaf = terms.leaves()[i];
     if (!leaf.inverse || !never_zero(leaf, context)) continue;
+    if (!context.fact(leaf.seen.core).at_most_one) continue;
     Var y = simple(leaf, context);
     if (as<BroadcastTo>(y) != nullptr) y = Var(y.inputs()[0]);
     if (y.ndim() != x.ndim()) continue;
@@ -184,7 +226,7 @@ const Rules& cancel_rules() {
         product_into_where);
     add("product_into_sum", products, "(x / s + y) * s = x + y * s", product_into_sum);
     add("join_powers", products, "x^a / x^b = x^(a - b) for positive x", join_powers);
-    add("divisor_out_of_sum", {"sum"}, "sum(x / y) = sum(x) / y for positive y constant along it",
+    add("divisor_out_of_sum", {"sum"}, "sum(x / y) = sum(x) / y for y in (0, 1], constant along it",
         divisor_out_of_sum);
     return list;
   }();

@@ -1,28 +1,13 @@
 #include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
+#include <damo/ops/control/ifelse.hpp>
+#include <damo/ops/elementwise/math.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 
 // Choices of whole values.
 namespace damo::optim {
 namespace {
-
-std::optional<Vars> constant_choice(const Apply& node, Context&) {
-  const Array* condition = constant_value(node.input(0));
-  if (condition == nullptr) return std::nullopt;
-  return Vars{node.input(condition->item<bool>() ? 1 : 2)};
-}
-
-std::optional<Vars> same_branches(const Apply& node, Context&) {
-  if (!same(node.input(1), node.input(2))) return std::nullopt;
-  return Vars{node.input(1)};
-}
-
-std::optional<Vars> negated_choice(const Apply& node, Context&) {
-  const Var& condition = node.input(0);
-  if (scalar_op(condition) != vocabulary().not_) return std::nullopt;
-  return Vars{make_var(node.op_ptr(), {condition.inputs()[0], node.input(2), node.input(1)})};
-}
 
 /// An expression with choices by `condition` decided. Looks at a few levels and nodes only: what a
 /// derivative reads of the choice it belongs to is close.
@@ -76,9 +61,14 @@ const Rules& choice_rules() {
                          .canonicalizes()
                          .sound(Soundness::bit_exact));
     };
-    add("constant_choice", "ifelse(true, a, b) = a", constant_choice);
-    add("same_branches", "ifelse(c, a, a) = a", same_branches);
-    add("negated_choice", "ifelse(not c, a, b) = ifelse(c, b, a)", negated_choice);
+    const Var a = any("a"), b = any("b"), c = any_bool("c", 0);
+    const auto identity = [&](const char* name, const Var& left, const Var& right) {
+      list.push_back(rule(name, left, right).canonicalizes().sound(Soundness::bit_exact));
+    };
+    identity("ifelse_true", ifelse(true, a, b), a);
+    identity("ifelse_false", ifelse(false, a, b), b);
+    identity("ifelse_same", ifelse(c, a, a), a);
+    identity("ifelse_not", ifelse(not_(c), a, b), ifelse(c, b, a));
     add("decided_inside", "ifelse(c, f(ifelse(c, a, b)), d) = ifelse(c, f(a), d)", decided_inside);
     return list;
   }();

@@ -98,8 +98,33 @@ std::optional<Vars> whole_range(const Apply& node, Context& context) {
   return Vars{fit(node.input(0), node.output())};
 }
 
-/// set_subtensor(x[i], y)[i] = y, and inc_subtensor(zeros[i], y)[i] = y.
-std::optional<Vars> of_set(const Apply& node, Context&) {
+/// Whether an element's place is a number that is known to be one of `x`.
+bool surely_in(const IndexSpec& index, const Var& x) {
+  std::size_t axis = 0;
+  for (const IndexEntry& e : index.entries()) {
+    if (e.kind == Index::Kind::newaxis) continue;
+    const std::int64_t size = x.type().dims[axis++];
+    if (e.kind != Index::Kind::element) continue;
+    const bool known = e.start.kind == Bound::Kind::number && size != unknown;
+    if (!known || e.start.value < -size || e.start.value >= size) return false;
+  }
+  return true;
+}
+
+/// Whether `y` is known to have the sizes of what it stands for.
+bool has_sizes_of(const Var& y, const Var& whole, Context& context) {
+  if (y.ndim() != whole.ndim()) return false;
+  const Vars have = sizes(y);
+  const Vars want = sizes_of(whole);
+  for (std::size_t i = 0; i < have.size(); ++i) {
+    if (!same_graph(context.simplified(have[i]), context.simplified(want[i]))) return false;
+  }
+  return true;
+}
+
+/// set_subtensor(x[i], y)[i] = y, and inc_subtensor(zeros[i], y)[i] = y as derivatives have it. An
+/// index that may be out of range, or a y of another size, is a mistake that the left side reports.
+std::optional<Vars> of_set(const Apply& node, Context& context) {
   const auto* set = as<IncSubtensor>(node.input(0));
   if (set == nullptr || !(set->index() == index_op(node).index())) return std::nullopt;
   const Vars& in = node.input(0).inputs();
@@ -107,6 +132,8 @@ std::optional<Vars> of_set(const Apply& node, Context&) {
   for (std::size_t i = 1; i < node.inputs().size(); ++i) {
     if (!same(node.input(i), in[i + 1])) return std::nullopt;
   }
+  if (set->set() && !surely_in(set->index(), in[0])) return std::nullopt;
+  if (!has_sizes_of(in[1], node.output(), context)) return std::nullopt;
   return Vars{fit(in[1], node.output())};
 }
 

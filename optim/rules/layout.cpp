@@ -4,6 +4,7 @@
 #include <damo/graph/walk.hpp>
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/loop/loop_reads.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/ops/shape/broadcast.hpp>
@@ -194,9 +195,6 @@ std::optional<Vars> shape_of(const Apply& node, Context& context) {
   return Vars{size};
 }
 
-/// Once gradients are made, what steers them is the identity.
-std::optional<Vars> erase_gradient_view(const Apply& node, Context&) { return Vars{node.input(0)}; }
-
 std::optional<Vars> specify_known(const Apply& node, Context&) {
   const Var& x = node.input(0);
   const auto& dims = static_cast<const SpecifyShape&>(node.op()).dims();
@@ -233,15 +231,20 @@ const Rules& layout_rules() {
         broadcast_of);
     add("shape_of", "shape", "f(x).shape from x.shape", shape_of);
     add("specify_known", "specify_shape", "specify_shape(x) = x where known", specify_known);
-    for (const char* view :
-         {"disconnected_grad", "zero_grad", "grad_clip", "grad_scale", "grad_undefined"}) {
-      list.push_back(node_rewriter(std::string("erase_") + view, {view},
-                                   std::string(view) + "(x) = x", erase_gradient_view)
+    // Once gradients are made, what steers them is the identity.
+    const Var x = any("x");
+    const auto erase = [&](const char* name, const Var& view) {
+      list.push_back(rule(name, view, x)
                          .canonicalizes()
                          .tagged("layout")
                          .tagged("gradient_view")
                          .sound(Soundness::bit_exact));
-    }
+    };
+    erase("erase_disconnected_grad", disconnected_grad(x));
+    erase("erase_zero_grad", zero_grad(x));
+    erase("erase_grad_clip", grad_clip(x, -1, 1));
+    erase("erase_grad_scale", grad_scale(x, 2));
+    erase("erase_grad_undefined", grad_undefined(x, "not differentiable"));
     return list;
   }();
   return rules;

@@ -257,7 +257,8 @@ const Rules& blas_rules() {
     list.push_back(node_rewriter("binary_product", {"dot"},
                                  "dot(x, w) adds rows of w where x has only zeros and ones",
                                  binary_product)
-                       .tagged("blas"));
+                       .tagged("blas")
+                       .sound(Soundness::needs_fact));
     return list;
   }();
   return rules;

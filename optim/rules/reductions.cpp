@@ -76,26 +76,20 @@ std::optional<Vars> of_reduction(const Apply& node, Context& context) {
   return Vars{fit(reduced(outer, x, axes, false), node.output())};
 }
 
-/// sum(-x) = -sum(x), and sum(c * x) = c * sum(x), sum(x / c) = sum(x) / c for a number c that
-/// makes the terms larger: a sum of terms that were made smaller may be finite where theirs is not.
-std::optional<Vars> factor_out_of_sum(const Apply& node, Context&) {
-  const Reduce& r = reduction(node);
-  const Var& x = node.input(0);
-  if (r.kind() != Reduction::sum || !is_float(x.dtype()) || x.ndim() == 0) return std::nullopt;
-  const ScalarOp* f = scalar_op(x);
-  const auto sum_of = [&](const Var& v) { return reduced(r, v, r.axes(), r.keepdims()); };
-  if (f == vocabulary().neg) return Vars{fit(-sum_of(x.inputs()[0]), node.output())};
-  const bool divides = f == vocabulary().div;
-  if (f != vocabulary().mul && !divides) return std::nullopt;
-  for (const std::size_t i : {1, 0}) {
-    const Var& other = x.inputs()[1 - i];
-    const auto c = x.inputs()[i].ndim() == 0 ? uniform_value(x.inputs()[i]) : std::nullopt;
-    if (!c || other.ndim() == 0 || (divides && i == 0)) continue;
-    if (!std::isfinite(*c) || *c == 0 || (divides ? std::abs(*c) > 1 : std::abs(*c) < 1)) continue;
-    const Var s = sum_of(other);
-    return Vars{fit(divides ? s / x.inputs()[i] : x.inputs()[i] * s, node.output())};
-  }
-  return std::nullopt;
+/// A number that makes no product smaller: a sum of terms that were made smaller may be finite
+/// where that of the terms is not.
+Condition is_enlarging() {
+  return [](const Var& v, Context&) {
+    const auto c = is_float(v.dtype()) ? uniform_value(v) : std::nullopt;
+    return c && std::isfinite(*c) && std::abs(*c) >= 1;
+  };
+}
+/// One that makes no quotient smaller.
+Condition is_diminishing() {
+  return [](const Var& v, Context&) {
+    const auto c = is_float(v.dtype()) ? uniform_value(v) : std::nullopt;
+    return c && *c != 0 && std::abs(*c) <= 1;
+  };
 }
 
 /// Whether a size cannot be negative: a tensor's, a number, what is made of such.
@@ -219,7 +213,10 @@ const Rules& reduction_rules() {
     add("reduce_of_reduce", all, "sum(sum(x, a), b) = sum(x, a and b)", of_reduction, true);
     add("reduce_of_shuffled", all, "sum(x.T) = sum(x)", of_shuffled, true);
     add("scalar_operand", {"elementwise"}, "f(c everywhere, x) = f(c, x)", scalar_operand, true);
-    add("factor_out_of_sum", {"sum"}, "sum(c * x) = c * sum(x)", factor_out_of_sum, false);
+    const Var x = any("x"), c = any("c", 0, is_enlarging()), d = any("d", 0, is_diminishing());
+    list.push_back(rule("sum_neg", sum(-x), -sum(x)).specializes().sound(Soundness::zero_sign));
+    list.push_back(rule("sum_times", sum(c * x), c * sum(x)).specializes());
+    list.push_back(rule("sum_over", sum(x / d), sum(x) / d).specializes());
     add("sum_of_repeated", {"sum"}, "sum(c everywhere) = n * c", sum_of_repeated, false);
     add("dot_with_repeated", {"dot"}, "dot(x, c everywhere) = c * sum(x, 1)", dot_with_repeated,
         false);

@@ -19,27 +19,6 @@ std::optional<Vars> replaced(const Var& v, const Apply& node) {
   return Vars{fit(v, node.output())};
 }
 
-/// Powers with small constant exponents.
-std::optional<Vars> small_power(const Apply& node, Context&) {
-  const Var& x = node.input(0);
-  const auto p = uniform_value(node.input(1));
-  if (!p) return std::nullopt;
-  if (*p == 1) return replaced(x, node);
-  if (*p == 2) return replaced(sqr(x), node);
-  if (*p == 0) return replaced(filled_like(node.output(), 1), node);
-  if (*p == 3) return replaced(sqr(x) * x, node);
-  if (*p == 4) return replaced(sqr(sqr(x)), node);
-  if (!is_float(x.dtype())) return std::nullopt;
-  if (*p == -1) return replaced(reciprocal(x), node);
-  if (*p == -2) return replaced(sqr(reciprocal(x)), node);  // sqr(x) may overflow
-  return std::nullopt;
-}
-
-std::optional<Vars> square(const Apply& node, Context&) {
-  if (!same(node.input(0), node.input(1))) return std::nullopt;
-  return replaced(sqr(node.input(0)), node);
-}
-
 /// x / 2^n = x * 2^-n: the only divisors whose reciprocal is exact.
 std::optional<Vars> divide_by_power_of_two(const Apply& node, Context&) {
   const auto c = uniform_value(node.input(1));
@@ -65,61 +44,57 @@ std::optional<Vars> bernoulli_draw(const Apply& node, Context&) {
   return replaced(cast(u < p, dtype), node);
 }
 
-/// -`v` where `v` is a negative, perhaps transposed; else an empty Var.
-Var without_sign(const Var& v) {
-  if (scalar_op(v) == vocabulary().neg) return v.inputs()[0];
-  const auto* shuffle = as<DimShuffle>(v);
-  if (shuffle == nullptr || scalar_op(v.inputs()[0]) != vocabulary().neg) return {};
-  return shuffle_axes(v.inputs()[0].inputs()[0], shuffle->pattern());
+/// Powers with small constant exponents, here in the order of how often they are met.
+void add_powers(Rules& rules) {
+  const Var x = any("x"), y = any("y", is_floating());
+  // clang-format off
+  rules.push_back(rule("pow_two", pow(x, 2), sqr(x)).as_written().canonicalizes());
+  rules.push_back(rule("pow_one", pow(x, 1), x).as_written().canonicalizes());
+  rules.push_back(rule("pow_zero", pow(x, 0), Arg(1.0).var(float64)).as_written().canonicalizes());
+  rules.push_back(rule("pow_three", pow(x, 3), sqr(x) * x).as_written().canonicalizes());
+  rules.push_back(rule("pow_four", pow(x, 4), sqr(sqr(x))).as_written().canonicalizes());
+  rules.push_back(rule("pow_minus_one", pow(y, -1), reciprocal(y)).as_written().canonicalizes());
+  // The square of y may be out of range where that of 1 / y is not.
+  rules.push_back(rule("pow_minus_two", pow(y, -2), sqr(reciprocal(y))).as_written().canonicalizes());
+  // clang-format on
 }
 
-/// dot(-a, b) = -dot(a, b). Another factor stays where the user put it, for whom it may keep the
+/// Signs leave products; other factors stay where the user put them, for whom they may keep the
 /// products in range.
-std::optional<Vars> sign_out_of_dot(const Apply& node, Context&) {
-  for (const std::size_t i : {0, 1}) {
-    const Var positive = without_sign(node.input(i));
-    if (!positive) continue;
-    Vars inputs = node.inputs();
-    inputs[i] = positive;
-    return replaced(-make_var(node.op_ptr(), std::move(inputs), node.site()), node);
-  }
-  return std::nullopt;
-}
-
-/// dot(a, b).T = dot(b.T, a.T): the product itself is written in the order it is read.
-std::optional<Vars> transposed_dot(const Apply& node, Context& context) {
-  const Var& x = node.input(0);
-  const auto& shuffle = static_cast<const DimShuffle&>(node.op());
-  if (as<Dot>(x) == nullptr || x.ndim() != 2 || context.uses(x) > 1) return std::nullopt;
-  if (shuffle.pattern() != std::vector<int>{1, 0}) return std::nullopt;
-  if (x.inputs()[0].ndim() != 2 || x.inputs()[1].ndim() != 2) return std::nullopt;
-  return replaced(dot(x.inputs()[1].T(), x.inputs()[0].T()), node);
+void add_products(Rules& rules) {
+  using S = Soundness;
+  const Var x = any("x"), a = any("a"), b = any("b");
+  const auto own = [](const Apply& node, Context& context) {
+    return context.uses(node.input(0)) == 1;
+  };
+  // clang-format off
+  rules.push_back(rule("square", x * x, sqr(x)).as_written().specializes().sound(S::bit_exact));
+  rules.push_back(rule("dot_neg_left", dot(-a, b), -dot(a, b)).specializes().sound(S::zero_sign));
+  rules.push_back(rule("dot_neg_right", dot(a, -b), -dot(a, b)).specializes().sound(S::zero_sign));
+  rules.push_back(rule("dot_neg_transposed_left", dot((-a).T(), b), -dot(a.T(), b))
+                      .specializes().sound(S::zero_sign));
+  rules.push_back(rule("dot_neg_transposed_right", dot(a, (-b).T()), -dot(a, b.T()))
+                      .specializes().sound(S::zero_sign));
+  // The product itself is written in the order in which it is read.
+  rules.push_back(rule("dot_transposed", dot(a, b).T(), dot(b.T(), a.T())).when(own).specializes());
+  // clang-format on
 }
 
 }  // namespace
 
 const Rules& specialize_rules() {
   static const Rules rules = [] {
-    using S = Soundness;
     Rules list;
-    const auto add = [&](std::string name, std::vector<std::string> roots, std::string equation,
-                         Rule::Rewrite f, S soundness) {
-      list.push_back(
-          node_rewriter(std::move(name), std::move(roots), std::move(equation), std::move(f))
-              .specializes()
-              .sound(soundness));
-    };
+    add_powers(list);
+    list.push_back(node_rewriter("divide_by_power_of_two", {"div"}, "x / 2^n = x * 2^-n",
+                                 divide_by_power_of_two)
+                       .specializes()
+                       .sound(Soundness::bit_exact));
     list.push_back(
-        node_rewriter("small_power", {"pow"}, "x^2 = sqr(x), x^-1 = 1 / x, ...", small_power)
-            .canonicalizes());
-    add("square", {"mul"}, "x * x = sqr(x)", square, S::bit_exact);
-    add("divide_by_power_of_two", {"div"}, "x / 2^n = x * 2^-n", divide_by_power_of_two,
-        S::bit_exact);
-    add("bernoulli_draw", {"bernoulli"}, "bernoulli(p) = uniform < p", bernoulli_draw,
-        S::bit_exact);
-    add("sign_out_of_dot", {"dot"}, "dot(-a, b) = -dot(a, b)", sign_out_of_dot, S::real_equal);
-    add("transposed_dot", {"dimshuffle"}, "dot(a, b).T = dot(b.T, a.T)", transposed_dot,
-        S::real_equal);
+        node_rewriter("bernoulli_draw", {"bernoulli"}, "bernoulli(p) = uniform < p", bernoulli_draw)
+            .specializes()
+            .sound(Soundness::bit_exact));
+    add_products(list);
     return list;
   }();
   return rules;

@@ -75,8 +75,8 @@ void add_sigmoids(Rules& rules) {
   rules.push_back(rule("exp_over_sum_of_exp", exp(x) / (exp(x) + exp(y)), sigmoid(x - y)).stabilizes());
   rules.push_back(rule("exp_over_difference", exp(x) / (exp(x) - exp(y)), -1 / expm1(y - x)).stabilizes());
   rules.push_back(rule("exp_over_difference_minus", exp(y) / (exp(x) - exp(y)), 1 / expm1(x - y)).stabilizes());
-  rules.push_back(rule("sigmoid_times_one_plus_exp", sigmoid(x) * (1 + exp(-x)), Arg(1.0).var(float64)).stabilizes());
-  rules.push_back(rule("exp_times_exp_minus", exp(x) * exp(-x), Arg(1.0).var(float64)).stabilizes());
+  rules.push_back(rule("sigmoid_times_one_plus_exp", sigmoid(x) * (1 + exp(-x)), where(isnan(x), x, 1)).stabilizes());
+  rules.push_back(rule("exp_times_exp_minus", exp(x) * exp(-x), where(isnan(x), x, 1)).stabilizes());
   rules.push_back(rule("odds_of_sigmoid", sigmoid(x) / sigmoid(-x), exp(x)).stabilizes());
   rules.push_back(rule("one_minus_sigmoid", 1 - sigmoid(x), sigmoid(-x)).stabilizes());
   rules.push_back(rule("sigmoid_minus_one", sigmoid(x) - 1, -sigmoid(-x)).stabilizes());

@@ -230,7 +230,7 @@ template <class T>
 void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, Sums sums) {
   check_sizes(a, b.rows, b.cols, c);
   if (c.rows == 0 || c.cols == 0) return;
-  if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
+  if (a.cols == 0) return scale(beta, c);
   // One column is handled as one row; so are columns that are contiguous where rows are not.
   if (c.cols == 1 || (!contiguous_rows(c) && contiguous_cols(c))) {
     const Matrix<const T> left = b.transposed();
@@ -248,7 +248,7 @@ template <class T>
 void multiply_packed(T alpha, Matrix<const T> a, const PackedMatrix<T>& b, T beta, Matrix<T> c) {
   check_sizes(a, b.rows(), b.cols(), c);
   if (c.rows == 0 || c.cols == 0) return;
-  if (a.cols == 0 || alpha == T{0}) return scale(beta, c);
+  if (a.cols == 0) return scale(beta, c);
   const Table<T>& kernels = table<T>(b.isa());
   const std::int64_t lanes = kernels.lanes;
   GemmProblem<T> p{alpha, a, b.data(), lanes, lanes * b.rows(), a.cols, beta, c};

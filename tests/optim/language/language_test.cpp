@@ -4,6 +4,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/engine/rewriter.hpp>
@@ -97,4 +98,96 @@ TEST_CASE("rules: a placeholder stands for a whole sum within a longer one") {
   const Var a = vector("a");
   const Var b = vector("b");
   CHECK(pprint(under({&r}, a + b - sin(a + b))) == "cos(a + b)");
+}
+
+TEST_CASE("rules: what an identity says of whole sums holds for any rank and axes") {
+  const Var x = any("x");
+  const Rule r = rule("sum_neg", sum(-x), -sum(x));
+  const Var v = vector("v");
+  const Var m = matrix("m");
+  CHECK(same_graph(under({&r}, sum(-v)), -sum(v)));
+  CHECK(same_graph(under({&r}, sum(-m, 1)), -sum(m, 1)));
+  CHECK(same_graph(under({&r}, sum(-m)), -sum(m)));
+  CHECK(same_graph(under({&r}, sum(-m, 0, {.keepdims = true})), -sum(m, 0, {.keepdims = true})));
+  CHECK(same_graph(under({&r}, sum(v)), sum(v)));
+  CHECK(pprint(under({&r}, max(-v))) == pprint(max(-v)));
+  CHECK(pprint(under({&r}, prod(-v))) == pprint(prod(-v)));
+  CHECK(r.equation() == "sum(-x) = -sum(x)");
+}
+
+TEST_CASE("rules: trivial algebra is written as it is read") {
+  const Var x = any("x");
+  const Var a = any("a");
+  const Var b = any("b");
+  const Rule zero = rule("zero", x + 0, x);
+  const Rule back = rule("back", -(-x), x);
+  const Rule twice = rule("twice", maximum(x, x), x);
+  const Rule minus = rule("minus", a + (-b), a - b);
+  const Rule even = rule("even", abs(-x), abs(x));
+  const Rule square = rule("square", x * x, sqr(x));
+  const Var v = vector("v");
+  const Var n = lvector("n");
+  const Var w = vector("w");
+  CHECK(pprint(under({&zero}, v + 0)) == "v");
+  CHECK(pprint(under({&zero}, 0 + n)) == "n");
+  CHECK(pprint(under({&zero}, v + 1)) == "v + 1");
+  CHECK(pprint(under({&twice}, maximum(v, v))) == "v");
+  CHECK(pprint(under({&twice}, maximum(v, w))) == "maximum(v, w)");
+  CHECK(pprint(under({&back}, -(-n))) == "n");
+  CHECK(pprint(under({&back}, -(v * -w))) == "-(v * -w)");
+  CHECK(pprint(under({&minus}, -w + v)) == "v - w");
+  CHECK(pprint(under({&even}, abs(-v))) == "abs(v)");
+  CHECK(pprint(under({&even}, abs(v))) == "abs(v)");
+  CHECK(pprint(under({&square}, exp(v) * exp(v))) == "sqr(exp(v))");
+}
+
+TEST_CASE("rules: transposes, reshapes and products match with equal parameters and ranks") {
+  const Var x = any("x");
+  const Var u = any("u", 1);
+  const Var a = any("a");
+  const Var b = any("b");
+  const Rule twice = rule("twice", x.T().T(), x);
+  const Rule turned = rule("turned", dot(a, b).T(), dot(b.T(), a.T()));
+  const Rule row = rule("row", reshape(reshape(u, {1, -1}), {-1}), u);
+  const Var m = matrix("m");
+  const Var n = matrix("n");
+  const Var t = tensor3("t");
+  const Var v = vector("v");
+  CHECK(pprint(under({&twice}, m.T().T())) == "m");
+  const Var cycle = dimshuffle(dimshuffle(t, {1, 2, 0}), {1, 2, 0});
+  CHECK(same_graph(under({&twice}, cycle), cycle));
+  CHECK(same_graph(under({&turned}, dot(m, n).T()), dot(n.T(), m.T())));
+  CHECK(same_graph(under({&turned}, dot(m, n)), dot(m, n)));
+  CHECK(same_graph(under({&row}, reshape(reshape(v, {1, -1}), {-1})), v));
+}
+
+TEST_CASE("rules: sides that would apply for ever are refused by name") {
+  const Var x = any("x");
+  const Var y = any("y");
+  const auto refused = [](const Var& left, const Var& right, const char* why) {
+    CHECK_THROWS_WITH_AS(rule("bad", left, right), doctest::Contains("'bad'"), InternalError);
+    CHECK_THROWS_WITH_AS(rule("bad", left, right), doctest::Contains(why), InternalError);
+  };
+  refused(log(x), log(x), "without end");
+  refused(x + y, y + x, "without end");
+  refused(exp(x), exp(exp(x)), "without end");
+  refused(sum(x), sum(x), "without end");
+  refused(tanh(x + y), tanh(tanh(y + x)), "without end");
+  refused(x, x + 0, "no function");
+  refused(log(x), vector("v"), "no placeholder");
+  refused(sum(x * y), dot(x, y), "dimensions");
+  CHECK_THROWS_WITH_AS(node_rewriter("lost", {"sigmiod"}, "nonsense", {}),
+                       doctest::Contains("rule 'lost': there is no op 'sigmiod'"), InternalError);
+}
+
+TEST_CASE("rules: a placeholder with a rank stands for tensors of that rank only") {
+  const Var u = any("u", 1);
+  const Var w = any("w", 1);
+  const Rule inner = rule("inner", sum(u * w), dot(u, w));
+  const Var a = vector("a");
+  const Var b = vector("b");
+  const Var m = matrix("m");
+  CHECK(pprint(under({&inner}, sum(a * b))) == "dot(a, b)");
+  CHECK(same_graph(under({&inner}, sum(m * m)), sum(m * m)));
+  CHECK(same_graph(under({&inner}, sum(m * m, 0)), sum(m * m, 0)));
 }
