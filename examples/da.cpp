@@ -5,6 +5,7 @@
 #include <damo/damo.hpp>
 #include <damo/io/pictures/pictures.hpp>
 
+#include "support/batches.hpp"
 #include "support/filters.hpp"
 #include "support/kernels.hpp"
 #include "support/program.hpp"
@@ -34,45 +35,47 @@ models::dA make_model(const Var& x, std::int64_t pixels, const Options& o) {
 
 int train_da(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
-  const std::int64_t batches = data.train.shape()[0] / o.batch;
-  const io::Record info = image_info(data).add(kernel_info());
+  io::Record info = image_info(data);
+  Batches batches(std::move(data.train), data.train_labels, o);
+  info.add(batches.info()).add(kernel_info());
 
-  const SharedVar train_x = shared(std::move(data.train), "train_x");
   const Var index = lscalar("index"), x = matrix("x");
   models::dA clean = make_model(x, data.pixels(), o);
   models::dA noisy = make_model(x, data.pixels(), o);
-  auto [clean_cost, updates] = clean.get_cost_updates(0, o.lr);
-  const auto [noisy_cost, noisy_updates] = noisy.get_cost_updates(o.corruption, o.lr);
+  auto [clean_cost, updates] = clean.get_cost_updates(0, training.rate(o.lr));
+  const auto [noisy_cost, noisy_updates] =
+      noisy.get_cost_updates(o.corruption, training.rate(o.lr));
   updates += noisy_updates;
   // Summed within an epoch by the function itself, so that it is part of the checkpoint.
   const SharedVar clean_sum = shared(Array::scalar(0.0), "clean_cost_sum");
   updates[clean_sum] = clean_sum + cast(clean_cost, float64);
   Function train =
       function({index}, {noisy_cost},
-               {.updates = updates,
-                .givens = {{x, train_x(range(index * o.batch, (index + 1) * o.batch), all())}},
-                .name = "train_da"});
+               {.updates = updates, .givens = {{x, batches.images(index)}}, .name = "train_da"});
 
   const auto draw_filters = [&](std::int64_t epoch) {
-    io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
+    io::write_png(training.output(fmt::format("filters_epoch_{}.png", epoch)),
                   io::side_by_side(filter_picture(clean.W.value(), data),
                                    filter_picture(noisy.W.value(), data), gap));
   };
   const auto epoch_end = [&](std::int64_t epoch) {
     draw_filters(epoch);
-    const double mean = clean_sum.value().item<double>() / static_cast<double>(batches);
+    const double mean = clean_sum.value().item<double>() / static_cast<double>(batches.count());
     clean_sum.set_array(Array::scalar(0.0));
     return Metrics{{"cost_without_corruption", mean}};
   };
-  return training.run(
-      {.cost_name = "cost",
-       .batches = batches,
-       .step = [&](std::int64_t, std::int64_t batch) { return train(batch).scalar<double>(0); },
-       .first_look = [&] { draw_filters(0); },
-       .epoch_end = epoch_end,
-       .state = State::updated_by(train),
-       .function = &train},
-      info);
+  return training.run({.cost_name = "cost",
+                       .batches = batches.count(),
+                       .step =
+                           [&](std::int64_t epoch, std::int64_t batch) {
+                             batches.set_epoch(epoch);
+                             return train(batch).scalar<double>(0);
+                           },
+                       .first_look = [&] { draw_filters(1); },
+                       .epoch_end = epoch_end,
+                       .state = State::updated_by(train),
+                       .function = &train},
+                      info);
 }
 
 }  // namespace
@@ -91,7 +94,6 @@ int main(int argc, char** argv) {
     cli.either("--numpy-streams", "weights and noise of the tutorial's program over NumPy",
                "--philox-streams", "those of Damo's own generator", options.numpy_streams);
     if (const auto code = cli.parse(argc, argv)) return *code;
-    use_threads(options.threads);
     Training training(cli, options);
     const bool small = options.data.starts_with("bars") && !training.resumed();
     if (small && !cli.given("--hidden")) options.hidden = 16;

@@ -25,7 +25,7 @@ struct Options {
   std::int64_t frames = 0;
   std::int64_t threads = 0;
   std::int64_t seed = 1;
-  double dt = 0.3;
+  double dt = 0;
   bool last = false;
   bool quiet = false;
 };
@@ -160,7 +160,7 @@ int main(int argc, char** argv) {
             "those right over the larger number of notes, mean over frames; and pooled as by Bay "
             "et al. 2009).");
     cli.choice("--data", o.data, "music, where no run says it", damo::io::sequence_names(), true);
-    cli.option("--dt", o.dt, "length of a frame of MIDI files", {0.01, 4, "s"});
+    cli.option("--dt", o.dt, "length of a frame; 0 is as it fits", {0, 4, "s"});
     cli.option("--run", o.run, "folder of a run of rnn_rbm to score");
     cli.choice("--part", o.part, "of the data", {"train", "valid", "test"});
     cli.option("--runs", o.runs, "runs of annealed importance sampling for each frame", {1, 1e6});

@@ -4,6 +4,7 @@
 
 #include <damo/damo.hpp>
 
+#include "support/batches.hpp"
 #include "support/chains.hpp"
 #include "support/filters.hpp"
 #include "support/free_energy_gap.hpp"
@@ -71,25 +72,30 @@ struct Options : TrainingOptions {
 
 int train_model(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
-  const std::int64_t batches = data.train.shape()[0] / o.batch;
-  const io::Record info = image_info(data).add(kernel_info());
+  io::Record info = image_info(data);
+  Batches batches(std::move(data.train), data.train_labels, o);
+  info.add(batches.info()).add(kernel_info());
 
   // Gray levels, with the mean image taken away, in units of their standard deviation: the noise of
   // the visible units is 1.
-  const SharedVar train_x = shared(std::move(data.train), "train_x");
+  const Var train_x = batches.all_images();
   const Var mean_image = constant(evaluate(mean(train_x, 0)));
   const Var deviation = constant(evaluate(std(train_x - mean_image)));
+  if (!(evaluate(deviation).item<double>() > 0))
+    throw ShapeError("all training images are the same: there is nothing to learn");
   const Var index = lscalar("index"), v = matrix("v");
   GaussianRBM model(data.pixels(), o.hidden, static_cast<std::uint64_t>(o.seed));
   const SharedVar chain = shared(Array(floatX(), {o.batch, data.pixels()}), "chain");
-  Updates counter;  // the learning rate goes to 0 in a straight line
-  const Var lr = models::linear_schedule(o.lr, 0, o.epochs * batches, counter);
+  Updates counter;  // the usual learning rate goes to 0 in a straight line
+  const Arg lr = o.lr_schedule == "linear"
+                     ? models::linear_schedule(o.lr, 0, o.epochs * batches.count(), counter)
+                     : training.rate(o.lr);
   auto [cost, updates] = model.get_cost_updates(v, chain, lr, o.k);
   updates += counter;
-  const Var batch = train_x(range(index * o.batch, (index + 1) * o.batch));
-  Function train = function(
-      {index}, {cost},
-      {.updates = updates, .givens = {{v, (batch - mean_image) / deviation}}, .name = "train"});
+  Function train = function({index}, {cost},
+                            {.updates = updates,
+                             .givens = {{v, (batches.images(index) - mean_image) / deviation}},
+                             .name = "train"});
 
   FreeEnergyGap gap([&](const Var& x) { return model.free_energy((x - mean_image) / deviation); },
                     train_x, data.valid);
@@ -101,27 +107,34 @@ int train_model(Training& training, const Options& o) {
     auto [ends, moves] = copy.gibbs_chain((chain - mean_image) / deviation, steps_between_rows);
     moves[chain] = ends[1] * deviation + mean_image;
     Function sample = function({}, {ends[0] * deviation + mean_image}, {.updates = moves});
-    io::write_png(training.folder() / "samples.png",
-                  chain_picture([&] { return sample()[0]; }, sample_rows, data));
+    std::int64_t row = 0;
+    const auto next = [&] {
+      training.part_done("drawing samples", row++, sample_rows);
+      return sample()[0];
+    };
+    io::write_png(training.output("samples.png"), chain_picture(next, sample_rows, data));
   };
   const auto draw_filters = [&](std::int64_t epoch) {
-    io::write_png(training.folder() / fmt::format("filters_epoch_{}.png", epoch),
+    io::write_png(training.output(fmt::format("filters_epoch_{}.png", epoch)),
                   filter_picture(model.W.value(), data));
   };
-  return training.run(
-      {.cost_name = "reconstruction_error",
-       .batches = batches,
-       .step = [&](std::int64_t, std::int64_t i) { return train(i).scalar<double>(0); },
-       .first_look = [&] { draw_filters(0); },
-       .epoch_end =
-           [&](std::int64_t epoch) {
-             draw_filters(epoch);
-             return gap.measure();
-           },
-       .finish = draw_samples,
-       .state = State::updated_by(train),
-       .function = &train},
-      info);
+  return training.run({.cost_name = "reconstruction_error",
+                       .batches = batches.count(),
+                       .step =
+                           [&](std::int64_t epoch, std::int64_t i) {
+                             batches.set_epoch(epoch);
+                             return train(i).scalar<double>(0);
+                           },
+                       .first_look = [&] { draw_filters(1); },
+                       .epoch_end =
+                           [&](std::int64_t epoch) {
+                             draw_filters(epoch);
+                             return gap.measure();
+                           },
+                       .finish = draw_samples,
+                       .state = State::updated_by(train),
+                       .function = &train},
+                      info);
 }
 
 }  // namespace
@@ -133,13 +146,13 @@ int main(int argc, char** argv) {
     Options options;
     options.batch = 100;
     options.lr = 0.005;
+    options.lr_schedule = "linear";
     Cli cli("new_energy_model", "Trains a Gaussian-Bernoulli RBM on gray images.");
     add_image_options(cli, options);
     add_training_options(cli, options);
     cli.option("--hidden", options.hidden, "hidden units", {1, 100000});
     cli.option("--k", options.k, "Gibbs steps in an update", {1, 100000});
     if (const auto code = cli.parse(argc, argv)) return *code;
-    use_threads(options.threads);
     Training training(cli, options);
     return train_model(training, options);
   });

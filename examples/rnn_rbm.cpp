@@ -11,6 +11,7 @@
 #include "support/kernels.hpp"
 #include "support/music.hpp"
 #include "support/program.hpp"
+#include "support/stop.hpp"
 
 namespace damo::examples {
 namespace {
@@ -39,14 +40,15 @@ Array beginning(const Array& roll, std::int64_t frames) {
   return models::cut_sequences({roll}, frames, roll.shape()[1], float32).at(0);
 }
 
-void compose(const Training& training, models::RnnRbm& model, const io::SequenceSet& data,
+void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& data,
              const Options& o) {
   const std::optional<Synthesizer> synthesizer =
       o.wav ? std::optional(find_synthesizer()) : std::nullopt;
   const RunFolder& folder = training.folder();
   const auto write = [&](const std::string& name, const Array& roll) {
     write_song(folder, name, roll, data.roll);
-    if (synthesizer) write_wav(*synthesizer, folder / (name + ".mid"), folder / (name + ".wav"));
+    if (synthesizer)
+      write_wav(*synthesizer, folder / (name + ".mid"), folder.output(name + ".wav"));
   };
   models::GenerateOptions how{.temperature = o.temperature};
   if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, data.roll);
@@ -54,6 +56,7 @@ void compose(const Training& training, models::RnnRbm& model, const io::Sequence
   const std::int64_t frames = std::max<std::int64_t>(model.steps_of(o.seconds), 1);
   const std::vector<Array>& real = data.test.empty() ? data.train : data.test;
   for (std::int64_t i = 0; i < o.songs; ++i) {
+    training.part_done("composing", i, o.songs);
     write(fmt::format("song_{}", i + 1), model.generate(frames, how));
     const auto piece = static_cast<std::size_t>(i);
     if (piece < real.size() && real[piece].shape()[0] > 0)
@@ -61,24 +64,28 @@ void compose(const Training& training, models::RnnRbm& model, const io::Sequence
   }
 }
 
-void pretrain(models::RnnRbm& model, const io::SequenceSet& data, const Options& o) {
+void pretrain(Training& training, models::RnnRbm& model, const io::SequenceSet& data,
+              const Options& o) {
   const auto report = [&](const char* what, const char* unit, std::int64_t epochs) {
-    return [=, quiet = o.quiet](std::int64_t epoch, double value) {
-      if (!quiet && (epoch + 1 == epochs || epoch % 10 == 9))
-        fmt::print(stderr, "{} epoch {}/{}  {} {:.3f}\n", what, epoch + 1, epochs, unit, value);
-      return true;
+    return [=, &training](std::int64_t epoch, double value) {
+      if (epoch + 1 == epochs || epoch % 10 == 9)
+        training.note(
+            fmt::format("{} epoch {}/{}  {} {:.3f}", what, epoch + 1, epochs, unit, value));
+      return !stop_requested();
     };
   };
   if (o.pretrain_rbm > 0) {
     model.pretrain_rbm(data.train,
                        {.epochs = o.pretrain_rbm,
                         .on_epoch = report("RBM on frames:", "free-energy gap", o.pretrain_rbm)});
+    leave_if_stopped();
   }
   if (o.pretrain_rnn > 0) {
     model.pretrain_rnn(data.train,
                        {.epochs = o.pretrain_rnn,
                         .batch_size = o.batch,
                         .on_epoch = report("RNN alone:", "cross-entropy", o.pretrain_rnn)});
+    leave_if_stopped();
   }
 }
 
@@ -89,7 +96,6 @@ int train_rnn_rbm(Training& training, const Options& o) {
   models::RnnRbm model = make_model(o, data.roll);
   const std::vector<Array> chunks =
       models::cut_sequences(data.train, o.batch, model.n_visible(), float32);
-  if (!training.resumed()) pretrain(model, data, o);
 
   std::int64_t ordered = -1;
   std::vector<std::size_t> order;
@@ -114,7 +120,9 @@ int train_rnn_rbm(Training& training, const Options& o) {
     compose(training, model, data, o);
   };
   return training.run({.cost_name = "monitor",
+                       .cost_better = Better::higher,
                        .batches = static_cast<std::int64_t>(chunks.size()),
+                       .prepare = [&] { pretrain(training, model, data, o); },
                        .step = step,
                        .epoch_end = epoch_end,
                        .finish = finish,
@@ -137,7 +145,6 @@ int main(int argc, char** argv) {
     Cli cli("rnn_rbm", "Trains an RNN-RBM on music, and composes. --batch is in frames.");
     add_options(cli, options);
     if (const auto code = cli.parse(argc, argv)) return *code;
-    use_threads(options.threads);
     Training training(cli, options);
     if (options.quick) options.limit = std::min(options.limit, quick_pieces);
     return train_rnn_rbm(training, options);

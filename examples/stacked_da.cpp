@@ -9,6 +9,7 @@
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/pictures/pictures.hpp>
 
+#include "support/batches.hpp"
 #include "support/filters.hpp"
 #include "support/kernels.hpp"
 #include "support/program.hpp"
@@ -75,24 +76,41 @@ std::string summary(const std::filesystem::path& metrics) {
   const auto best = std::min_element(valid.begin(), valid.end()) - valid.begin();
   const auto at = static_cast<std::size_t>(best);
   return fmt::format("best validation error {:.2f} % in epoch {}, with a test error of {:.2f} %",
-                     valid[at], best, table.column("test_error")[at]);
+                     valid[at], best + 1, table.column("test_error")[at]);
+}
+
+void require_labels(const io::Dataset& data) {
+  if (data.train_labels.elements() == data.train.shape()[0]) return;
+  throw IoError(
+      fmt::format("{}: the images have no classes, which this program learns; rbm, da and "
+                  "new_energy_model do without",
+                  data.source));
+}
+
+std::int64_t number_of_classes(const io::Dataset& data) {
+  std::int64_t largest = 0;
+  for (const Array* labels : {&data.train_labels, &data.valid_labels, &data.test_labels}) {
+    for (const std::int64_t label : labels->values<std::int64_t>())
+      largest = std::max(largest, label);
+  }
+  return largest + 1;
 }
 
 int train_stack(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
-  const io::Record info = image_info(data).add(kernel_info());
-  const auto labels = data.train_labels.values<std::int64_t>();
-  const std::int64_t classes = 1 + *std::max_element(labels.begin(), labels.end());
-  const Examples train(std::move(data.train), std::move(data.train_labels), "train");
+  require_labels(data);
+  io::Record info = image_info(data);
+  Batches batches(std::move(data.train), data.train_labels, o);
+  info.add(batches.info()).add(kernel_info());
+  const std::int64_t classes = number_of_classes(data);
   const Examples valid(std::move(data.valid), std::move(data.valid_labels), "valid");
   const Examples test(std::move(data.test), std::move(data.test_labels), "test");
 
   const Var index = lscalar("index"), x = matrix("x"), y = lvector("y");
   Network net(x, data.pixels(), classes, o);
-  const damo::Range batch = range(index * o.batch, (index + 1) * o.batch);
   const auto step = [&](const Var& cost, const Updates& updates, const std::string& name) {
-    FunctionOptions options{.updates = updates, .givens = {{x, train.x(batch, all())}}};
-    if (name == "fine_tune") options.givens.emplace_back(y, train.y[batch]);
+    FunctionOptions options{.updates = updates, .givens = {{x, batches.images(index)}}};
+    if (name == "fine_tune") options.givens.emplace_back(y, batches.labels(index));
     options.name = name;
     return function({index}, {cost}, options);
   };
@@ -101,8 +119,8 @@ int train_stack(Training& training, const Options& o) {
       net.second.get_cost_updates(o.corruption, o.pretrain_lr);
   const Var cost = -mean(net.log_p(arange(y.shape(0)), y));
   const std::vector<SharedVar> params = net.params();
-  const Updates fine =
-      models::sgd(params, grad(cost, Vars(params.begin(), params.end())), {.lr = o.lr});
+  const Updates fine = models::sgd(params, grad(cost, Vars(params.begin(), params.end())),
+                                   {.lr = training.rate(o.lr)});
   std::vector<Function> steps;
   steps.push_back(step(first_cost, first_updates, "pretrain_first"));
   steps.push_back(step(second_cost, second_updates, "pretrain_second"));
@@ -114,18 +132,25 @@ int train_stack(Training& training, const Options& o) {
 
   State state = State::updated_by(steps[0]);
   for (const Function& f : steps) state += State::updated_by(f);
+  const std::int64_t epochs_before = layers * o.pretrain;
   return training.run(
       {.cost_name = "cost",
-       .batches = train.size() / o.batch,
-       .step = [&](std::int64_t epoch,
-                   std::int64_t i) { return steps[phase(epoch)](i).scalar<double>(0); },
+       .batches = batches.count(),
+       .epochs_before = epochs_before,
+       .phase = [&](std::int64_t epoch) { return static_cast<std::int64_t>(phase(epoch)); },
+       .step =
+           [&](std::int64_t epoch, std::int64_t i) {
+             batches.set_epoch(epoch);
+             return steps[phase(epoch)](i).scalar<double>(0);
+           },
        .epoch_end =
            [&](std::int64_t) {
-             io::write_png(training.folder() / "filters.png",
+             io::write_png(training.output("filters.png"),
                            filter_picture(net.first.W.value(), data));
              return Metrics{{"validation_error", error_percent(net, x, valid)},
                             {"test_error", error_percent(net, x, test)}};
            },
+       .score = Score{"validation_error", Better::lower, epochs_before + 1},
        .finish = [&] { training.note(summary(training.folder() / "metrics.csv")); },
        .state = state,
        .function = &steps.back()},
@@ -139,24 +164,20 @@ int main(int argc, char** argv) {
   using namespace damo::examples;
   return run_program("stacked_da", [&] {
     Options options;
-    options.epochs = 25;
     Cli cli("stacked_da",
-            "Trains two stacked denoising autoencoders and a classifier on top. The first epochs "
-            "train one layer after the other without classes, the others all of them with.");
+            "Trains two stacked denoising autoencoders and a classifier on top: one layer after "
+            "the other without classes, for --pretrain epochs each, then all of them with classes "
+            "for --epochs.");
     add_image_options(cli, options);
     add_training_options(cli, options);
     cli.option("--hidden", options.hidden, "hidden units of each layer; 16 with bars", {1, 100000});
     cli.option("--corruption", options.corruption, "part of a layer's input set to zero", {0, 1});
-    cli.option("--pretrain", options.pretrain, "epochs for each layer alone, of all --epochs",
+    cli.option("--pretrain", options.pretrain, "epochs for each layer alone, before the --epochs",
                {0, 1e6});
     cli.option("--pretrain-lr", options.pretrain_lr, "learning rate of these epochs", {0, 1e38});
     if (const auto code = cli.parse(argc, argv)) return *code;
-    use_threads(options.threads);
     Training training(cli, options);
-    if (options.quick && !cli.given("--epochs") && !cli.given("--pretrain")) {
-      options.pretrain = 1;
-      options.epochs = layers + 1;
-    }
+    if (options.quick && !cli.given("--pretrain")) options.pretrain = 1;
     const bool small = options.data.starts_with("bars") && !training.resumed();
     if (small && !cli.given("--hidden")) options.hidden = 16;
     return train_stack(training, options);

@@ -12,6 +12,8 @@
 #include <damo/io/dataset.hpp>
 #include <damo/io/files/file.hpp>
 #include <damo/io/formats/idx.hpp>
+#include <damo/io/own_images.hpp>
+#include <damo/io/raw_images.hpp>
 
 namespace damo::io {
 namespace {
@@ -77,7 +79,7 @@ Idx read_labels(const fs::path& path, const fs::path& images, std::int64_t count
   return idx;
 }
 
-Array rows_of(const Array& all, std::int64_t first, std::int64_t count) {
+Array rows_from(const Array& all, std::int64_t first, std::int64_t count) {
   Shape shape = all.shape();
   const auto row_bytes =
       all.bytes() / static_cast<std::size_t>(std::max<std::int64_t>(shape[0], 1));
@@ -118,22 +120,13 @@ Dataset read_folder(const std::string& dataset_name, const fs::path& folder, con
   data.fingerprint = fmt::format("crc32:{:08x}", all.crc);
   data.rows = all.image[0];
   data.cols = all.image[1];
-  data.train = rows_of(all.images, 0, n_train);
-  data.train_labels = rows_of(all.labels, 0, n_train);
-  data.valid = rows_of(all.images, n_train, n_valid);
-  data.valid_labels = rows_of(all.labels, n_train, n_valid);
+  data.train = rows_from(all.images, 0, n_train);
+  data.train_labels = rows_from(all.labels, 0, n_train);
+  data.valid = rows_from(all.images, n_train, n_valid);
+  data.valid_labels = rows_from(all.labels, n_train, n_valid);
   data.test = std::move(test.images);
   data.test_labels = std::move(test.labels);
   return data;
-}
-
-// A Fisher-Yates shuffle of our own: std::shuffle may differ between libraries.
-std::vector<std::int64_t> shuffled(std::int64_t n, std::uint64_t seed) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  std::mt19937_64 random(seed);
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random() % i]);
-  return order;
 }
 
 Dataset make_bars(const std::string& dataset_name, int n, std::uint64_t seed) {
@@ -175,8 +168,8 @@ void binarize(Array& images, Binarize how, std::mt19937_64& random) {
 
 void cut(Array& images, Array& labels, std::int64_t limit) {
   if (limit >= images.shape()[0]) return;
-  images = rows_of(images, 0, limit);
-  labels = rows_of(labels, 0, limit);
+  images = rows_from(images, 0, limit);
+  if (labels.elements() > 0) labels = rows_from(labels, 0, limit);
 }
 
 std::vector<fs::path> folders_of(const std::string& dataset_name) {
@@ -209,13 +202,20 @@ Dataset load_by_name(const std::string& dataset_name) {
                             dataset_name, looked, remedy));
 }
 
-Dataset load_folder(const fs::path& folder) {
-  const Files files = find_files(folder);
-  if (files.complete()) return read_folder(folder.filename().string(), folder, files);
-  throw_io(folder,
-           files.any()
-               ? "some of the four idx files are missing (images and labels of train and t10k)"
-               : "there are no idx files in it (train-images-idx3-ubyte and so on, plain or .gz)");
+// The four files of MNIST's names, or images of one's own.
+Dataset load_path(const std::string& path, const DatasetOptions& options) {
+  const Files files = find_files(path);
+  if (files.complete()) return read_folder(fs::path(path).filename().string(), path, files);
+  if (files.any()) {
+    const auto there = [](const fs::path& a) { return a.empty() ? 0 : 1; };
+    const int images = there(files.train_images) + there(files.test_images);
+    const int labels = there(files.train_labels) + there(files.test_labels);
+    if (labels > 0 && labels != images) {
+      throw_io(path,
+               "some of the four idx files are missing (images and labels of train and t10k)");
+    }
+  }
+  return load_own_images(path, options);
 }
 
 // The n of "bars" (4) and "barsN"; 0 for other names.
@@ -237,10 +237,11 @@ Dataset load(const std::string& name_or_path, const DatasetOptions& options) {
   if (name_or_path == "mnist" || name_or_path == "fashion") return load_by_name(name_or_path);
   if (const int n = bars_size(name_or_path); n != 0)
     return make_bars(name_or_path, n, options.seed);
-  std::error_code unreadable;
-  if (fs::is_directory(name_or_path, unreadable)) return load_folder(name_or_path);
-  throw IoError(fmt::format("'{}' is neither a data set ({}) nor a folder", name_or_path,
-                            fmt::join(dataset_names(), ", ")));
+  if (names_files(name_or_path)) return load_path(name_or_path, options);
+  throw IoError(
+      fmt::format("'{}' is neither a data set ({}) nor a file or folder; of one's own, {} "
+                  "are read",
+                  name_or_path, fmt::join(dataset_names(), ", "), image_kinds()));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <numeric>
 #include <variant>
 
@@ -24,6 +25,10 @@ struct Entry {
   CLI::Option* option;
   CLI::Option* opposite = nullptr;
   std::string implied = {};  // the value of an option that stands without one
+  // What is wrong with a value, empty if nothing is; for values from files as on the command line.
+  std::function<std::string(const std::string&)> check = [](const std::string&) {
+    return std::string();
+  };
 
   bool given() const {
     return option->count() > 0 || (opposite != nullptr && opposite->count() > 0);
@@ -44,12 +49,15 @@ std::string describe(const std::string& help, const Range& range, const std::str
 std::string check_number(const std::string& text, const Range& range, bool whole) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
-  if (text.empty() || *end != '\0') return fmt::format("'{}' is not a number", text);
+  if (text.empty() || end != text.c_str() + text.size())
+    return fmt::format("'{}' is not a number", text);
+  if (!std::isfinite(value)) return fmt::format("{} is not a finite number", text);
   if (whole && value != std::floor(value)) return fmt::format("{} is not a whole number", text);
   if (value >= range.low && value <= range.high) return {};
-  return range.high < unbounded
-             ? fmt::format("{} is not between {} and {}", text, range.low, range.high)
-             : fmt::format("{} is not at least {}", text, range.low);
+  if (range.high < unbounded)
+    return fmt::format("{} is not between {} and {}", text, range.low, range.high);
+  return value < range.low ? fmt::format("{} is not at least {}", text, range.low)
+                           : fmt::format("{} is more than {}", text, range.high);
 }
 
 std::string unknown_word(const std::string& word, const std::vector<std::string>& words) {
@@ -62,16 +70,6 @@ std::string unknown_word(const std::string& word, const std::vector<std::string>
 std::string first_name(const std::string& flags) {
   const std::string first = flags.substr(0, flags.find(','));
   return first.substr(first.find_first_not_of('-'));
-}
-
-std::string shell_quoted(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789_-./=:,+@%") == std::string::npos;
-  if (plain) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
 }
 
 int edit_distance(std::string_view a, std::string_view b) {
@@ -112,16 +110,35 @@ std::optional<std::string> did_you_mean(std::string_view word,
   return best;
 }
 
+std::string shell_quoted(const std::string& word) {
+  const bool plain = !word.empty() && word.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789_-./=:,+@%") == std::string::npos;
+  if (plain) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string counted(std::int64_t n, std::string_view noun) {
+  return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s");
+}
+
 struct Cli::Impl {
   std::string program, command, command_line;
   CLI::App app;
   std::vector<Entry> entries;
 
   template <class T>
-  CLI::Option* add(const std::string& flags, T& value, const std::string& help) {
+  CLI::Option* add(const std::string& flags, T& value, const std::string& help,
+                   std::function<std::string(const std::string&)> check = {}) {
     CLI::Option* option = app.add_option(flags, value, help);
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     entries.push_back({first_name(flags), &value, option});
+    if (check) {
+      option->check(check);
+      entries.back().check = std::move(check);
+    }
     return option;
   }
   std::vector<std::string> flags() const {
@@ -160,16 +177,18 @@ Cli::~Cli() = default;
 
 Cli& Cli::option(const std::string& flags, std::int64_t& value, const std::string& help,
                  Range range) {
-  impl_->add(flags, value, describe(help, range, std::to_string(value)))
-      ->type_name("N")
-      ->check([range](const std::string& text) { return check_number(text, range, true); });
+  impl_
+      ->add(flags, value, describe(help, range, std::to_string(value)),
+            [range](const std::string& text) { return check_number(text, range, true); })
+      ->type_name("N");
   return *this;
 }
 
 Cli& Cli::option(const std::string& flags, double& value, const std::string& help, Range range) {
-  impl_->add(flags, value, describe(help, range, fmt::format("{}", value)))
-      ->type_name("X")
-      ->check([range](const std::string& text) { return check_number(text, range, false); });
+  impl_
+      ->add(flags, value, describe(help, range, fmt::format("{}", value)),
+            [range](const std::string& text) { return check_number(text, range, false); })
+      ->type_name("X");
   return *this;
 }
 
@@ -202,16 +221,13 @@ Cli& Cli::choice(const std::string& flags, std::string& value, const std::string
                  const std::vector<std::string>& words, bool or_path) {
   const std::string list =
       fmt::format("{}: {}{}", help, fmt::join(words, ", "), or_path ? " or a path" : "");
-  impl_->add(flags, value, describe(list, {}, value))
-      ->type_name("NAME")
-      ->check([words, or_path](const std::string& word) {
-        const bool known = std::find(words.begin(), words.end(), word) != words.end();
-        if (known ||
-            (or_path && (word.find('/') != std::string::npos || std::filesystem::exists(word)))) {
-          return std::string();
-        }
-        return unknown_word(word, words);
-      });
+  const auto check = [words, or_path](const std::string& word) {
+    const bool known = std::find(words.begin(), words.end(), word) != words.end();
+    const bool path =
+        or_path && (word.find_first_of("/,") != std::string::npos || std::filesystem::exists(word));
+    return known || path ? std::string() : unknown_word(word, words);
+  };
+  impl_->add(flags, value, describe(list, {}, value), check)->type_name("NAME");
   return *this;
 }
 
@@ -267,19 +283,46 @@ io::Record Cli::values() const {
   return record;
 }
 
-void Cli::restore(const io::Record& values) {
+void Cli::restore(const io::Record& values, std::string_view where) {
   for (Entry& entry : impl_->entries) {
     if (entry.given() || !values.has(entry.name)) continue;
-    if (auto** integer = std::get_if<std::int64_t*>(&entry.target)) {
-      **integer = values.integer(entry.name);
-    } else if (auto** number = std::get_if<double*>(&entry.target)) {
-      **number = values.number(entry.name);
-    } else if (auto** text = std::get_if<std::string*>(&entry.target)) {
-      **text = values.text(entry.name);
-    } else {
-      **std::get_if<bool*>(&entry.target) = values.boolean(entry.name);
+    const auto set = [&](auto& target, const auto& value) {
+      const std::string wrong = entry.check(fmt::format("{}", value));
+      if (!wrong.empty()) throw IoError(fmt::format("{}: '{}': {}", where, entry.name, wrong));
+      target = value;
+    };
+    try {
+      if (auto** integer = std::get_if<std::int64_t*>(&entry.target)) {
+        set(**integer, values.integer(entry.name));
+      } else if (auto** number = std::get_if<double*>(&entry.target)) {
+        set(**number, values.number(entry.name));
+      } else if (auto** text = std::get_if<std::string*>(&entry.target)) {
+        set(**text, values.text(entry.name));
+      } else {
+        **std::get_if<bool*>(&entry.target) = values.boolean(entry.name);
+      }
+    } catch (const IoError& error) {
+      const std::string_view what = error.what();
+      throw IoError(what.starts_with(where) ? std::string(what)
+                                            : fmt::format("{}: {}", where, what));
     }
   }
+}
+
+std::vector<std::string> Cli::differences(const io::Record& values) const {
+  std::vector<std::string> found;
+  const auto text = [](const auto& v) { return fmt::format("{}", v); };
+  const io::Record mine = this->values();
+  for (const auto& [name, value] : mine.values()) {
+    if (!values.has(name)) continue;
+    const std::string now = std::visit(text, value);
+    for (const auto& [old_name, old] : values.values()) {
+      const std::string before = std::visit(text, old);
+      if (old_name == name && before != now)
+        found.push_back(fmt::format("{} {} is {} now", name, before, now));
+    }
+  }
+  return found;
 }
 
 }  // namespace damo::examples

@@ -7,9 +7,16 @@
 #include <string_view>
 #include <vector>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/io/runs/record.hpp>
 
 namespace damo::examples {
+
+/// A command line that asks for what cannot be; `run_program` answers it with exit code 2.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
 
 /// What a number may be, and its unit for the help text.
 struct Range {
@@ -62,13 +69,21 @@ class Cli {
 
   /// All values, by option name without dashes, for run.json and for printing.
   io::Record values() const;
-  /// Sets every option that was not given on the command line to its value in `values`.
-  void restore(const io::Record& values);
+  /// Sets every option that was not given on the command line to its value in `values`. Throws
+  /// IoError, naming `where` and the option, for a value that the command line would not take.
+  void restore(const io::Record& values, std::string_view where);
+  /// "lr 0.1 is 0.5 now" for each option of which `values` has another value.
+  std::vector<std::string> differences(const io::Record& values) const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// A word as a shell takes it.
+std::string shell_quoted(const std::string& word);
+/// "1 epoch", "2 epochs".
+std::string counted(std::int64_t n, std::string_view noun);
 
 /// The word of `words` nearest to `word` when it is within two slips of the finger.
 std::optional<std::string> did_you_mean(std::string_view word,

@@ -7,7 +7,7 @@ namespace damo::examples {
 FreeEnergyGap::FreeEnergyGap(const std::function<Var(const Var&)>& free_energy, const Var& train,
                              const Array& valid)
     : means_(function({},
-                      {mean(free_energy(train(range(0, valid.shape()[0])))),
+                      {mean(free_energy(train[range(0, valid.shape()[0])])),
                        mean(free_energy(shared(valid, "valid_x")))},
                       {.name = "free_energy_gap"})) {}
 

@@ -4,6 +4,8 @@
 
 #include <damo/io/pictures/pictures.hpp>
 
+#include "support/program.hpp"
+
 namespace damo::examples {
 
 void add_music_options(Cli& cli, MusicOptions& o) {
@@ -27,24 +29,23 @@ void add_music_options(Cli& cli, MusicOptions& o) {
              "epochs of training the RBM on single frames before all else", {0, 1e6});
   cli.option("--pretrain-rnn", o.pretrain_rnn,
              "epochs of training the recurrent part alone after that", {0, 1e6});
-  cli.option("--dt", o.dt, "length of a frame, where MIDI files are cut into frames",
-             {0.01, 4, "s"});
+  cli.option("--dt", o.dt, "length of a frame; 0 is as it fits: 0.3 for MIDI files", {0, 4, "s"});
 }
 
 MusicOptions music_options(const io::Record& run) {
   MusicOptions o;
-  o.data = run.text("data");
-  o.limit = run.integer("limit");
-  o.hidden = run.integer("hidden");
-  o.recurrent = run.integer("recurrent");
-  o.average = run.number("average");
-  o.learn_u0 = run.boolean("learn-u0");
-  o.dt = run.number("dt");
+  Cli cli("rnn_rbm", "");
+  add_music_options(cli, o);
+  cli.restore(run, "run.json");
   return o;
 }
 
 io::SequenceSet load_music(const MusicOptions& o) {
+  if (o.dt > 0 && o.dt < 0.01) throw UsageError("--dt: frames last at least 0.01 s");
   io::SequenceSet data = io::load_sequences(o.data, {.dt = o.dt});
+  if (!o.quiet) {
+    for (const std::string& note : data.notes) say(stdout, note + "\n");
+  }
   const auto limit = static_cast<std::size_t>(o.limit);
   if (limit > 0 && limit < data.train.size()) data.train.resize(limit);
   return data;
@@ -54,7 +55,9 @@ io::Record music_info(const io::SequenceSet& data) {
   io::Record info;
   info.set("pieces", data.train.size())
       .set("data_source", data.source)
-      .set("data_fingerprint", data.fingerprint);
+      .set("data_fingerprint", data.fingerprint)
+      .set("frame_seconds", data.roll.dt);
+  if (!data.notes.empty()) info.set("data_notes", fmt::format("{}", fmt::join(data.notes, "; ")));
   return info;
 }
 
@@ -77,8 +80,8 @@ models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll) {
 
 void write_song(const RunFolder& folder, const std::string& name, const Array& roll,
                 const io::RollOptions& options) {
-  io::write_midi(folder / (name + ".mid"), roll, options);
-  io::write_png(folder / (name + ".png"), io::draw_piano_roll(roll, options, name));
+  io::write_midi(folder.output(name + ".mid"), roll, options);
+  io::write_png(folder.output(name + ".png"), io::draw_piano_roll(roll, options, name));
 }
 
 }  // namespace damo::examples

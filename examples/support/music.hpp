@@ -24,7 +24,7 @@ struct MusicOptions : TrainingOptions {
   bool learn_u0 = false;
   std::int64_t pretrain_rbm = 0;
   std::int64_t pretrain_rnn = 0;
-  double dt = 0.3;
+  double dt = 0;
 };
 
 /// --data and --limit, the training options, and those of the model.

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "support/program.hpp"
+
 namespace damo::examples {
 namespace {
 
@@ -76,7 +78,7 @@ Progress::Progress(std::int64_t epochs, std::int64_t batches_per_epoch, Progress
 Progress::~Progress() { clear(); }
 
 void Progress::clear() {
-  if (drawn_) fmt::print(stderr, "\r\033[K");
+  if (drawn_) say(stderr, "\r\033[K");
   drawn_ = false;
 }
 
@@ -86,36 +88,50 @@ double Progress::seconds_per_batch() const {
 
 void Progress::batch_done(std::int64_t epoch, std::int64_t batch, const Metrics& metrics) {
   ++done_;
-  if (style_ != ProgressStyle::live || seconds_since(last_draw_) < redraw_seconds) return;
+  if (!is_time_to_draw()) return;
   const double rate = seconds_per_batch();
   const auto left = static_cast<double>((epochs_ - epoch) * batches_ - batch - 1);
   const std::string speed =
       rate >= 1 ? fmt::format("{:.2f} s/it", rate) : fmt::format("{:.2f} ms/it", rate * 1e3);
-  std::string line =
-      fmt::format("epoch {}/{} {} {}/{}  {}  {}  eta {}", epoch + 1, epochs_,
-                  bar(static_cast<double>(batch + 1) / static_cast<double>(batches_)), batch + 1,
-                  batches_, to_string(metrics), speed, clock_time(left * rate));
+  draw(fmt::format("epoch {}/{} {} {}/{}  {}  {}  eta {}", epoch + 1, epochs_,
+                   bar(static_cast<double>(batch + 1) / static_cast<double>(batches_)), batch + 1,
+                   batches_, to_string(metrics), speed, clock_time(left * rate)));
+}
+
+bool Progress::is_time_to_draw() const {
+  return style_ == ProgressStyle::live && seconds_since(last_draw_) >= redraw_seconds;
+}
+
+void Progress::draw(std::string line) {
   // A line that wraps could not be rewritten.
   line.resize(std::min(line.size(), terminal_width() - 1));
-  fmt::print(stderr, "\r\033[K{}{}{}", color_ ? "\033[36m" : "", line, color_ ? "\033[0m" : "");
-  std::fflush(stderr);
+  say(stderr,
+      fmt::format("\r\033[K{}{}{}", color_ ? "\033[36m" : "", line, color_ ? "\033[0m" : ""));
   last_draw_ = std::chrono::steady_clock::now();
   drawn_ = true;
+}
+
+void Progress::part_done(std::string_view what, std::int64_t done, std::int64_t total) {
+  if (style_ == ProgressStyle::plain && done == 0) note(what);
+  if (!is_time_to_draw()) return;
+  const double part =
+      static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(total, 1));
+  draw(fmt::format("{} {} {}/{}", what, bar(part), done, total));
 }
 
 void Progress::epoch_done(std::int64_t epoch, const Metrics& metrics) {
   if (style_ == ProgressStyle::quiet) return;
   clear();
   const double left = static_cast<double>((epochs_ - epoch - 1) * batches_) * seconds_per_batch();
-  fmt::print(stderr, "epoch {}/{}  {}  {:.1f} s  eta {}\n", epoch + 1, epochs_, to_string(metrics),
-             seconds_since(epoch_start_), clock_time(left));
+  say(stderr, fmt::format("epoch {}/{}  {}  {:.1f} s  eta {}\n", epoch + 1, epochs_,
+                          to_string(metrics), seconds_since(epoch_start_), clock_time(left)));
   epoch_start_ = std::chrono::steady_clock::now();
 }
 
 void Progress::note(std::string_view text) {
   if (style_ == ProgressStyle::quiet) return;
   clear();
-  fmt::print(stderr, "{}\n", text);
+  say(stderr, fmt::format("{}\n", text));
 }
 
 }  // namespace damo::examples

@@ -34,11 +34,15 @@ class Progress {
   void batch_done(std::int64_t epoch, std::int64_t batch, const Metrics& metrics);
   /// After an epoch: a line that stays.
   void epoch_done(std::int64_t epoch, const Metrics& metrics);
+  /// Of something else that takes long, "drawing samples": `done` of `total` parts.
+  void part_done(std::string_view what, std::int64_t done, std::int64_t total);
   /// Prints a line above the moving one; nothing when quiet.
   void note(std::string_view text);
 
  private:
   double seconds_per_batch() const;
+  bool is_time_to_draw() const;
+  void draw(std::string line);
   void clear();
 
   std::int64_t epochs_, batches_;

@@ -9,6 +9,9 @@
 #include <damo/io/pictures/html_page.hpp>
 #include <damo/optim/explain/explain_page.hpp>
 
+#include "support/cli.hpp"
+#include "support/run_files.hpp"
+
 namespace damo::examples {
 namespace {
 
@@ -49,23 +52,9 @@ void add_curves(io::HtmlPage& page, const io::CsvTable& table) {
   }
 }
 
-/// The pictures that differ by a number at the end of their names only, by what they have in
-/// common.
-std::map<std::string, std::map<std::int64_t, fs::path>> pictures_of(const fs::path& folder) {
-  std::map<std::string, std::map<std::int64_t, fs::path>> groups;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".png") continue;
-    const std::string stem = entry.path().stem().string();
-    const std::size_t digits = stem.find_last_not_of("0123456789") + 1;
-    const std::string number = stem.substr(digits).substr(0, 9);
-    groups[stem.substr(0, digits)][number.empty() ? 0 : std::stoll(number)] = entry.path();
-  }
-  groups.erase("learning_curve");  // the curves are there themselves
-  return groups;
-}
-
 void add_pictures(io::HtmlPage& page, const fs::path& folder) {
   for (const auto& [stem, files] : pictures_of(folder)) {
+    if (stem == "learning_curve") continue;  // the curves are there themselves
     std::vector<fs::path> all;
     for (const auto& [number, file] : files) all.push_back(file);
     std::vector<fs::path> some;  // spread evenly, first and last among them
@@ -149,7 +138,7 @@ void Report::write(const RunFolder& folder) {
                      explain_page(function_->asked(), function_->graph(), function_->rewrites()));
     if (!profile_.empty()) page.folded_text("Where its time goes", profile_);
   }
-  page.write(folder / "report.html");
+  page.write(folder.output("report.html"));
 }
 
 void write_overview(const std::vector<fs::path>& runs, const fs::path& file) {

@@ -1,9 +1,14 @@
 #include "support/run_folder.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <ctime>
+#include <fstream>
+#include <set>
 #include <system_error>
 
 #include <damo/graph/errors/error.hpp>
@@ -16,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* info_name = "run.json";
+constexpr const char* list_name = "run.files";  // what the run has written, a name a line, sorted
 
 std::string local_time(const char* format) {
   const std::time_t now = std::time(nullptr);
@@ -25,18 +31,32 @@ std::string local_time(const char* format) {
   return {text, std::strftime(text, sizeof text, format, &parts)};
 }
 
-bool is_output(const fs::path& path) {
-  constexpr std::string_view extensions[] = {".png", ".csv",  ".npz", ".json", ".mid",
-                                             ".wav", ".html", ".dot", ".tmp"};
-  return fs::is_regular_file(path) && std::find(std::begin(extensions), std::end(extensions),
-                                                path.extension().string()) != std::end(extensions);
+bool is_run(const fs::path& folder) {
+  return fs::is_regular_file(folder / info_name) && fs::is_regular_file(folder / list_name);
 }
 
+// The names that a run's list has, without those that would lead out of the folder.
+std::set<std::string> listed(const fs::path& folder) {
+  std::set<std::string> names;
+  std::ifstream list(folder / list_name);
+  for (std::string name; std::getline(list, name);) {
+    if (!name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos)
+      names.insert(name);
+  }
+  return names;
+}
+
+// The list and run.json go last, by being replaced: what was not removed stays known as the run's.
 void remove_run(const fs::path& folder) {
-  std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
-    if (is_output(entry.path())) fs::remove(entry.path(), error);
-    if (error) io::throw_io(entry.path(), "cannot remove: " + error.message());
+  for (const std::string& name : listed(folder)) {
+    if (name == info_name || name == list_name) continue;
+    for (const char* suffix : {"", ".tmp"}) {  // a writer that was killed left the second
+      std::error_code error;
+      const fs::path path = folder / (name + suffix);
+      if (!fs::is_directory(path, error)) fs::remove(path, error);
+      if (error && error != std::errc::no_such_file_or_directory)
+        io::throw_io(path, "cannot remove: " + error.message());
+    }
   }
 }
 
@@ -60,29 +80,88 @@ fs::path free_name(const std::string& model) {
   return path;
 }
 
+// "runs/a/" names the folder "runs/a".
+fs::path without_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+// Who writes to a folder, as far as its run.json says.
+std::string writer_of(const fs::path& folder) {
+  try {
+    const io::Record run = RunFolder::open(folder).info();
+    return fmt::format("{}, process {}, ", run.text("program"), run.integer("process"));
+  } catch (const Error&) {
+    return "another process ";
+  }
+}
+
 }  // namespace
 
-RunFolder RunFolder::create(const std::string& model, const fs::path& out, bool force) {
-  fs::path path = out.empty() ? free_name(model) : out;
-  // "runs/a/" names the folder "runs/a".
-  if (!path.has_filename()) path = path.parent_path();
-  if (fs::is_directory(path) && !fs::is_empty(path)) {
-    if (!fs::exists(path / info_name)) {
-      io::throw_io(path, "holds other files than a run's; choose another folder with --out");
+/// The lock on a folder, which the system takes back when the process ends in any way, and the
+/// names listed so far.
+struct RunFolder::Hold {
+  explicit Hold(const fs::path& folder)
+      : fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (fd < 0) io::throw_errno(folder, "cannot open the folder");
+    // A file system that has no locks is used without.
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      ::close(fd);
+      io::throw_io(folder, writer_of(folder) +
+                               "is writing to it; wait for its end, stop it, or choose another "
+                               "folder with --out");
     }
-    if (!force) {
-      io::throw_io(path,
-                   fmt::format("holds a run already; continue it with --resume {}, replace it "
-                               "with --force, or choose another folder with --out",
-                               path.string()));
-    }
-    remove_run(path);
   }
-  io::create_folder(path);
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  ~Hold() { ::close(fd); }
+
+  int fd;
+  std::set<std::string> names;
+};
+
+namespace {
+
+void check_content(const fs::path& path, bool force) {
+  std::error_code error;
+  if (fs::is_empty(path, error)) return;
+  if (fs::exists(path / info_name) && !is_run(path)) {
+    io::throw_io(path, fmt::format("has a {0} but no list of a run's files ({1}): it is another "
+                                   "program's; choose another folder with --out",
+                                   info_name, list_name));
+  }
+  if (!is_run(path))
+    io::throw_io(path, "holds other files than a run's; choose another folder with --out");
+  if (!force) {
+    io::throw_io(path, fmt::format("holds a run already; continue it with --resume {}, replace it "
+                                   "with --force, or choose another folder with --out",
+                                   path.string()));
+  }
+}
+
+}  // namespace
+
+void RunFolder::check(const fs::path& out, bool force) {
+  const fs::path path = without_slash(out);
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (out.empty() || !fs::exists(status)) return;
+  if (!fs::is_directory(status)) io::throw_io(path, "is no folder");
+  const Hold hold(path);
+  check_content(path, force);
+}
+
+RunFolder RunFolder::create(const std::string& model, const fs::path& out, bool force) {
+  RunFolder folder(out.empty() ? free_name(model) : without_slash(out));
+  check(folder.path_, force);
+  io::create_folder(folder.path_);
+  folder.hold_ = std::make_shared<Hold>(folder.path_);
+  check_content(folder.path_, force);  // once more: another process could have filled it
+  if (is_run(folder.path_)) remove_run(folder.path_);
   // Fails here, before any training, when the folder cannot be written to.
-  io::write_file(path / info_name, "{}\n");
-  point_latest(path);
-  return RunFolder(path);
+  io::write_file(folder.path_ / list_name, "");
+  folder.save_info(io::Record().set("program", model));
+  point_latest(folder.path_);
+  return folder;
 }
 
 RunFolder RunFolder::open(const fs::path& path) {
@@ -94,13 +173,31 @@ RunFolder RunFolder::open(const fs::path& path) {
   return RunFolder(target.is_relative() && target != path ? path.parent_path() / target : target);
 }
 
+RunFolder RunFolder::resume(const fs::path& path) {
+  RunFolder folder = open(path);
+  folder.hold_ = std::make_shared<Hold>(folder.path_);
+  folder.hold_->names = listed(folder.path_);
+  return folder;
+}
+
+fs::path RunFolder::output(const std::string& name) const {
+  if (hold_ && hold_->names.insert(name).second) {
+    std::string list;
+    for (const std::string& each : hold_->names) list += each + "\n";
+    io::write_file(path_ / list_name, list);
+  }
+  return path_ / name;
+}
+
 io::Record RunFolder::info() const {
   const fs::path path = path_ / info_name;
   return io::Record::parse(io::as_text(io::read_file(path)), path.string());
 }
 
 void RunFolder::save_info(const io::Record& info) const {
-  io::write_file(path_ / info_name, info.to_json());
+  io::Record record = info;
+  if (hold_) record.set("process", std::int64_t{::getpid()});
+  io::write_file(output(info_name), record.to_json());
 }
 
 std::string timestamp() { return local_time("%Y-%m-%dT%H:%M:%S"); }

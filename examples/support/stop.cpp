@@ -23,8 +23,16 @@ void catch_stop_signals() {
   action.sa_flags = SA_RESTART;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  ::sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 bool stop_requested() { return requested != 0; }
+
+void leave_if_stopped() {
+  if (stop_requested()) throw Stopped{};
+}
 
 }  // namespace damo::examples

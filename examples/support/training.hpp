@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include <damo/io/dataset.hpp>
 #include <damo/io/runs/record.hpp>
 #include <damo/runtime/function/state.hpp>
 
@@ -12,50 +11,38 @@
 #include "support/progress.hpp"
 #include "support/report.hpp"
 #include "support/run_folder.hpp"
+#include "support/training_options.hpp"
+#include "support/watch.hpp"
 
 namespace damo::examples {
 
-/// Settings that every training program has. Set other defaults before `add_training_options`.
-struct TrainingOptions {
-  std::string data = "fashion";
-  std::string binarize = "none";
-  std::int64_t limit = 0;
-  std::int64_t epochs = 15;
-  std::int64_t batch = 20;
-  double lr = 0.1;
-  std::int64_t seed = 1234;
-  std::int64_t threads = 0;
-  std::string out;
-  std::string resume;
-  double checkpoint_minutes = 5;
-  bool quick = false;
-  bool quiet = false;
-  bool force = false;
-};
-
-/// --epochs --batch --lr --seed --threads --out --resume --force --checkpoint-minutes --quick
-/// --quiet.
-void add_training_options(Cli& cli, TrainingOptions& options);
-/// --data --binarize --limit, for programs that train on images.
-void add_image_options(Cli& cli, TrainingOptions& options);
-/// The images that the options ask for.
-io::Dataset load_images(const TrainingOptions& options);
-/// What run.json says of them: number, size, origin, fingerprint.
-io::Record image_info(const io::Dataset& data);
-
-/// What a program fills in. Epochs and batches count from 0.
+/// What a program fills in.
 struct TrainingSteps {
-  /// What `step` returns: the name of its column in metrics.csv and of the learning curve.
+  /// What `step` returns: the name of its column in metrics.csv and of the learning curve, and
+  /// whether more of it is better.
   std::string cost_name = "cost";
+  Better cost_better = Better::lower;
   std::int64_t batches = 0;  ///< in an epoch
-  /// Trains on one batch and returns its cost.
+  /// Epochs that come before the --epochs ones: of layers trained by themselves.
+  std::int64_t epochs_before = 0;
+  /// Which of several trainings an epoch (from 0) belongs to (optional): the costs of different
+  /// ones are not compared.
+  std::function<std::int64_t(std::int64_t epoch)> phase{};
+  /// Before the first batch of a new run (optional): pretraining. Should call `leave_if_stopped`.
+  std::function<void()> prepare{};
+  /// Trains on one batch and returns its cost. Epoch and batch count from 0.
   std::function<double(std::int64_t epoch, std::int64_t batch)> step{};
   /// Once, some seconds into the run, when the first epoch takes longer (optional): draws pictures
   /// of the model so far. Must not change it.
   std::function<void()> first_look{};
-  /// After each epoch (optional): draws pictures, returns further metrics, always the same names.
+  /// After each epoch, the first being 1 (optional): draws pictures, returns further metrics,
+  /// always the same names.
   std::function<Metrics(std::int64_t epoch)> epoch_end{};
-  /// After the last epoch and its checkpoint (optional).
+  /// The metric that tells the best epoch (optional), and from which epoch on. The state of the
+  /// best is kept in best.npz, `finish` finds it in the variables, and --patience counts from it.
+  std::optional<Score> score{};
+  /// After the last epoch and its checkpoint (optional). Should call `part_done` or
+  /// `leave_if_stopped` now and then.
   std::function<void()> finish{};
   /// What a checkpoint holds, so that training goes on with the same bits: all that `step` changes,
   /// chains and random streams too.
@@ -74,31 +61,51 @@ struct TrainingSteps {
 class Training {
  public:
   /// With --resume, opens that run's folder and takes over its settings, except where the command
-  /// line gives others.
+  /// line gives others; throws IoError when another program made the run, or another process writes
+  /// to it. Without, throws IoError when the run could not write to --out.
   Training(Cli& cli, TrainingOptions& options);
 
-  /// Trains until all epochs are done (result 0) or Ctrl-C or SIGTERM asks for a stop (130): then
-  /// the batch is finished, a checkpoint written, and the command printed that goes on. The model
-  /// of a resumed run ends with the same bits as that of an uninterrupted one. `info` joins the
-  /// settings in run.json: sizes, data, kernels. Throws NumericError when the cost or a parameter
-  /// is not finite; the last checkpoint then still is.
+  /// Trains until all epochs are done (result 0) or Ctrl-C, SIGTERM or SIGHUP asks for a stop
+  /// (130): then the batch is finished, a checkpoint written, and the command printed that goes on.
+  /// The model of a resumed run ends with the same bits as that of an uninterrupted one. `info`
+  /// joins the settings in run.json: sizes, data, kernels. Throws NumericError when the cost or a
+  /// parameter is not finite or far too large; the last checkpoint then still is. Whatever ends the
+  /// run, run.json says so and report.html is written. Throws IoError when a resumed run's data
+  /// differs from what it began with, unless the command line says --data.
   int run(const TrainingSteps& steps, const io::Record& info = {});
+
+  /// The learning rate under --lr-schedule: the number itself when it is constant, otherwise an
+  /// expression that changes from batch to batch.
+  Arg rate(double lr);
 
   /// Where the run writes; from within `run` only.
   const RunFolder& folder() const { return *folder_; }
+  std::filesystem::path output(const std::string& name) const { return folder_->output(name); }
   bool resumed() const { return resumed_; }
   /// For remarks while training; they do not disturb the progress line.
   void note(std::string_view text);
+  /// Shows how far something is that takes long, and leaves it when a stop was asked for.
+  void part_done(std::string_view what, std::int64_t done, std::int64_t total);
 
  private:
   struct Position;
   void open_folder(const io::Record& info);
+  void compare_data(const io::Record& info) const;
+  bool has_checkpoint() const;
   void load(const TrainingSteps& steps, Position& at);
   void save(const TrainingSteps& steps, const Position& at);
+  void begin(const TrainingSteps& steps, Position& at);
+  int train(const TrainingSteps& steps, Position& at);
   bool train_epoch(const TrainingSteps& steps, Position& at);
   void end_epoch(const TrainingSteps& steps, Position& at);
-  int stop(Position& at);
+  void write_metrics(const TrainingSteps& steps, Position& at, const Metrics& metrics);
+  void judge(const TrainingSteps& steps, Position& at, const Metrics& metrics);
+  bool is_over(const TrainingSteps& steps, const Position& at) const;
+  void use_best(const TrainingSteps& steps, const Position& at);
+  void set_schedule(const TrainingSteps& steps, const Position& at);
+  int stop(const TrainingSteps& steps, Position& at);
   int finish(Position& at);
+  void fail(const std::string& reason, Position& at);
   void set_status(const std::string& status, const Position& at);
 
   Cli& cli_;
@@ -106,6 +113,7 @@ class Training {
   std::optional<RunFolder> folder_;
   bool resumed_ = false;
   io::Record record_;
+  SharedVar lr_factor_;
   Progress* progress_ = nullptr;
 };
 

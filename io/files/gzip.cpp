@@ -12,7 +12,7 @@ namespace damo::io {
 namespace {
 
 constexpr int gzip_window = 15 + 16;  // zlib's way of asking for a gzip header and trailer
-constexpr std::uint64_t best_ratio = 1032;
+constexpr std::uint64_t always_allowed = std::uint64_t{64} << 20U, largest_ratio = 200;
 
 bool is_gzip(std::span<const std::byte> bytes) {
   return bytes.size() >= 2 && bytes[0] == std::byte{0x1f} && bytes[1] == std::byte{0x8b};
@@ -118,7 +118,28 @@ void InputFile::read_exactly(std::span<std::byte> out, std::string_view what) {
 std::uint64_t InputFile::offset() const { return state_->offset; }
 
 std::uint64_t InputFile::largest_size() const {
-  return state_->file.size() * (state_->compressed ? best_ratio : 1);
+  return state_->compressed ? most_inflated(state_->file.size()) : state_->file.size();
+}
+
+std::string InputFile::limit_text() const {
+  if (!state_->compressed) return fmt::format("at most {} bytes", largest_size());
+  return fmt::format("at most {} bytes ({})", largest_size(), inflation_rule());
+}
+
+Bytes InputFile::read_all() {
+  Bytes all;
+  for (std::size_t n = 1; n > 0;) {
+    constexpr std::size_t piece = std::size_t{1} << 20U;
+    const std::size_t before = all.size();
+    all.resize(before + piece);
+    n = read(std::span(all).subspan(before));
+    all.resize(before + n);
+    if (offset() > largest_size()) {
+      throw_io(path(), offset(),
+               fmt::format("the content is longer than is read here: {}", limit_text()));
+    }
+  }
+  return all;
 }
 
 void InputFile::expect_end() {
@@ -128,6 +149,12 @@ void InputFile::expect_end() {
 }
 
 const std::filesystem::path& InputFile::path() const { return state_->path; }
+
+std::uint64_t most_inflated(std::uint64_t compressed) {
+  return std::max(always_allowed, compressed * largest_ratio);
+}
+
+std::string_view inflation_rule() { return "64 MiB, or 200 times the compressed size"; }
 
 Bytes gzip(std::span<const std::byte> bytes) {
   z_stream stream{};

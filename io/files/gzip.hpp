@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include <damo/io/files/file.hpp>
 
@@ -26,10 +28,13 @@ class InputFile {
   void read_exactly(std::span<std::byte> out, std::string_view what);
   /// Position in the decompressed content.
   std::uint64_t offset() const;
-  /// The content cannot be longer than this: the size of a plain file, 1032 times that of a
-  /// compressed one (deflate's best ratio). Check a size that a header declares against it before
-  /// allocating.
+  /// The content may not be longer than this: the size of a plain file, `most_inflated` of a
+  /// compressed one's. Check a size that a header declares against it before allocating.
   std::uint64_t largest_size() const;
+  /// "at most 1234 bytes", and for a compressed file why.
+  std::string limit_text() const;
+  /// All that is left, up to `largest_size`; a longer content is refused.
+  Bytes read_all();
   /// Throws unless the content ends here.
   void expect_end();
   const std::filesystem::path& path() const;
@@ -38,6 +43,12 @@ class InputFile {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The most bytes that `compressed` ones are allowed to become: 64 MiB, or 200 times as many where
+/// that is more. Data comes nowhere near; archives made to fill memory go up to 1032 times.
+std::uint64_t most_inflated(std::uint64_t compressed);
+/// "64 MiB, or 200 times the compressed size": for messages.
+std::string_view inflation_rule();
 
 /// `bytes` as a gzip file.
 Bytes gzip(std::span<const std::byte> bytes);

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -43,5 +44,17 @@ struct CsvTable {
 
 /// Reads what CsvWriter writes; throws IoError with path and line for anything else.
 CsvTable read_csv(const std::filesystem::path& path);
+
+/// Rows of numbers of one length.
+struct NumberTable {
+  std::vector<std::string> columns;  ///< where the first line has names, else empty
+  std::int64_t rows = 0;
+  std::int64_t width = 0;
+  std::vector<float> values;  ///< row by row
+};
+
+/// Reads a text of numbers, plain or gzipped: parted by commas, semicolons, tabs or spaces, with or
+/// without a first line of names. Throws IoError with path, line and reason for anything else.
+NumberTable read_numbers(const std::filesystem::path& path);
 
 }  // namespace damo::io

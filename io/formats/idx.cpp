@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -44,14 +45,19 @@ void swap_bytes(std::span<std::byte> data, std::size_t size) {
 
 std::uint64_t checked_bytes(const InputFile& file, const Idx& idx) {
   std::uint64_t bytes = item_size(idx.type);
+  std::uint64_t without_zeros = bytes;  // so that sizes beside a 0 are checked too
   bool overflow = false;
   for (const std::int64_t dim : idx.shape) {
-    overflow |= __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(dim), &bytes);
+    const auto size = static_cast<std::uint64_t>(dim);
+    bytes *= size;
+    overflow |=
+        __builtin_mul_overflow(without_zeros, std::max<std::uint64_t>(size, 1), &without_zeros);
   }
+  overflow |= without_zeros > std::uint64_t{1} << 62U;
   if (overflow || bytes > file.largest_size()) {
     throw_io(file.path(), 4,
-             fmt::format("the header declares {} {}, more than this file can hold",
-                         to_string(idx.shape), name(idx.type)));
+             fmt::format("the header declares {} {}, more than this file can hold: {}",
+                         to_string(idx.shape), name(idx.type), file.limit_text()));
   }
   return bytes;
 }

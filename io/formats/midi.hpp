@@ -22,11 +22,16 @@ struct Midi {
   int format = 0;
   int ticks_per_quarter = 480;
   std::vector<MidiNote> notes;
-  double seconds = 0;  ///< the end of the longest track
+  double seconds = 0;        ///< the end of the longest track
+  std::int64_t clipped = 0;  ///< data bytes above 127, which were taken as 127
 };
 
-/// Reads a Standard MIDI File of format 0 or 1, with running status and tempo changes. A note
-/// without an end is left out. Throws IoError with path, byte offset and reason for damaged files,
+/// The channel, from 0, whose notes are drums by General MIDI: musicians call it 10.
+inline constexpr int drum_channel = 9;
+
+/// Reads a Standard MIDI File of format 0 or 1, also one within a RIFF file (.rmi), with running
+/// status and tempo changes. A note without an end is left out, and a data byte above 127 counts as
+/// 127. Throws IoError with path, byte offset and reason for damaged files,
 /// format 2 and SMPTE time.
 Midi read_midi(const std::filesystem::path& path);
 Midi parse_midi(std::span<const std::byte> bytes, const std::filesystem::path& path);
@@ -40,8 +45,8 @@ struct RollOptions {
 
 /// The piano-roll of a piece, float32 (frames, high - low): a pitch is 1 in the frames whose
 /// beginning lies within the note, ceil(on / dt) up to ceil(off / dt). The roll ends with the last
-/// note; pitches outside the range are left out. Throws IoError (naming `path`) when the piece is
-/// too long for a roll.
+/// note; drums and pitches outside the range are left out. Throws IoError (naming `path`) when the
+/// piece is too long for a roll.
 Array to_piano_roll(const Midi& midi, const RollOptions& options,
                     const std::filesystem::path& path = "midi");
 Array read_piano_roll(const std::filesystem::path& path, const RollOptions& options = {});

@@ -36,10 +36,6 @@ class Reader {
     ++at_;
     return value;
   }
-  std::uint8_t data_byte() {
-    if (peek() > 127) fail(fmt::format("0x{:02x} stands where a data byte was expected", peek()));
-    return byte();
-  }
   std::uint32_t big_endian(int bytes) {
     std::uint32_t value = 0;
     for (; bytes > 0; --bytes) value = value << 8U | byte();
@@ -118,8 +114,8 @@ class Track {
 
   void channel_event() {
     const int kind = status_ >> 4;
-    const std::uint8_t first = in_.data_byte();
-    const std::uint8_t second = kind == 0xc || kind == 0xd ? std::uint8_t{0} : in_.data_byte();
+    const std::uint8_t first = data_byte();
+    const std::uint8_t second = kind == 0xc || kind == 0xd ? std::uint8_t{0} : data_byte();
     if (kind != 8 && kind != 9) return;
     const int channel = status_ & 0x0f;
     std::deque<std::size_t>& open = open_[{channel, first}];
@@ -130,6 +126,14 @@ class Track {
       midi_.notes[open.front()].off_tick = tick_;  // the first to begin is the first to end
       open.pop_front();
     }
+  }
+
+  // Some files have larger ones; other readers clip them too.
+  std::uint8_t data_byte() {
+    constexpr std::uint8_t largest = 127;
+    const std::uint8_t value = in_.byte();
+    if (value > largest) ++midi_.clipped;
+    return std::min(value, largest);
   }
 
   Reader in_;
@@ -186,11 +190,35 @@ int read_header(Reader& in, Midi& midi) {
   return tracks;
 }
 
+// Where the MIDI file begins and ends: of a RIFF file the chunk named data, otherwise all.
+std::pair<std::size_t, std::size_t> midi_part(std::span<const std::byte> bytes,
+                                              const std::filesystem::path& path) {
+  const std::string_view text = as_text(bytes);
+  if (!text.starts_with("RIFF") || text.substr(std::min<std::size_t>(text.size(), 8), 4) != "RMID")
+    return {0, bytes.size()};
+  for (std::size_t at = 12; bytes.size() - at >= 8;) {
+    std::size_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      length |= std::to_integer<std::size_t>(bytes[at + 4 + i]) << (8 * i);
+    const std::string_view kind = text.substr(at, 4);
+    at += 8;
+    if (length > bytes.size() - at) {
+      throw_io(path, at,
+               fmt::format("a RIFF chunk of {} bytes, but {} are left in the file", length,
+                           bytes.size() - at));
+    }
+    if (kind == "data") return {at, at + length};
+    at = std::min(at + length + length % 2, bytes.size());
+  }
+  throw_io(path, bytes.size(), "a RIFF file without MIDI in it");
+}
+
 }  // namespace
 
 Midi parse_midi(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   Midi midi;
-  Reader in(bytes, 0, bytes.size(), path);
+  const auto [begin, file_end] = midi_part(bytes, path);
+  Reader in(bytes, begin, file_end, path);
   int tracks = read_header(in, midi);
   std::vector<Tempo> tempos;
   std::uint64_t end = 0;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include <damo/graph/errors/error.hpp>
@@ -25,7 +26,11 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t value) override {
     return pitch(value < pitches ? static_cast<std::int64_t>(value) : pitches);
   }
-  bool number_float(number_float_t, const string_t& text) override { fail("the number " + text); }
+  // Python writes pitches that were floats as 73.0.
+  bool number_float(number_float_t value, const string_t& text) override {
+    if (value != std::floor(value)) fail("the number " + text);
+    return pitch(value >= 0 && value < pitches ? static_cast<std::int64_t>(value) : pitches);
+  }
   bool string(string_t&) override { fail("a string"); }
   bool binary(binary_t&) override { fail("binary data"); }
   bool start_object(std::size_t) override {
@@ -41,7 +46,13 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
   bool start_array(std::size_t) override {
     if (set_ == nullptr) fail("a list instead of an object");
     if (depth_ == 1) set_->emplace_back();
-    if (depth_ == 2) set_->back().emplace_back();
+    if (depth_ == 2) {
+      set_->back().emplace_back();
+      if (++frames_ > most_frames) {
+        throw_io(path_, fmt::format("more than {} frames; so many are read from one file at most",
+                                    most_frames));
+      }
+    }
     if (++depth_ > 3) fail("a list within a frame");
     return true;
   }
@@ -66,7 +77,9 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
   bool pitch(std::int64_t value) {
     if (depth_ != 3) fail(fmt::format("the number {}", value));
     if (value < 0 || value >= pitches) fail("a pitch outside 0 to 127");
-    set_->back().back().push_back(static_cast<int>(value));
+    std::vector<int>& frame = set_->back().back();
+    if (frame.size() == pitches) fail("a frame of more than 128 pitches");
+    frame.push_back(static_cast<int>(value));
     return true;
   }
 
@@ -75,6 +88,7 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
   std::vector<NoteFrames>* set_ = nullptr;
   std::string name_;
   int depth_ = 0;
+  std::int64_t frames_ = 0;
   bool in_object_ = false;
 };
 
@@ -82,6 +96,9 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
 
 NoteSets read_note_json(const std::filesystem::path& path) {
   const Bytes bytes = read_file(path);
+  // The parser takes a zero byte for the end of the text.
+  if (const auto zero = as_text(bytes).find('\0'); zero != std::string_view::npos)
+    throw_io(path, zero, "not JSON: a zero byte");
   NoteHandler handler(path);
   nlohmann::json::sax_parse(as_text(bytes), &handler);
   return handler.take();

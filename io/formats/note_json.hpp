@@ -14,8 +14,12 @@ using NoteFrames = std::vector<std::vector<int>>;
 /// Pieces by the part of the data they belong to: "train", "valid", "test".
 using NoteSets = std::map<std::string, std::vector<NoteFrames>>;
 
+/// The most frames that `read_note_json` takes from one file: as piano-rolls they fill 370 MB.
+inline constexpr std::int64_t most_frames = std::int64_t{1} << 20U;
+
 /// Reads a JSON object of lists of pieces, a piece being a list of frames and a frame a list of
-/// MIDI pitches, as the JSB chorales come. Throws IoError with path and place for anything else.
+/// MIDI pitches (73 or 73.0), as the JSB chorales come. Throws IoError with path and place for
+/// anything else.
 NoteSets read_note_json(const std::filesystem::path& path);
 /// Writes it atomically.
 void write_note_json(const std::filesystem::path& path, const NoteSets& sets);

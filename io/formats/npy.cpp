@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
-#include <optional>
 
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/npy.hpp>
@@ -118,40 +120,78 @@ class HeaderParser {
 };
 
 struct Element {
-  std::string_view descr;
+  char kind;  // 'b', 'i', 'u' or 'f', as NumPy has it
   std::size_t size;
-  DType dtype;
+  bool big_endian;
+  DType dtype;  // what it becomes
 };
-constexpr Element elements[] = {{"<f4", 4, DType::float32}, {"<f8", 8, DType::float64},
-                                {"<i8", 8, DType::int64},   {"|b1", 1, DType::boolean},
-                                {"|i1", 1, DType::int64},   {"<i2", 2, DType::int64},
-                                {"<i4", 4, DType::int64},   {"|u1", 1, DType::int64},
-                                {"<u2", 2, DType::int64},   {"<u4", 4, DType::int64}};
+
+float from_half(std::uint16_t half) {
+  const std::uint32_t sign = (half & 0x8000U) << 16U;
+  const std::uint32_t exponent = half >> 10U & 0x1fU;
+  const std::uint32_t fraction = half & 0x3ffU;
+  if (exponent == 0) {
+    const float tiny = static_cast<float>(fraction) * 0x1p-24F;
+    return sign != 0 ? -tiny : tiny;
+  }
+  const std::uint32_t wide = exponent == 0x1fU ? 0xffU : exponent + 112;
+  return std::bit_cast<float>(sign | wide << 23U | fraction << 13U);
+}
+
+template <class Stored>
+Stored load(const std::byte* in, bool big_endian) {
+  std::array<std::byte, sizeof(Stored)> bytes;
+  std::memcpy(bytes.data(), in, bytes.size());
+  if (big_endian) std::reverse(bytes.begin(), bytes.end());
+  return std::bit_cast<Stored>(bytes);
+}
 
 template <class Stored, class T>
-void widen(const std::byte* in, T* out, std::size_t n) {
+void widen(const Element& element, const std::byte* in, T* out, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) {
-    Stored value;
-    std::memcpy(&value, in + i * sizeof(Stored), sizeof(Stored));
+    const auto value = load<Stored>(in + i * sizeof(Stored), element.big_endian);
     // Negative int8 becomes negative int64: meant.
     out[i] = static_cast<T>(value);  // NOLINT(bugprone-signed-char-misuse)
   }
 }
 
+template <class One, class Two, class Four, class Eight>
+void widen_integers(const Element& element, const std::byte* in, std::int64_t* out, std::size_t n) {
+  if (element.size == 1) return widen<One>(element, in, out, n);
+  if (element.size == 2) return widen<Two>(element, in, out, n);
+  if (element.size == 4) return widen<Four>(element, in, out, n);
+  widen<Eight>(element, in, out, n);
+}
+
 void convert(const Element& element, const std::byte* in, Array& out) {
   const auto n = static_cast<std::size_t>(out.elements());
-  if (element.dtype == DType::boolean) return widen<std::uint8_t>(in, out.data<bool>(), n);
-  if (element.size == item_size(element.dtype)) {
-    if (n != 0) std::memcpy(out.raw(), in, out.bytes());
-    return;
+  if (element.kind == 'b') {
+    widen<std::uint8_t>(element, in, out.data<bool>(), n);
+  } else if (element.kind == 'f' && element.size == 2) {
+    for (std::size_t i = 0; i < n; ++i)
+      out.data<float>()[i] = from_half(load<std::uint16_t>(in + 2 * i, element.big_endian));
+  } else if (element.kind == 'f' && element.size == 4) {
+    widen<float>(element, in, out.data<float>(), n);
+  } else if (element.kind == 'f') {
+    widen<double>(element, in, out.data<double>(), n);
+  } else if (element.kind == 'i') {
+    widen_integers<std::int8_t, std::int16_t, std::int32_t, std::int64_t>(
+        element, in, out.data<std::int64_t>(), n);
+  } else {
+    widen_integers<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>(
+        element, in, out.data<std::int64_t>(), n);
   }
-  auto* to = out.data<std::int64_t>();
-  const bool is_signed = element.descr[1] == 'i';
-  if (element.size == 1)
-    return is_signed ? widen<std::int8_t>(in, to, n) : widen<std::uint8_t>(in, to, n);
-  if (element.size == 2)
-    return is_signed ? widen<std::int16_t>(in, to, n) : widen<std::uint16_t>(in, to, n);
-  return is_signed ? widen<std::int32_t>(in, to, n) : widen<std::uint32_t>(in, to, n);
+}
+
+// Only where uint64 became int64 may a value be lost: it has turned negative.
+void check_range(const Element& element, const Array& array, const std::filesystem::path& path) {
+  if (element.kind != 'u' || element.size != 8) return;
+  for (const std::int64_t v : array.values<std::int64_t>()) {
+    if (v < 0) {
+      throw_io(path,
+               fmt::format("the number {} does not fit in 63 bits", static_cast<std::uint64_t>(v)));
+    }
+  }
 }
 
 // Fortran order is the row-major order of the reversed shape: permute it into ours.
@@ -180,14 +220,26 @@ Array from_fortran(const Array& reversed, const Shape& shape) {
   return out;
 }
 
-const Element& find_element(std::string_view descr, const std::filesystem::path& path) {
-  // NumPy writes '=' or '<' for one-byte types in some versions; byte order means nothing there.
-  for (const Element& e : elements) {
-    if (e.descr == descr || (e.size == 1 && descr.substr(1) == e.descr.substr(1))) return e;
+Element find_element(std::string_view descr, const std::filesystem::path& path) {
+  struct Kind {
+    std::string_view code;
+    DType dtype;
+  };
+  constexpr Kind kinds[] = {{"b1", DType::boolean}, {"f2", DType::float32}, {"f4", DType::float32},
+                            {"f8", DType::float64}, {"i1", DType::int64},   {"i2", DType::int64},
+                            {"i4", DType::int64},   {"i8", DType::int64},   {"u1", DType::int64},
+                            {"u2", DType::int64},   {"u4", DType::int64},   {"u8", DType::int64}};
+  const bool ordered =
+      !descr.empty() && std::string_view("<>=|").find(descr[0]) != std::string_view::npos;
+  for (const auto& [code, dtype] : kinds) {
+    if (!ordered || descr.substr(1) != code) continue;
+    const auto size = static_cast<std::size_t>(code[1] - '0');
+    return {code[0], size, size > 1 && descr[0] == '>', dtype};
   }
-  throw_io(path, fmt::format("elements of type '{}'; little-endian f4, f8, i8, i4, i2, i1, u4, u2, "
-                             "u1 and b1 can be read",
-                             descr));
+  throw_io(path,
+           fmt::format("elements of type '{}'; f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8 and "
+                       "b1 can be read, in either byte order",
+                       descr));
 }
 
 struct Layout {
@@ -221,11 +273,15 @@ Layout read_header(std::span<const std::byte> bytes, const std::filesystem::path
 
 Array parse_npy(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   const auto [header, start] = read_header(bytes, path);
-  const Element& element = find_element(header.descr, path);
+  const Element element = find_element(header.descr, path);
   std::size_t need = element.size;
+  std::size_t without_zeros = element.size;  // so that sizes beside a 0 are checked too
   bool overflow = false;
   for (const std::int64_t dim : header.shape) {
-    overflow |= __builtin_mul_overflow(need, static_cast<std::size_t>(dim), &need);
+    const auto size = static_cast<std::size_t>(dim);
+    need *= size;
+    overflow |=
+        __builtin_mul_overflow(without_zeros, std::max<std::size_t>(size, 1), &without_zeros);
   }
   const std::size_t have = bytes.size() - start;
   if (overflow || need != have) {
@@ -238,6 +294,7 @@ Array parse_npy(std::span<const std::byte> bytes, const std::filesystem::path& p
   if (header.fortran_order) std::reverse(stored.begin(), stored.end());
   Array array(element.dtype, stored);
   convert(element, bytes.data() + start, array);
+  check_range(element, array, path);
   const bool permute = header.fortran_order && header.shape.rank() > 1;
   return permute ? from_fortran(array, header.shape) : array;
 }

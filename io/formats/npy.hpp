@@ -8,9 +8,10 @@
 
 namespace damo::io {
 
-/// Reads a NumPy .npy file: format versions 1 to 3, C or Fortran order, little-endian f4, f8, i8
-/// and b1 (smaller integers become int64, f2 is refused). Throws IoError with path, byte offset
-/// and reason for anything else, and for sizes that do not agree with the file's.
+/// Reads a NumPy .npy file: format versions 1 to 3, C or Fortran order, either byte order; floats
+/// (f2 becomes float32), integers (which become int64; a u8 that does not fit is refused) and b1.
+/// Throws IoError with path, byte offset and reason for anything else, and for sizes that do not
+/// agree with the file's.
 Array read_npy(const std::filesystem::path& path);
 /// The same from memory; `path` is for the messages.
 Array parse_npy(std::span<const std::byte> bytes, const std::filesystem::path& path);

@@ -4,13 +4,12 @@
 #include <memory>
 
 #include <damo/io/files/atomic_file.hpp>
+#include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/npy.hpp>
 #include <damo/io/formats/npz.hpp>
 
 namespace damo::io {
 namespace {
-
-constexpr std::uint64_t best_ratio = 1032;  // deflate's
 
 struct Discard {
   void operator()(zip_t* zip) const { zip_discard(zip); }
@@ -56,8 +55,8 @@ Bytes read_member(zip_t* zip, zip_uint64_t index, const std::filesystem::path& p
   if (stat.comp_method != ZIP_CM_STORE && stat.comp_method != ZIP_CM_DEFLATE) {
     fail(fmt::format("compression method {} is not supported", stat.comp_method));
   }
-  if (stat.size > stat.comp_size * best_ratio) {
-    fail(fmt::format("{} bytes cannot come from {} compressed ones", stat.size, stat.comp_size));
+  if (stat.comp_method == ZIP_CM_STORE && stat.size != stat.comp_size) {
+    fail(fmt::format("{} bytes are said to be stored in {}", stat.size, stat.comp_size));
   }
   const ZipFile file(zip_fopen_index(zip, index, 0));
   if (!file) fail(zip_strerror(zip));
@@ -107,6 +106,7 @@ Bytes content(zip_source_t* source, const std::filesystem::path& path) {
 
 std::map<std::string, Bytes> read_zip(const std::filesystem::path& path) {
   const Bytes file = read_file(path);
+  if (file.empty()) throw_io(path, "the file is empty");
   ZipError error;
   Source source(zip_source_buffer_create(file.data(), file.size(), 0, error.get()));
   if (!source) throw_io(path, error.text());
@@ -114,12 +114,21 @@ std::map<std::string, Bytes> read_zip(const std::filesystem::path& path) {
   std::map<std::string, Bytes> members;
   const zip_int64_t count = zip_get_num_entries(zip.get(), 0);
   // Members that overlap in the file could add up to more than it holds.
-  std::uint64_t total = 0;
+  std::uint64_t total = 0, inflated = 0;
   for (zip_int64_t i = 0; i < count; ++i) {
     zip_stat_t stat;
     const auto index = static_cast<zip_uint64_t>(i);
-    if (zip_stat_index(zip.get(), index, 0, &stat) == 0) total += stat.comp_size;
-    if (total > file.size()) throw_io(path, "the members are larger than the archive");
+    if (zip_stat_index(zip.get(), index, 0, &stat) == 0) {
+      if (stat.comp_size > file.size() - total) {
+        throw_io(path, "the members are larger than the archive");
+      }
+      total += stat.comp_size;
+      if (stat.size > most_inflated(file.size()) - inflated) {
+        throw_io(path, fmt::format("its members would have more than {} bytes ({})",
+                                   most_inflated(file.size()), inflation_rule()));
+      }
+      inflated += stat.size;
+    }
     const char* name = zip_get_name(zip.get(), index, ZIP_FL_ENC_RAW);
     members[name != nullptr ? name : ""] = read_member(zip.get(), index, path);
   }

@@ -9,8 +9,8 @@
 namespace damo::io {
 
 /// The members of a zip file by name, decompressed and checked against their CRC-32. Throws
-/// IoError when the archive or a member is corrupt, encrypted, or larger than its compressed form
-/// can yield.
+/// IoError when the archive or a member is corrupt, encrypted, or larger than `most_inflated`
+/// allows.
 std::map<std::string, Bytes> read_zip(const std::filesystem::path& path);
 /// A zip file of the members, stored, not compressed. `path` is for the messages.
 Bytes format_zip(const std::map<std::string, Bytes>& members, const std::filesystem::path& path);

@@ -96,7 +96,7 @@ Array to_piano_roll(const Midi& midi, const RollOptions& options,
                     const std::filesystem::path& path) {
   check(options);
   double end = 0;
-  for (const MidiNote& n : midi.notes) end = std::max(end, n.off);
+  for (const MidiNote& n : midi.notes) end = n.channel == drum_channel ? end : std::max(end, n.off);
   if (end / options.dt > static_cast<double>(longest)) {
     throw_io(path,
              fmt::format("the piece lasts {:.0f} s; in frames of {} s that is more than {} frames",
@@ -108,7 +108,8 @@ Array to_piano_roll(const Midi& midi, const RollOptions& options,
   // Notes come in the order of their beginnings, so each pitch is filled from left to right once.
   std::array<std::int64_t, 128> filled{};
   for (const MidiNote& n : midi.notes) {
-    if (n.pitch < options.low || n.pitch >= options.high) continue;
+    const bool outside = n.pitch < options.low || n.pitch >= options.high;
+    if (outside || n.channel == drum_channel) continue;
     std::int64_t& done = filled[static_cast<std::size_t>(n.pitch)];
     std::int64_t t = std::max(done, frame(n.on, options.dt));
     for (; t < frame(n.off, options.dt); ++t)

@@ -37,28 +37,20 @@ class Plot {
 
  private:
   static Color color(std::size_t i) { return curves[i % std::size(curves)]; }
-  double px(double x) const {
-    return left + (x - x_.low) / (x_.high - x_.low) * (options_.width - left - right);
-  }
-  double py(double y) const {
-    return top + (y_.high - y) / (y_.high - y_.low) * (options_.height - top - bottom);
-  }
+  double px(double x) const { return left + x_.part(x) * (options_.width - left - right); }
+  double py(double y) const { return top + (1 - y_.part(y)) * (options_.height - top - bottom); }
 
   void draw_axes() {
     const int floor = options_.height - bottom;
     const int end = options_.width - right;
-    for (double k = std::ceil(y_.low / y_.step - 1e-9); k * y_.step <= y_.high + y_.step * 1e-6;
-         ++k) {
-      const double y = k * y_.step;
+    for (const double y : ticks_of(y_)) {
       const int row = static_cast<int>(std::lround(py(y)));
       canvas_.fill(left, row, end - left, 1, grid);
       const std::string label = tick_label(y, y_.step);
       canvas_.text(left - 12 - Canvas::text_width(label, letters),
                    row - Canvas::text_height(letters) / 2, label, ink, letters);
     }
-    for (double k = std::ceil(x_.low / x_.step - 1e-9); k * x_.step <= x_.high + x_.step * 1e-6;
-         ++k) {
-      const double x = k * x_.step;
+    for (const double x : ticks_of(x_)) {
       const int column = static_cast<int>(std::lround(px(x)));
       canvas_.fill(column, top, 1, floor - top, grid);
       canvas_.fill(column, floor, 1, 7, frame);

@@ -9,7 +9,7 @@
 namespace damo::io {
 namespace {
 
-constexpr std::uint64_t most_pixels = std::uint64_t{1} << 28U;
+constexpr std::uint64_t most_pixels = std::uint64_t{1} << 26U;
 
 // libpng's simplified interface holds memory between its calls, also after an error.
 struct Image {
@@ -55,7 +55,12 @@ Picture read_png(const std::filesystem::path& path) {
     throw_io(path, fmt::format("not a PNG that can be read: {}", image.png.message));
   }
   const std::uint64_t pixels = std::uint64_t{image.png.width} * image.png.height;
-  if (pixels > most_pixels || pixels / 1032 > bytes.size() * 8) {
+  if (pixels > most_pixels) {
+    throw_io(path, fmt::format("{} x {} pixels; at most {} can be read", image.png.width,
+                               image.png.height, most_pixels));
+  }
+  // Deflate shrinks bytes to 1/1032, and a byte holds 8 pixels at most.
+  if (pixels / 1032 > bytes.size() * 8) {
     throw_io(path, fmt::format("{} x {} pixels are more than this file can hold", image.png.width,
                                image.png.height));
   }

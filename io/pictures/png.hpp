@@ -24,7 +24,7 @@ struct Picture {
 
 /// Writes a PNG file, atomically. Throws IoError with the path and the reason.
 void write_png(const std::filesystem::path& path, const Picture& picture);
-/// Reads a PNG file as gray or RGB; throws IoError when it is damaged or beyond 2^28 pixels.
+/// Reads a PNG file as gray or RGB; throws IoError when it is damaged or beyond 2^26 pixels.
 Picture read_png(const std::filesystem::path& path);
 
 }  // namespace damo::io

@@ -15,6 +15,7 @@ constexpr Color note{0, 114, 178};
 constexpr Color white_key{255, 255, 255}, black_key{240, 240, 240}, octave_line{200, 200, 200};
 constexpr Color frame_line{228, 228, 228}, border{150, 150, 150};
 constexpr int left = 60, right = 44, top = 40, bottom = 60, letters = 2;
+constexpr double longest_dt = 3600;
 constexpr int row = 7, widest = 1600, widest_frame = 12;
 
 std::string pitch_name(int pitch) {
@@ -58,6 +59,10 @@ Picture draw_piano_roll(const Array& roll, const RollOptions& o, const std::stri
   if (roll.rank() != 2 || roll.shape()[1] != o.high - o.low || roll.dtype() != DType::float32) {
     throw ShapeError(fmt::format("draw_piano_roll: {} {} given, float32 (frames, {}) expected",
                                  name(roll.dtype()), to_string(roll.shape()), o.high - o.low));
+  }
+  if (!(o.dt > 0 && o.dt <= longest_dt)) {
+    throw ShapeError(fmt::format("draw_piano_roll: frames of {} s; more than 0, at most {} s", o.dt,
+                                 longest_dt));
   }
   const auto frames = static_cast<int>(std::min<std::int64_t>(roll.shape()[0], widest));
   const int column = std::clamp(widest / std::max(frames, 1), 1, widest_frame);

@@ -37,17 +37,11 @@ class SvgPlot {
     fmt::vformat_to(std::back_inserter(text_), format, fmt::make_format_args(values...));
   }
   static const char* color(std::size_t i) { return colors[i % std::size(colors)]; }
-  double px(double x) const {
-    return left + (x - x_.low) / (x_.high - x_.low) * (options_.width - left - right);
-  }
-  double py(double y) const {
-    return top + (y_.high - y) / (y_.high - y_.low) * (options_.height - top - bottom);
-  }
+  double px(double x) const { return left + x_.part(x) * (options_.width - left - right); }
+  double py(double y) const { return top + (1 - y_.part(y)) * (options_.height - top - bottom); }
   template <class F>
   static void ticks(const Axis& axis, F&& at) {
-    for (double k = std::ceil(axis.low / axis.step - 1e-9);
-         k * axis.step <= axis.high + axis.step * 1e-6; ++k)
-      at(k * axis.step, tick_label(k * axis.step, axis.step));
+    for (const double tick : ticks_of(axis)) at(tick, tick_label(tick, axis.step));
   }
 
   void draw_axes() {

@@ -1,5 +1,7 @@
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -30,6 +32,8 @@ class Record {
   }
   /// Sets all values of another record.
   Record& add(const Record& other);
+  /// Takes a value out, if it is there.
+  Record& remove(std::string_view name);
   bool has(std::string_view name) const { return find(name) != nullptr; }
   /// Throw IoError naming the value when it is missing or of another kind. A whole number also
   /// reads as a double.
@@ -42,7 +46,9 @@ class Record {
 
   /// JSON, a name a line. Infinities and NaN are written as strings, which JSON's numbers lack.
   std::string to_json() const;
-  /// Parses a flat JSON object; `where` begins the message of the IoError thrown otherwise.
+  /// Parses a flat JSON object; of a name that stands twice the last value holds. Anything else,
+  /// also text after the object and whole numbers beyond 63 bits, is an IoError whose message
+  /// begins with `where`.
   static Record parse(std::string_view json, std::string_view where);
 
  private:
@@ -52,6 +58,7 @@ class Record {
   const T& get(std::string_view name, std::string_view kind) const;
 
   std::vector<std::pair<std::string, Value>> values_;
+  std::map<std::string, std::size_t, std::less<>> index_;  // of a name in values_
 };
 
 }  // namespace damo::io

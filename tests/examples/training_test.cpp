@@ -124,8 +124,7 @@ TEST_CASE("a cost or a parameter that is not finite ends the run and keeps the l
 TEST_CASE("a folder with a run is refused without force and one with other things always") {
   const TemporaryFolder folder;
   const std::string a = (folder / "a").string();
-  RunFolder::create("toy", a, false);
-  io::write_file(folder / "a/filters_epoch_9.png", "old");
+  io::write_file(RunFolder::create("toy", a, false).output("filters_epoch_9.png"), "old");
   CHECK(test::io_error([&] { RunFolder::create("toy", a, false); }).find("--force") !=
         std::string::npos);
   RunFolder::create("toy", a, true);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include <damo/io/files/atomic_file.hpp>
@@ -47,6 +48,25 @@ TEST_CASE("JSON that is no note list is an error that says where") {
     CHECK(json_error(folder, bad).find("x.json") != std::string::npos);
   }
   CHECK(!json_error(folder, "{\"a\": " + std::string(1000000, '[')).empty());
+}
+
+TEST_CASE("pitches may be written as floats and a file has limits that are named") {
+  const TemporaryFolder folder;
+  write_file(folder / "x.json", R"({"train": [[[73.0, 60], [1e1]]]})");
+  CHECK(read_note_json(folder / "x.json").at("train")[0] == NoteFrames{{73, 60}, {10}});
+  for (const char* bad : {R"({"a": [[[73.5]]]})", R"({"a": [[[-1.0]]]})", R"({"a": [[[128.0]]]})",
+                          R"({"a": [[[1e300]]]})", R"({"a": []} {})", R"({"a": []}x)"}) {
+    CAPTURE(bad);
+    CHECK(json_error(folder, bad).find("x.json") != std::string::npos);
+  }
+  CHECK(json_error(folder, std::string("{\"a\": []}\0x", 11)).find("zero byte") !=
+        std::string::npos);
+  std::string many = "{\"train\": [[[]";
+  for (std::int64_t i = 0; i < most_frames; ++i) many += ",[]";
+  CHECK(json_error(folder, many + "]]}").find("more than 1048576 frames") != std::string::npos);
+  std::string wide = "{\"train\": [[[1";
+  for (int i = 0; i < 128; ++i) wide += ",1";
+  CHECK(json_error(folder, wide + "]]]}").find("more than 128 pitches") != std::string::npos);
 }
 
 TEST_CASE("mutated note lists are errors or well-formed and never anything else") {
@@ -146,6 +166,107 @@ TEST_CASE("a drawn piano-roll has ink where notes are and crops to the octaves i
   CHECK(!blue(60 + 66, 40 + 84 - 12));
   CHECK(draw_piano_roll(Array(float32, Shape{0, 88}), {}, "").height > 0);
   CHECK_THROWS_AS(draw_piano_roll(Array(float32, Shape{3, 8}), {}, ""), ShapeError);
+}
+
+// A MIDI file of two quarters: a note and, on the tenth channel, a drum.
+std::string small_midi(int pitch, bool drum, const std::string& more = "") {
+  std::string events("\0\x90", 2);
+  events += static_cast<char>(pitch);
+  events += std::string("\x40\x60\x80", 3) + static_cast<char>(pitch) + std::string(1, '\0');
+  if (drum) events += std::string("\0\x99\x24\x40\x60\x89\x24\0", 8);
+  events += more + std::string("\0\xff\x2f\0", 4);
+  const std::string header("MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0", 21);
+  return header + static_cast<char>(events.size()) + events;
+}
+
+TEST_CASE("folders of music are searched below and what cannot be read is skipped and told") {
+  const TemporaryFolder folder;
+  create_folder(folder / "m/deep/deeper");
+  create_folder(folder / "m/.git");
+  write_file(folder / "m/a.MID", small_midi(60, false));
+  write_file(folder / "m/deep/b.Midi", small_midi(61, true));
+  write_file(folder / "m/deep/deeper/c.kar", small_midi(62, false));
+  const std::string inner = small_midi(63, false);
+  std::string riff("RIFF\0\0\0\0RMIDdata", 16);
+  riff += static_cast<char>(inner.size()) + std::string(3, '\0') + inner;
+  write_file(folder / "m/d.rmi", riff);
+  write_file(folder / "m/broken.mid", "MThd");
+  write_file(folder / "m/.hidden.mid", "x");
+  write_file(folder / "m/.git/e.mid", "x");
+  write_file(folder / "m/notes.txt", "x");
+  const SequenceSet set = load_sequences((folder / "m").string());
+  CHECK(set.train.size() + set.valid.size() + set.test.size() == 4);
+  CHECK(!set.train.empty());
+  REQUIRE(set.notes.size() == 1);
+  CHECK(set.notes[0].find("4 of 5 read, 1 skipped (first: ") == 0);
+  CHECK(set.notes[0].find("broken.mid: at byte ") != std::string::npos);
+  CHECK(set.notes[0].find(", 20 % drum notes left out") != std::string::npos);
+  CHECK(set.roll.dt == 0.3);
+  for (const auto* part : {&set.train, &set.valid, &set.test}) {
+    for (const Array& roll : *part) {
+      double sum = 0;
+      for (const float v : roll.values<float>()) sum += v;
+      CHECK(sum == 2);  // half a second in frames of 0.3 s, and no drum
+    }
+  }
+}
+
+TEST_CASE("a folder of one file of any name trains") {
+  const TemporaryFolder folder;
+  for (int i = 0; i < 40; ++i) {
+    const std::filesystem::path one = folder / ("one" + std::to_string(i));
+    create_folder(one);
+    write_file(one / ("tune" + std::to_string(i) + ".mid"), small_midi(60, false));
+    CHECK(load_sequences(one.string()).train.size() == 1);
+  }
+  create_folder(folder / "none");
+  write_file(folder / "none/a.mid", "x");
+  write_file(folder / "none/b.mid", "y");
+  CHECK(test::io_error([&] { load_sequences((folder / "none").string()); }).find("none of 2") == 0);
+}
+
+TEST_CASE("data bytes above 127 are clipped and told") {
+  const TemporaryFolder folder;
+  const std::string loud("\0\x90\x3c\xff\x60\x80\x3c\0", 8);
+  write_file(folder / "a.mid", small_midi(64, false, loud));
+  const Midi midi = read_midi(folder / "a.mid");
+  CHECK(midi.clipped == 1);
+  REQUIRE(midi.notes.size() == 2);
+  CHECK(midi.notes[1].velocity == 127);
+  const SequenceSet set = load_sequences((folder / "a.mid").string());
+  CHECK(set.notes.at(0).find("1 data bytes above 127 taken as 127") != std::string::npos);
+}
+
+TEST_CASE("frames of note lists last as long as fits what they are") {
+  const TemporaryFolder folder;
+  const auto dt = [&](const std::string& name, int repeat, double asked = 0) {
+    NoteSets sets;
+    for (int piece = 0; piece < 3; ++piece) {
+      sets["train"].emplace_back();
+      for (int i = 0; i < 100; ++i) {
+        for (int k = 0; k < repeat; ++k) sets["train"].back().push_back({60 + i % 3, 70});
+      }
+    }
+    write_note_json(folder / name, sets);
+    return load_sequences((folder / name).string(), {.dt = asked}).roll.dt;
+  };
+  CHECK(dt("a.json", 1) == 0.75);
+  CHECK(dt("a.json", 4) == 0.75 / 4);
+  CHECK(dt("a.json", 4, 0.25) == 0.25);
+  CHECK(dt("x-16th.json", 1) == 0.75 / 4);
+  CHECK(dt("x-quarter.json", 4) == 0.75);
+}
+
+TEST_CASE("rolls with velocities or NaN where 0 and 1 are meant are refused with the place") {
+  const TemporaryFolder folder;
+  for (const float bad : {90.0F, -1.0F, std::nanf("")}) {
+    Array roll(float32, Shape{3, 88});
+    roll.data<float>()[88 + 39] = bad;
+    write_npz(folder / "a.npz", {{"train0", roll}});
+    const std::string error = test::io_error([&] { load_sequences((folder / "a.npz").string()); });
+    CHECK(error.find("in frame 2 for pitch 60; a piano-roll has 0 and 1, not velocities") !=
+          std::string::npos);
+  }
 }
 
 }  // namespace

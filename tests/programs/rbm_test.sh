@@ -9,6 +9,7 @@ for kind in --persistent --cd; do
 done
 
 "$here/behaves" "$program" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1 || exit 1
+"$here/endures" "$program" --data bars --hidden 12 --k 20 --plot-every 10 --epochs 100 || exit 1
 expect 0 samples.png --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1
 expect 0 "--persistent" --help
 expect 0 "GFLOP/s" --info
@@ -18,4 +19,17 @@ expect 1 "neither a data set" --data ./nowhere
 expect 1 "not a single full batch" --data bars --batch 100000 --out batch
 mkdir idx && printf 'not an idx file' > idx/train-images-idx3-ubyte
 expect 1 "idx" --data ./idx
+expect 0 "1 epoch is done" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1 --out one
+expect 0 "last_batch filled up with the first 11 images" --data bars --batch 13 --epochs 1 --hidden 4 --k 1 --plot-every 1
+expect 0 "order shuffled" --data bars --shuffle --epochs 1 --hidden 4 --k 1 --plot-every 1
+# Samples are drawn until Ctrl-C, and then again.
+"$program" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1000000 --out samples > log 2>&1 &
+running=$!
+until grep -q "drawing samples" log; do kill -0 $running || fail "$(cat log)"; sleep 0.01; done
+kill -INT $running
+wait $running
+[ $? = 130 ] || fail "Ctrl-C while samples are drawn: $(cat log)"
+grep -q "after the last epoch" log || fail "$(cat log)"
+grep -q '"status": "stopped"' samples/run.json || fail "$(cat samples/run.json)"
+expect 0 samples.png --resume samples --plot-every 1
 expect 1 "A smaller --lr may help" --data bars --lr 1e37 --epochs 1 --out nan

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include <damo/io/files/atomic_file.hpp>
+#include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/runs/checkpoint.hpp>
 
@@ -126,6 +127,39 @@ TEST_CASE("records keep their order and refuse what is not a flat object") {
   CHECK(test::throws_io_error([] { Record::parse(std::string(100000, '['), "deep"); }));
 }
 
+TEST_CASE("records refuse text after the object and numbers beyond 63 bits") {
+  CHECK(Record::parse("{\"a\": 9223372036854775807, \"b\": -9223372036854775808}\n", "x")
+            .integer("a") == std::numeric_limits<std::int64_t>::max());
+  const std::string bad[] = {"{\"a\": 1} {}",
+                             "{\"a\": 1}x",
+                             std::string("{\"a\": 1}\0x", 10),
+                             std::string("{\"a\": 1}\0", 9),
+                             "{\"a\": 9223372036854775808}",
+                             "{\"a\": 18446744073709551615}",
+                             "{\"a\": 1e999}",
+                             "{\"a\": [1]}",
+                             "\"a\""};
+  for (const std::string& json : bad) {
+    CAPTURE(json);
+    CHECK(test::io_error([&] { Record::parse(json, "run.json"); }).find("run.json") == 0);
+  }
+  CHECK(test::io_error([&] {
+          Record::parse("{\"seed\": 18446744073709551615}", "run.json");
+        }).find("'seed' is 18446744073709551615") != std::string::npos);
+}
+
+TEST_CASE("a record of many names is filled and written and read without looking through all") {
+  Record record;
+  for (int i = 0; i < 200000; ++i) record.set("name " + std::to_string(i), i);
+  record.set("name 7", "seven");
+  const Record back = Record::parse(record.to_json(), "x");
+  REQUIRE(back.values().size() == 200000);
+  CHECK(back.integer("name 199999") == 199999);
+  CHECK(back.values()[7].first == "name 7");
+  CHECK(back.text("name 7") == "seven");
+  CHECK(Record().to_json() == "{}\n");
+}
+
 TEST_CASE("a table of metrics is read back and continued after its kept rows") {
   const TemporaryFolder folder;
   {
@@ -145,6 +179,37 @@ TEST_CASE("a table of metrics is read back and continued after its kept rows") {
   write_file(folder / "bad.csv", "a,b\n1,2\n3,x\n");
   CHECK(test::io_error([&] { read_csv(folder / "bad.csv"); }).find("line 3: 'x'") !=
         std::string::npos);
+  for (const std::string& bad : {std::string(), std::string("a,b\n1,2\0\n", 9),
+                                 std::string("a,b\n1,\n"), std::string("a,b\n1,2,3\n")}) {
+    CAPTURE(bad);
+    write_file(folder / "bad.csv", bad);
+    CHECK(test::throws_io_error([&] { read_csv(folder / "bad.csv"); }));
+  }
+}
+
+TEST_CASE("rows of numbers are read whatever parts them and with or without names") {
+  const TemporaryFolder folder;
+  for (const std::string& text : std::vector<std::string>{
+           "1,2.5,-3\n4,5,6e1\n", "1;2.5;-3\r\n4;5;60\r\n", "1\t2.5\t-3\n\n4\t5\t60",
+           " 1  2.5 -3\n+4 5 60 \n", "a,b,c\n1, 2.5, -3\n\"4\",5,60\n",
+           "\xef\xbb\xbf"
+           "a,b,c\n1,2.5,-3\n4,5,60\n"}) {
+    CAPTURE(text);
+    write_file(folder / "x.csv", text);
+    const NumberTable table = read_numbers(folder / "x.csv");
+    CHECK(table.rows == 2);
+    CHECK(table.values == std::vector<float>{1, 2.5, -3, 4, 5, 60});
+    CHECK(table.columns.size() == (text.find('a') == std::string::npos ? 0 : 3));
+    write_file(folder / "x.csv.gz", gzip(as_bytes(text)));
+    CHECK(read_numbers(folder / "x.csv.gz").values == table.values);
+  }
+  for (const char* bad :
+       {"", "\n\n", "a,b\n", "1,2\n3\n", "1,2\n3,x\n", "1,2\n3,\n", "a,b\n1,2,3\n"}) {
+    CAPTURE(bad);
+    write_file(folder / "x.csv", bad);
+    CHECK(test::io_error([&] { read_numbers(folder / "x.csv"); }).find("x.csv: ") !=
+          std::string::npos);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,67 @@
+#include <doctest/doctest.h>
+
+#include <damo/io/files/atomic_file.hpp>
+#include <damo/io/files/gzip.hpp>
+#include <damo/io/formats/csv.hpp>
+#include <damo/io/formats/idx.hpp>
+#include <damo/io/formats/npz.hpp>
+
+#include "tests/support/files.hpp"
+
+namespace damo::io {
+namespace {
+
+using test::TemporaryFolder;
+
+constexpr std::size_t mib = std::size_t{1} << 20U;
+
+// Compressed zeros, `size` bytes of them, after a beginning.
+Bytes zeros(const std::string& beginning, std::size_t size) {
+  Bytes bytes(beginning.size() + size);
+  std::copy_n(as_bytes(beginning).begin(), beginning.size(), bytes.begin());
+  return gzip(bytes);
+}
+
+TEST_CASE("compressed files that would fill the memory are refused and the limit is named") {
+  const TemporaryFolder folder;
+  // 65 MiB of zeros, and an idx header that says so.
+  write_file(folder / "x.gz", zeros(std::string("\0\0\x08\x02\0\0\0\x41\0\x10\0\0", 12), 65 * mib));
+  CHECK(test::io_error([&] { read_idx(folder / "x.gz"); }).find("64 MiB, or 200 times") !=
+        std::string::npos);
+  CHECK(test::io_error([&] { read_numbers(folder / "x.gz"); }).find("64 MiB, or 200 times") !=
+        std::string::npos);
+  // A header that lies: a byte too many is enough.
+  write_file(folder / "y.gz", zeros(std::string("\0\0\x08\x01\0\0\0\x02", 8), 60 * mib));
+  CHECK(test::io_error([&] { read_idx(folder / "y.gz"); }).find("goes on after") !=
+        std::string::npos);
+  write_file(folder / "z.gz", zeros(std::string("\0\0\x08\x01\x01\0\0\0", 8), 16 * mib));
+  CHECK(read_idx(folder / "z.gz").data.size() == 16 * mib);
+}
+
+TEST_CASE("a zip file whose members would fill the memory is refused and the limit is named") {
+  if (!test::has_numpy()) return;
+  const TemporaryFolder folder;
+  REQUIRE(test::python(folder.path(), R"(
+z = np.zeros((1024, 1024), 'u1')
+np.savez_compressed('one.npz', a=np.zeros((65, 1024, 1024), 'u1'))
+np.savez_compressed('many.npz', **{'a%d' % i: z for i in range(65)})
+np.savez_compressed('few.npz', **{'a%d' % i: z for i in range(10)})
+)"));
+  for (const char* name : {"one.npz", "many.npz"}) {
+    CHECK(test::io_error([&] { read_npz(folder / name); }).find("64 MiB, or 200 times") !=
+          std::string::npos);
+  }
+  CHECK(read_npz(folder / "few.npz").size() == 10);
+}
+
+TEST_CASE("what is smaller than the limit is read to its end from plain and compressed files") {
+  const TemporaryFolder folder;
+  const std::string text(3 * mib + 7, 'x');
+  write_file(folder / "plain", text);
+  write_file(folder / "small.gz", gzip(as_bytes(text)));
+  for (const char* name : {"plain", "small.gz"})
+    CHECK(as_text(InputFile(folder / name).read_all()) == text);
+}
+
+}  // namespace
+}  // namespace damo::io
