@@ -1,10 +1,7 @@
 #include <fmt/format.h>
 
-#include <deque>
-#include <mutex>
-#include <set>
-
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/function_graph.hpp>
 #include <damo/graph/op.hpp>
 #include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
@@ -13,15 +10,6 @@ namespace damo {
 namespace {
 
 std::atomic<std::uint64_t> next_id{0};
-
-struct ClassNames {
-  std::mutex mutex;
-  std::set<std::string> names;
-};
-ClassNames& class_names() {
-  static ClassNames names;
-  return names;
-}
 
 [[noreturn]] void missing(const Op& op, std::string_view what) {
   throw InternalError(fmt::format("{}: has no {}", op.name(), what));
@@ -37,16 +25,6 @@ std::string explain_build(const Op& op, const Vars& inputs, const std::vector<Te
 }
 
 }  // namespace
-
-std::vector<std::string> Op::known_classes() {
-  const std::lock_guard lock(class_names().mutex);
-  return {class_names().names.begin(), class_names().names.end()};
-}
-
-bool Op::register_class(const std::type_info& type) {
-  const std::lock_guard lock(class_names().mutex);
-  return class_names().names.insert(type.name()).second;
-}
 
 std::vector<std::optional<Vars>> Op::shape_rule(const Apply& node, const std::vector<Vars>&) const {
   return std::vector<std::optional<Vars>>(node.n_outputs());
@@ -74,6 +52,22 @@ void Op::perform(const Apply&, TensorsIn, TensorsOut, Workspace&) const {
 }
 void Op::view(const Apply&, TensorsIn, Tensor&) const { missing(*this, "view"); }
 std::vector<std::pair<Var, Var>> Op::state_updates(const Apply&) const { return {}; }
+
+Origin Op::origin(const Apply&, std::size_t) const { return {}; }
+
+void Op::facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const {
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    const Origin from = origin(node, k);
+    if (from.none()) continue;
+    out[k] = in[from.first];
+    for (std::size_t i = from.first + 1; i < from.end; ++i) out[k] = common_fact(out[k], in[i]);
+  }
+}
+
+std::shared_ptr<const Op> Op::with_body(FunctionGraph) const { missing(*this, "body"); }
+std::vector<Fact> Op::facts_inside(const Apply&, std::span<const Fact>) const {
+  return std::vector<Fact>(body() != nullptr ? body()->inputs.size() : 0);
+}
 
 Printed Op::print(const Apply&, std::span<const Printed> inputs) const {
   std::string text = name() + "(";

@@ -7,10 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <typeindex>
 #include <typeinfo>
 #include <vector>
 
+#include <damo/graph/fact.hpp>
 #include <damo/graph/values/tensor.hpp>
 #include <damo/graph/values/workspace.hpp>
 #include <damo/graph/var.hpp>
@@ -111,8 +111,21 @@ class Op : public std::enable_shared_from_this<Op> {
   /// scalar, is true, input 2 where it is false. What only the other one needs is not computed.
   virtual bool chooses() const { return false; }
 
-  /// The inner graph of an op that has one (scan), for printing and for passes that go inside.
+  /// Where the elements of an output come from, if each is an element of an input.
+  virtual Origin origin(const Apply& node, std::size_t output) const;
+  /// What is known of the elements of each output, given what is known of the inputs'. `out` comes
+  /// with nothing known. The default: what all inputs have that `origin` names.
+  virtual void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const;
+
+  /// The inner graph of an op that has one (a loop, a graph as an op), for printing and for passes
+  /// that go inside.
   virtual const FunctionGraph* body() const { return nullptr; }
+  /// This op with another body, whose inputs and outputs have the same meaning.
+  virtual std::shared_ptr<const Op> with_body(FunctionGraph body) const;
+  /// Whether the body is rewritten apart, in a mode of its own: passes leave it as it is.
+  virtual bool keeps_body() const { return false; }
+  /// What is known of the inputs of the body, whenever it runs, given what is known of the node's.
+  virtual std::vector<Fact> facts_inside(const Apply& node, std::span<const Fact> in) const;
 
   /// Whether the order of the inputs is irrelevant.
   virtual bool commutative() const { return false; }
@@ -129,12 +142,8 @@ class Op : public std::enable_shared_from_this<Op> {
   virtual bool equals(const Op& other) const = 0;
   virtual std::size_t hash() const = 0;
 
-  /// Names of all op classes that have been instantiated, for the test that none goes unchecked.
-  static std::vector<std::string> known_classes();
-
  protected:
   explicit Op(Class op_class) : class_(op_class) {}
-  static bool register_class(const std::type_info& type);
 
  private:
   Class class_ = nullptr;
@@ -146,7 +155,7 @@ template <class Derived>
 class OpOf : public Op {
  public:
   /// What `op_class` is for ops of this class.
-  static Class class_id() { return &registered_; }
+  static Class class_id() { return &address_; }
 
   bool equals(const Op& other) const final {
     return other.op_class() == class_id() && typeid(other) == typeid(Derived) &&
@@ -168,7 +177,7 @@ class OpOf : public Op {
   OpOf(const OpOf& other) : Op(other) {}
 
  private:
-  static inline const bool registered_ = Op::register_class(typeid(Derived));
+  static inline const char address_ = 0;
   mutable std::atomic<std::size_t> hash_ = 0;
 };
 

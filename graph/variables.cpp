@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 
 #include <damo/graph/errors/error.hpp>
@@ -35,6 +36,28 @@ Printed Constant::print(const Apply&, std::span<const Printed>) const {
   std::string text = value_text(value_);
   const int precedence = text.front() == '-' ? 70 : 100;
   return {std::move(text), precedence};
+}
+
+void Constant::facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const {
+  out[0] = dispatch(value_.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    Fact f{.nonnegative = true,
+           .positive = true,
+           .at_most_one = true,
+           .integer = true,
+           .finite = true};
+    for (const T v : value_.values<T>()) {
+      f.nonnegative = f.nonnegative && v >= T{0};
+      f.positive = f.positive && v > T{0};
+      f.at_most_one = f.at_most_one && v <= T{1};
+      if constexpr (std::is_floating_point_v<T>) {
+        f.finite = f.finite && std::isfinite(v);
+        f.integer = f.integer && f.finite && v == std::trunc(v);
+      }
+      if (f == Fact{}) break;
+    }
+    return f;
+  });
 }
 
 bool operator==(const Constant& a, const Constant& b) {

@@ -26,6 +26,7 @@ class Constant final : public OpOf<Constant> {
  public:
   explicit Constant(Array value) : value_(std::move(value)) {}
   std::string name() const override { return "constant"; }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
   std::vector<TensorType> infer(std::span<const TensorType>) const override {
     return {{value_.dtype(), value_.shape()}};
   }

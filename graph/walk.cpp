@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/map_graph.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
@@ -119,42 +120,33 @@ Vars leaves(std::span<const Var> outputs) {
   return found;
 }
 
-Vars with_inputs(const Apply& node, Vars inputs) {
+namespace {
+
+Vars rebuilt(const Apply& node, std::shared_ptr<const Op> op, Vars inputs) {
   const SiteScope scope(node.site());
-  const Vars result = make_node(node.op_ptr(), std::move(inputs), node.site());
+  const Vars result = make_node(std::move(op), std::move(inputs), node.site());
   for (std::size_t i = 0; i < result.size(); ++i) {
     if (!node.name(i).empty()) static_cast<void>(result[i].named(node.name(i)));
   }
   return result;
 }
 
+}  // namespace
+
+Vars with_inputs(const Apply& node, Vars inputs) {
+  return rebuilt(node, node.op_ptr(), std::move(inputs));
+}
+Vars with_op(const Apply& node, std::shared_ptr<const Op> op) {
+  return rebuilt(node, std::move(op), node.inputs());
+}
+
 Vars replace(std::span<const Var> outputs, const VarMap& with) {
-  VarSet stops;
   for (const auto& [from, to] : with) {
     if (!refines(to.type(), from.type())) {
       throw TypeError(fmt::format("replace: {} cannot stand for {}", describe(to), describe(from)));
     }
-    stops.insert(from);
   }
-  VarMap done = with;
-  const auto mapped = [&](const Var& v) {
-    const auto it = done.find(v);
-    return it == done.end() ? v : it->second;
-  };
-  for (const Apply* node : toposort(outputs, stops)) {
-    bool changed = false;
-    Vars inputs;
-    for (const Var& in : node->inputs()) {
-      inputs.push_back(mapped(in));
-      changed = changed || !same(inputs.back(), in);
-    }
-    if (!changed) continue;
-    const Vars fresh = with_inputs(*node, std::move(inputs));
-    for (std::size_t i = 0; i < fresh.size(); ++i) done.try_emplace(node->output(i), fresh[i]);
-  }
-  Vars result;
-  for (const Var& v : outputs) result.push_back(mapped(v));
-  return result;
+  return map_graph(outputs, {}, with);
 }
 
 Var replace(const Var& output, const VarMap& with) {

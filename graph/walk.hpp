@@ -34,6 +34,8 @@ Var clone(const Var& output, const std::vector<std::pair<Var, Var>>& with);
 
 /// The node with its inputs exchanged; keeps op, creation line and names. Returns the outputs.
 Vars with_inputs(const Apply& node, Vars inputs);
+/// The node with its op exchanged for another of as many outputs; keeps the rest.
+Vars with_op(const Apply& node, std::shared_ptr<const Op> op);
 
 /// Whether two expressions compute the same thing by structure: equal ops on equal inputs,
 /// identical inputs and shared variables, equal constants.

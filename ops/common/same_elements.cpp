@@ -3,13 +3,7 @@
 
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/same_elements.hpp>
-#include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
-#include <damo/ops/indexing/advanced_subtensor.hpp>
-#include <damo/ops/indexing/subtensor.hpp>
-#include <damo/ops/shape/broadcast.hpp>
-#include <damo/ops/shape/dimshuffle.hpp>
-#include <damo/ops/shape/reshape.hpp>
 
 namespace damo {
 namespace {
@@ -36,11 +30,8 @@ std::optional<double> uniform_array(const Array& a) {
 
 bool is_movement(const Apply& node) {
   if (node.inputs().empty() || node.n_outputs() != 1) return false;
-  const Op& op = node.op();
-  return as<DimShuffle>(op) != nullptr || as<BroadcastTo>(op) != nullptr ||
-         as<Reshape>(op) != nullptr || as<Subtensor>(op) != nullptr ||
-         as<AdvancedSubtensor>(op) != nullptr || as<SpecifyShape>(op) != nullptr ||
-         as<After>(op) != nullptr;
+  const Origin from = node.op().origin(node, 0);
+  return from.moves() && from.first == 0 && from.end == 1;
 }
 
 std::optional<double> uniform_value(const Var& v) {

@@ -6,8 +6,8 @@
 namespace damo {
 
 /// Whether each element of the node's only output is an element of its first input (the others
-/// only say which): reshaping, indexing, stretching. An elementwise function of the output is then
-/// the same movement of that function of the first input.
+/// only say which: `Op::origin`): reshaping, indexing, stretching. An elementwise function of the
+/// output is then the same movement of that function of the first input.
 bool is_movement(const Apply& node);
 
 /// The one value that all elements of `v` have, when `v` is a constant of any shape, possibly

@@ -30,6 +30,10 @@ void check_arity(std::span<const TensorType> in, std::size_t n) {
   }
 }
 
+Var number(double value, DType dtype) {
+  return (is_float(dtype) ? Arg(value) : Arg(static_cast<long>(value))).var(dtype);
+}
+
 Var add_or_either(const Var& a, const Var& b) {
   if (!a) return b;
   return b ? a + b : a;

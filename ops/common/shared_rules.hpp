@@ -17,6 +17,9 @@ Vars reapply_with_zeros(const Apply& node, const Vars& tangents);
 /// Throws TypeError unless there are `n` inputs.
 void check_arity(std::span<const TensorType> in, std::size_t n);
 
+/// A number as a scalar of that dtype.
+Var number(double value, DType dtype);
+
 /// `a + b`, where an empty Var is zero.
 Var add_or_either(const Var& a, const Var& b);
 

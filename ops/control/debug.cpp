@@ -10,10 +10,10 @@
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/text/tensor_text.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/common/op_readers.hpp>
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/control/effect_op.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/text/graph_text.hpp>
 
 namespace damo {
@@ -102,12 +102,6 @@ std::string valued(const Tensor& t, const Var& v) {
   throw LocatedError::of<AssertionError>(std::move(text));
 }
 
-Array copy_of(const Tensor& t) {
-  Array a(t.dtype, t.shape);
-  copy(t, a.view());
-  return a;
-}
-
 using Names = std::vector<std::string>;
 
 constexpr std::string_view all_attributes[] = {"dtype", "shape", "value", "min",
@@ -156,7 +150,7 @@ Effect::Action break_action(const Breakpoint::Callback& callback, const std::str
     const std::size_t n = names.size();
     if (in.size() > n && !*in[n]->as<const bool>()) return;
     BreakpointEvent event{{}, names, name, node.site(), LoopScope::places()};
-    for (std::size_t i = 0; i < n; ++i) event.values.push_back(copy_of(*in[i]));
+    for (std::size_t i = 0; i < n; ++i) event.values.push_back(dense(*in[i]));
     callback(event);
   };
 }

@@ -3,10 +3,9 @@
 #include <atomic>
 #include <set>
 
-#include <damo/graph/walk.hpp>
+#include <damo/graph/map_graph.hpp>
 #include <damo/ops/common/text_reader.hpp>
 #include <damo/ops/control/effect_op.hpp>
-#include <damo/ops/loop/scan_op.hpp>
 
 namespace damo {
 namespace {
@@ -20,13 +19,6 @@ void collect_effects(const FunctionGraph& graph, std::set<std::uint64_t>& number
     if (dynamic_cast<const Effect*>(&node->op()) != nullptr) numbers.insert(node->op().effect());
     if (node->op().body() != nullptr) collect_effects(*node->op().body(), numbers);
   }
-}
-
-/// The loop with no effects in its body.
-Vars quiet_loop(const Apply& node, const Scan& scan, Vars inputs) {
-  Scan::Spec spec = scan.spec();
-  spec.body.outputs = without_effects(spec.body.outputs);
-  return make_node(std::make_shared<Scan>(std::move(spec)), std::move(inputs), node.site());
 }
 
 }  // namespace
@@ -97,32 +89,13 @@ Var without_after(const Var& v) {
 }
 
 Vars without_effects(const Vars& outputs) {
-  VarMap done;
-  const auto mapped = [&](const Var& v) {
-    const auto it = done.find(v);
-    return it == done.end() ? v : it->second;
-  };
-  for (const Apply* node : toposort(outputs)) {
-    if (as<After>(node->op()) != nullptr) {
-      done[node->output()] = mapped(node->input(0));
-      continue;
-    }
-    Vars inputs;
-    bool changed = false;
-    for (const Var& in : node->inputs()) {
-      inputs.push_back(mapped(in));
-      changed = changed || !same(inputs.back(), in);
-    }
-    const auto* scan = as<Scan>(node->op());
-    const bool loop = scan != nullptr && !scan->pure();
-    if (!changed && !loop) continue;
-    const Vars fresh =
-        loop ? quiet_loop(*node, *scan, std::move(inputs)) : with_inputs(*node, std::move(inputs));
-    for (std::size_t i = 0; i < fresh.size(); ++i) done[node->output(i)] = fresh[i];
-  }
-  Vars result;
-  for (const Var& v : outputs) result.push_back(mapped(v));
-  return result;
+  return map_graph(outputs, [](const Apply& node, const Apply&) -> std::optional<Vars> {
+    if (as<After>(node.op()) != nullptr) return Vars{node.input(0)};
+    if (node.op().pure()) return std::nullopt;
+    return with_changed_body(node, [](const FunctionGraph& body) {
+      return body.with_roots(without_effects(body.roots()));
+    });
+  });
 }
 
 }  // namespace damo

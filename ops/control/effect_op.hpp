@@ -49,6 +49,9 @@ class Effect final : public OpOf<Effect> {
 class After final : public OpOf<After>, public ReadsElements {
  public:
   std::string name() const override { return "after"; }
+  Origin origin(const Apply&, std::size_t) const override {
+    return {0, 1, Origin::Way::same_place};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override { return {in[0]}; }
   std::vector<std::optional<Vars>> shape_rule(const Apply&,
                                               const std::vector<Vars>& shapes) const override {

@@ -7,6 +7,9 @@ namespace damo {
 class IfElse final : public OpOf<IfElse> {
  public:
   std::string name() const override { return "ifelse"; }
+  Origin origin(const Apply&, std::size_t) const override {
+    return {1, 3, Origin::Way::same_place};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -4,8 +4,10 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
+#include <damo/graph/facts.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/common/text_reader.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/control/state_updates.hpp>
@@ -210,11 +212,7 @@ Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
 
 std::vector<Array> SubGraph::values(TensorsIn in) const {
   std::vector<std::pair<Var, Array>> at;
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    Array dense(in[i]->dtype, in[i]->shape);
-    copy(*in[i], dense.view());
-    at.emplace_back(body_.inputs[i], std::move(dense));
-  }
+  for (std::size_t i = 0; i < in.size(); ++i) at.emplace_back(body_.inputs[i], dense(*in[i]));
   return evaluate_inside(body_.outputs, at);
 }
 
@@ -227,6 +225,18 @@ void SubGraph::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) cons
 void SubGraph::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
   const std::vector<Array> results = values(in);
   for (std::size_t k = 0; k < results.size(); ++k) copy(results[k].view(), *out[k]);
+}
+
+std::shared_ptr<const Op> SubGraph::with_body(FunctionGraph body) const {
+  auto op = std::make_shared<SubGraph>(*this);
+  op->body_ = std::move(body);
+  return op;
+}
+
+void SubGraph::facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const {
+  Facts inside;
+  for (std::size_t i = 0; i < in.size(); ++i) inside.assume(body_.inputs[i], in[i]);
+  for (std::size_t k = 0; k < out.size(); ++k) out[k] = inside.of(body_.outputs[k]);
 }
 
 std::vector<std::pair<Var, Var>> SubGraph::state_updates(const Apply& node) const {

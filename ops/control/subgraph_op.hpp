@@ -48,6 +48,11 @@ class SubGraph final : public OpOf<SubGraph> {
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &body_; }
+  std::shared_ptr<const Op> with_body(FunctionGraph body) const override;
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
+  std::vector<Fact> facts_inside(const Apply&, std::span<const Fact> in) const override {
+    return {in.begin(), in.end()};
+  }
   friend bool operator==(const SubGraph& a, const SubGraph& b);
   std::size_t hash() const override;
 

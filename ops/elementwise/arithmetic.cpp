@@ -1,3 +1,4 @@
+#include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
 
@@ -90,20 +91,33 @@ std::array<LoopSet, 4> pow_loops() {
   return loops;
 }
 
+/// 1 - x is as far from 1 as x is from 0.
+Fact fact_of_difference(const Apply& node, std::span<const Fact> x) {
+  if (uniform_value(node.input(0)) == 1.0) {
+    return {
+        .nonnegative = x[1].at_most_one, .at_most_one = x[1].nonnegative, .integer = x[1].integer};
+  }
+  return {.integer = x[0].integer && x[1].integer};
+}
+
 }  // namespace
 
 Var operator+(const Arg& a, const Arg& b) {
-  static const auto op = define({.name = "add",
-                                 .arity = 2,
-                                 .types = Types::numeric,
-                                 .loops = wrapping_loops<Add, 2>(),
-                                 .gradient = [](const Vars&, const Var&, const Var& g) -> Vars {
-                                   return {g, g};
-                                 },
-                                 .slope = Slope::constant,
-                                 .symbol = "+",
-                                 .precedence = 50,
-                                 .commutative = true});
+  static const auto op =
+      define({.name = "add",
+              .arity = 2,
+              .types = Types::numeric,
+              .loops = wrapping_loops<Add, 2>(),
+              .gradient = [](const Vars&, const Var&, const Var& g) -> Vars {
+                return {g, g};
+              },
+              .slope = Slope::constant,
+              .fact = while_exact([](const Apply&, std::span<const Fact> x) -> Fact {
+                return fact_of_sum(x[0], x[1]);
+              }),
+              .symbol = "+",
+              .precedence = 50,
+              .commutative = true});
   return elementwise(op, {a, b});
 }
 
@@ -116,23 +130,30 @@ Var operator-(const Arg& a, const Arg& b) {
                                    return {g, -g};
                                  },
                                  .slope = Slope::constant,
+                                 .fact = while_exact(fact_of_difference),
                                  .symbol = "-",
                                  .precedence = 50});
   return elementwise(op, {a, b});
 }
 
 Var operator*(const Arg& a, const Arg& b) {
-  static const auto op = define({.name = "mul",
-                                 .arity = 2,
-                                 .types = Types::numeric,
-                                 .loops = wrapping_loops<Mul, 2>(),
-                                 .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
-                                   return {g * x[1], g * x[0]};
-                                 },
-                                 .slope = Slope::tame,
-                                 .symbol = "*",
-                                 .precedence = 60,
-                                 .commutative = true});
+  static const auto op =
+      define({.name = "mul",
+              .arity = 2,
+              .types = Types::numeric,
+              .loops = wrapping_loops<Mul, 2>(),
+              .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
+                return {g * x[1], g * x[0]};
+              },
+              .slope = Slope::tame,
+              .fact = while_exact([](const Apply& node, std::span<const Fact> x) -> Fact {
+                Fact f = fact_of_product(x[0], x[1]);
+                f.nonnegative = f.nonnegative || same(node.input(0), node.input(1));
+                return f;
+              }),
+              .symbol = "*",
+              .precedence = 60,
+              .commutative = true});
   return elementwise(op, {a, b});
 }
 
@@ -144,33 +165,45 @@ Var operator/(const Arg& a, const Arg& b) {
                                  .gradient = [](const Vars& x, const Var& y, const Var& g) -> Vars {
                                    return {g / x[1], -(g * y / x[1])};
                                  },
+                                 .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
+                                   return {.nonnegative = x[0].nonnegative && x[1].nonnegative,
+                                           .positive = x[0].positive && x[1].positive};
+                                 },
                                  .symbol = "/",
                                  .precedence = 60});
   return elementwise(op, {a, b});
 }
 
 Var operator%(const Arg& a, const Arg& b) {
-  static const auto op = define({.name = "mod",
-                                 .arity = 2,
-                                 .types = Types::numeric,
-                                 .loops = numeric_loops<Mod, 2>(),
-                                 .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
-                                   return {g, -(g * floor_div(x[0], x[1]))};
-                                 },
-                                 .symbol = "%",
-                                 .precedence = 60});
+  static const auto op =
+      define({.name = "mod",
+              .arity = 2,
+              .types = Types::numeric,
+              .loops = numeric_loops<Mod, 2>(),
+              .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
+                return {g, -(g * floor_div(x[0], x[1]))};
+              },
+              .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
+                return {.nonnegative = x[1].nonnegative, .integer = x[0].integer && x[1].integer};
+              },
+              .symbol = "%",
+              .precedence = 60});
   return elementwise(op, {a, b});
 }
 
 Var floor_div(const Arg& a, const Arg& b) {
-  static const auto op = define({.name = "floor_div",
-                                 .arity = 2,
-                                 .types = Types::numeric,
-                                 .loops = numeric_loops<FloorDiv, 2>(),
-                                 .gradient = [](const Vars&, const Var&, const Var&) -> Vars {
-                                   return {Arg(0.0).var(), Arg(0.0).var()};
-                                 },
-                                 .slope = Slope::tame});
+  static const auto op =
+      define({.name = "floor_div",
+              .arity = 2,
+              .types = Types::numeric,
+              .loops = numeric_loops<FloorDiv, 2>(),
+              .gradient = [](const Vars&, const Var&, const Var&) -> Vars {
+                return {Arg(0.0).var(), Arg(0.0).var()};
+              },
+              .slope = Slope::tame,
+              .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
+                return {.nonnegative = x[0].nonnegative && x[1].nonnegative, .integer = true};
+              }});
   return elementwise(op, {a, b});
 }
 
@@ -182,6 +215,9 @@ Var operator-(const Arg& a) {
               .loops = wrapping_loops<Neg, 1>(),
               .gradient = [](const Vars&, const Var&, const Var& g) -> Vars { return {-g}; },
               .slope = Slope::constant,
+              .fact = while_exact(fact_of([](const Fact& x) -> Fact {
+                return {.at_most_one = x.nonnegative, .integer = x.integer, .finite = x.finite};
+              })),
               .symbol = "-",
               .precedence = 70});
   return elementwise(op, {a});
@@ -197,7 +233,10 @@ Var pow(const Arg& base, const Arg& exponent) {
               .gradient = [](const Vars& x, const Var& y, const Var& g) -> Vars {
                 return {where(eq(x[1], 0), 0.0, g * x[1] * pow(x[0], x[1] - 1)),
                         g * y * log(where(eq(x[0], 0), where(eq(y, 0), 1.0, x[0]), x[0]))};
-              }});
+              },
+              .fact = while_exact([](const Apply&, std::span<const Fact> x) -> Fact {
+                return of_same_sign(x[0]);
+              })});
   return elementwise(op, {base, exponent});
 }
 
@@ -209,18 +248,23 @@ Var sqr(const Arg& x) {
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    return {g * (2 * in[0])};
                                  },
-                                 .slope = Slope::tame});
+                                 .slope = Slope::tame,
+                                 .fact = while_exact(fact_of([](const Fact& x) -> Fact {
+                                   Fact f = fact_of_product(x, x);
+                                   f.nonnegative = true;
+                                   return f;
+                                 }))});
   return elementwise(op, {x});
 }
 
 Var reciprocal(const Arg& x) {
-  static const auto op = define({.name = "reciprocal",
-                                 .arity = 1,
-                                 .types = Types::real,
-                                 .loops = real_loops<Reciprocal, 1>(),
-                                 .gradient = [](const Vars&, const Var& y, const Var& g) -> Vars {
-                                   return {-(g * sqr(y))};
-                                 }});
+  static const auto op = define(
+      {.name = "reciprocal",
+       .arity = 1,
+       .types = Types::real,
+       .loops = real_loops<Reciprocal, 1>(),
+       .gradient = [](const Vars&, const Var& y, const Var& g) -> Vars { return {-(g * sqr(y))}; },
+       .fact = fact_of(of_same_sign)});
   return elementwise(op, {x});
 }
 
@@ -234,7 +278,14 @@ Var abs(const Arg& x) {
                                  },
                                  .slope = Slope::tame,
                                  // Of the two branches neither counts at 0.
-                                 .counts = [](const Vars& x) -> Vars { return {neq(x[0], 0)}; }});
+                                 .counts = [](const Vars& x) -> Vars { return {neq(x[0], 0)}; },
+                                 .fact = while_exact(fact_of([](const Fact& x) -> Fact {
+                                   return {.nonnegative = true,
+                                           .positive = x.positive,
+                                           .at_most_one = x.at_most_one && x.nonnegative,
+                                           .integer = x.integer,
+                                           .finite = x.finite};
+                                 }))});
   return elementwise(op, {x});
 }
 

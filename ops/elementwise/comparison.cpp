@@ -155,7 +155,8 @@ Var where(const Arg& cond, const Arg& a, const Arg& b) {
               .counts = [](const Vars& x) -> Vars {
                 return {Var{}, x[0], negation(x[0])};
               },
-              .picks = true});
+              .picks = true,
+              .origin = {1, 3, Origin::Way::same_place}});
   return elementwise(op, {cond, a, b});
 }
 

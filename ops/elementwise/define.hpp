@@ -40,8 +40,22 @@ constexpr std::array<LoopSet, 4> predicate_loops() {
           make_loops<F, bool, float, float>(), make_loops<F, bool, double, double>()};
 }
 
+/// Facts of a function of one operand: from those of the operand, or the same for all.
+ScalarOp::FactRule fact_of(Fact (*f)(const Fact& x));
+ScalarOp::FactRule always(const Fact& fact);
+/// What holds while whole numbers stay in the range of their type, which those of 0 and 1 do.
+ScalarOp::FactRule while_exact(ScalarOp::FactRule rule);
+/// Of a function that is as positive as its operand.
+Fact of_same_sign(const Fact& x);
+
 /// Defines a function of one real operand.
 std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
-                                     ScalarOp::GradientRule gradient, Slope slope = Slope::wild);
+                                     ScalarOp::GradientRule gradient, Slope slope = Slope::wild,
+                                     ScalarOp::FactRule fact = {});
+inline std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
+                                            ScalarOp::GradientRule gradient,
+                                            ScalarOp::FactRule fact) {
+  return real_unary(std::move(name), loops, std::move(gradient), Slope::wild, std::move(fact));
+}
 
 }  // namespace damo

@@ -88,10 +88,7 @@ DType meeting_dtype(const ScalarOp& s, std::initializer_list<Arg> operands) {
 }
 
 Var aligned(const Var& v, std::size_t rank) {
-  if (v.ndim() == 0 || v.ndim() == rank) return v;
-  std::vector<AxisEntry> pattern(rank - v.ndim(), AxisEntry(newaxis));
-  for (std::size_t i = 0; i < v.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
-  return dimshuffle(v, pattern);
+  return v.ndim() == 0 || v.ndim() == rank ? v : with_leading_axes(v, rank);
 }
 
 /// The gradient with respect to an operand, from that with respect to its stretched self.
@@ -119,14 +116,31 @@ std::shared_ptr<const Op> define(ScalarOp scalar) {
 }
 
 std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
-                                     ScalarOp::GradientRule gradient, Slope slope) {
+                                     ScalarOp::GradientRule gradient, Slope slope,
+                                     ScalarOp::FactRule fact) {
   return define({.name = std::move(name),
                  .arity = 1,
                  .types = ScalarOp::Types::real,
                  .loops = loops,
                  .gradient = std::move(gradient),
-                 .slope = slope});
+                 .slope = slope,
+                 .fact = std::move(fact)});
 }
+
+ScalarOp::FactRule fact_of(Fact (*f)(const Fact& x)) {
+  return [f](const Apply&, std::span<const Fact> x) { return f(x[0]); };
+}
+ScalarOp::FactRule always(const Fact& fact) {
+  return [fact](const Apply&, std::span<const Fact>) { return fact; };
+}
+ScalarOp::FactRule while_exact(ScalarOp::FactRule rule) {
+  return [rule = std::move(rule)](const Apply& node, std::span<const Fact> x) {
+    const bool small = std::all_of(x.begin(), x.end(), [](const Fact& f) { return f.binary(); });
+    const Fact fact = rule(node, x);
+    return small ? fact : unless_wrapped(fact, node.types()[0].dtype);
+  };
+}
+Fact of_same_sign(const Fact& x) { return {.nonnegative = x.nonnegative, .positive = x.positive}; }
 
 bool is_elementwise(const Var& v, std::string_view name) {
   const auto* e = as<Elementwise>(v);
@@ -194,6 +208,14 @@ std::vector<std::optional<Vars>> Elementwise::shape_rule(const Apply& node,
     sizes.push_back(size);
   }
   return {sizes};
+}
+
+void Elementwise::facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const {
+  if (scalar_->fact) {
+    out[0] = scalar_->fact(node, in);
+  } else {
+    Op::facts(node, in, out);
+  }
 }
 
 Gradients Elementwise::gradient(const Apply& node, const Vars& g) const {

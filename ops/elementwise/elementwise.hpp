@@ -27,6 +27,8 @@ struct ScalarOp {
   /// dC/d(inputs) from inputs, output and dC/d(output). An empty Var: disconnected. A result of
   /// lower rank, such as the constant 0, is stretched.
   using GradientRule = std::function<Vars(const Vars& x, const Var& y, const Var& g)>;
+  /// What is known of the result, from what is known of each operand.
+  using FactRule = std::function<Fact(const Apply& node, std::span<const Fact> x)>;
 
   std::string name;
   std::size_t arity;
@@ -41,6 +43,8 @@ struct ScalarOp {
   CountsRule counts{};
   /// Whether it returns the operand that counts.
   bool picks = false;
+  FactRule fact{};
+  Origin origin{};
   /// Infix or prefix text: "+", "-"; empty for name(...). Precedence as in C++: 70 unary, 60 *, 50
   /// +, 40 <.
   std::string symbol{};
@@ -80,6 +84,8 @@ class Elementwise final : public OpOf<Elementwise> {
   MaskedFlow push_forward_under(const Apply& node, const Vars& tangents, const Vars& moves) const;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  Origin origin(const Apply&, std::size_t) const override { return scalar_->origin; }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
   int inplace_input() const override { return scalar_->types == ScalarOp::Types::convert ? -1 : 0; }
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   std::string hint(const Vars& inputs, std::span<const TensorType> types) const override;

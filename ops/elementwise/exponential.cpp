@@ -35,15 +35,17 @@ struct Logaddexp {
 }  // namespace
 
 Var exp(const Arg& x) {
-  static const auto op =
-      real_unary("exp", real_loops<Exp, 1>(),
-                 [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * y}; });
+  static const auto op = real_unary(
+      "exp", real_loops<Exp, 1>(),
+      [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * y}; },
+      always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
 }
 Var expm1(const Arg& x) {
-  static const auto op =
-      real_unary("expm1", real_loops<Expm1, 1>(),
-                 [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * exp(in[0])}; });
+  static const auto op = real_unary(
+      "expm1", real_loops<Expm1, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * exp(in[0])}; },
+      fact_of(of_same_sign));
   return elementwise(op, {x});
 }
 Var log(const Arg& x) {
@@ -55,7 +57,8 @@ Var log(const Arg& x) {
 Var log1p(const Arg& x) {
   static const auto op = real_unary(
       "log1p", real_loops<Log1p, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / (1 + in[0])}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / (1 + in[0])}; },
+      fact_of(of_same_sign));
   return elementwise(op, {x});
 }
 Var log2(const Arg& x) {
@@ -92,16 +95,22 @@ Var logaddexp(const Arg& a, const Arg& b) {
   return elementwise(op, {a, b});
 }
 Var sqrt(const Arg& x) {
-  static const auto op =
-      real_unary("sqrt", real_loops<Sqrt, 1>(),
-                 [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * 0.5 / y}; });
+  static const auto op = real_unary(
+      "sqrt", real_loops<Sqrt, 1>(),
+      [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * 0.5 / y}; },
+      fact_of(of_same_sign));
   return elementwise(op, {x});
 }
 Var tanh(const Arg& x) {
   static const auto op = real_unary(
       "tanh", real_loops<Tanh, 1>(),
       [](const Vars&, const Var& y, const Var& g) -> Vars { return {g * (1 - sqr(y))}; },
-      Slope::tame);
+      Slope::tame, fact_of([](const Fact& x) -> Fact {
+        return {.nonnegative = x.nonnegative,
+                .positive = x.positive,
+                .at_most_one = true,
+                .finite = x.finite};
+      }));
   return elementwise(op, {x});
 }
 Var sigmoid(const Arg& x) {
@@ -109,14 +118,16 @@ Var sigmoid(const Arg& x) {
   static const auto op = real_unary(
       "sigmoid", real_loops<Sigmoid, 1>(),
       [](const Vars& in, const Var& y, const Var& g) -> Vars { return {g * y * sigmoid(-in[0])}; },
-      Slope::tame);
+      Slope::tame, fact_of([](const Fact& x) -> Fact {
+        return {.nonnegative = true, .positive = true, .at_most_one = true, .finite = x.finite};
+      }));
   return elementwise(op, {x});
 }
 Var softplus(const Arg& x) {
   static const auto op = real_unary(
       "softplus", real_loops<Softplus, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * sigmoid(in[0])}; },
-      Slope::tame);
+      Slope::tame, always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
 }
 Var xlogx(const Arg& x) {

@@ -55,6 +55,36 @@ struct Convert {
   }
 };
 
+/// The nearest integer in some direction lies on the same side of 0 and 1.
+Fact fact_of_rounded(const Fact& x) {
+  return {.nonnegative = x.nonnegative,
+          .at_most_one = x.at_most_one,
+          .integer = true,
+          .finite = x.finite};
+}
+Fact fact_of_sign(const Fact& x) {
+  return {.nonnegative = x.nonnegative,
+          .positive = x.positive,
+          .at_most_one = true,
+          .integer = true,
+          .finite = x.finite};
+}
+/// Of a number in another dtype: what is too large for float32 becomes infinite, what is no number
+/// or too large for int64 the smallest of all.
+template <class To>
+Fact fact_of_converted(const Apply& node, std::span<const Fact> in) {
+  if constexpr (std::is_same_v<To, bool>) return zero_or_one;
+  Fact x = in[0];
+  const DType from = node.input(0).dtype();
+  const bool small = x.finite && x.nonnegative && x.at_most_one;
+  if (std::is_same_v<To, float> && from == DType::float64) x.finite = small;
+  if (!std::is_same_v<To, std::int64_t> || !is_float(from)) return x;
+  Fact whole = x.integer ? x : fact_of_rounded(x);
+  whole.nonnegative = whole.nonnegative && small;
+  whole.positive = whole.positive && small;
+  return whole;
+}
+
 template <class To>
 std::shared_ptr<const Op> converter() {
   return define(
@@ -68,17 +98,20 @@ std::shared_ptr<const Op> converter() {
          return {Arg(0.0).var()};
        },
        .slope = Slope::constant,
+       .fact = fact_of_converted<To>,
        .to = dtype_of<To>()});
 }
 
-std::shared_ptr<const Op> flat_unary(std::string name, std::array<LoopSet, 4> loops, Types types) {
+std::shared_ptr<const Op> flat_unary(std::string name, std::array<LoopSet, 4> loops, Types types,
+                                     Fact (*fact)(const Fact&) = fact_of_rounded) {
   return define(
       {.name = std::move(name),
        .arity = 1,
        .types = types,
        .loops = loops,
        .gradient = [](const Vars&, const Var&, const Var&) -> Vars { return {Arg(0.0).var()}; },
-       .slope = Slope::constant});
+       .slope = Slope::constant,
+       .fact = fact_of(fact)});
 }
 
 template <class F, class B>
@@ -107,7 +140,7 @@ Var round(const Arg& x) {
   return elementwise(op, {x});
 }
 Var sign(const Arg& x) {
-  static const auto op = flat_unary("sign", numeric_loops<Sign, 1>(), Types::numeric);
+  static const auto op = flat_unary("sign", numeric_loops<Sign, 1>(), Types::numeric, fact_of_sign);
   return elementwise(op, {x});
 }
 
@@ -121,7 +154,14 @@ Var relu(const Arg& x) {
                                  },
                                  .slope = Slope::constant,
                                  .counts = [](const Vars& x) -> Vars { return {x[0] > 0}; },
-                                 .picks = true});
+                                 .picks = true,
+                                 .fact = fact_of([](const Fact& x) -> Fact {
+                                   return {.nonnegative = true,
+                                           .positive = x.positive,
+                                           .at_most_one = x.at_most_one,
+                                           .integer = x.integer,
+                                           .finite = x.finite};
+                                 })});
   return elementwise(op, {x});
 }
 
@@ -141,6 +181,10 @@ Var maximum(const Arg& a, const Arg& b) {
                 return {first, not_(first)};
               },
               .picks = true,
+              .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
+                return fact_of_maximum(x[0], x[1]);
+              },
+              .origin = {0, 2, Origin::Way::by_value},
               .commutative = true});
   return elementwise(op, {a, b});
 }
@@ -159,6 +203,10 @@ Var minimum(const Arg& a, const Arg& b) {
                 return {first, not_(first)};
               },
               .picks = true,
+              .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
+                return fact_of_minimum(x[0], x[1]);
+              },
+              .origin = {0, 2, Origin::Way::by_value},
               .commutative = true});
   return elementwise(op, {a, b});
 }
@@ -183,7 +231,11 @@ Var clip(const Arg& x, const Arg& low, const Arg& high) {
                 const Var crossed = and_(below, x[1] > x[2]);
                 return {not_(or_(below, above)), and_(below, not_(crossed)), or_(above, crossed)};
               },
-              .picks = true});
+              .picks = true,
+              .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
+                return fact_of_minimum(fact_of_maximum(x[0], x[1]), x[2]);
+              },
+              .origin = {0, 3, Origin::Way::by_value}});
   return elementwise(op, {x, low, high});
 }
 

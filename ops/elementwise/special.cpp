@@ -52,14 +52,14 @@ Var sin(const Arg& x) {
   static const auto op = real_unary(
       "sin", real_loops<Sin, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cos(in[0])}; },
-      Slope::tame);
+      Slope::tame, always({.at_most_one = true}));
   return elementwise(op, {x});
 }
 Var cos(const Arg& x) {
   static const auto op = real_unary(
       "cos", real_loops<Cos, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {-(g * sin(in[0]))}; },
-      Slope::tame);
+      Slope::tame, always({.at_most_one = true}));
   return elementwise(op, {x});
 }
 Var tan(const Arg& x) {
@@ -71,21 +71,24 @@ Var tan(const Arg& x) {
 Var arcsin(const Arg& x) {
   static const auto op = real_unary(
       "arcsin", real_loops<Arcsin, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / sqrt(1 - sqr(in[0]))}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / sqrt(1 - sqr(in[0]))}; },
+      fact_of(of_same_sign));
   return elementwise(op, {x});
 }
 Var arccos(const Arg& x) {
-  static const auto op = real_unary("arccos", real_loops<Arccos, 1>(),
-                                    [](const Vars& in, const Var&, const Var& g) -> Vars {
-                                      return {-(g / sqrt(1 - sqr(in[0])))};
-                                    });
+  static const auto op = real_unary(
+      "arccos", real_loops<Arccos, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars {
+        return {-(g / sqrt(1 - sqr(in[0])))};
+      },
+      always({.nonnegative = true}));
   return elementwise(op, {x});
 }
 Var arctan(const Arg& x) {
   static const auto op = real_unary(
       "arctan", real_loops<Arctan, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / (1 + sqr(in[0]))}; },
-      Slope::tame);
+      Slope::tame, fact_of(of_same_sign));
   return elementwise(op, {x});
 }
 Var atan2(const Arg& y, const Arg& x) {
@@ -102,13 +105,15 @@ Var atan2(const Arg& y, const Arg& x) {
 Var sinh(const Arg& x) {
   static const auto op = real_unary(
       "sinh", real_loops<Sinh, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cosh(in[0])}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * cosh(in[0])}; },
+      fact_of(of_same_sign));
   return elementwise(op, {x});
 }
 Var cosh(const Arg& x) {
   static const auto op = real_unary(
       "cosh", real_loops<Cosh, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * sinh(in[0])}; });
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * sinh(in[0])}; },
+      always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
 }
 Var erf(const Arg& x) {
@@ -117,7 +122,9 @@ Var erf(const Arg& x) {
       [](const Vars& in, const Var&, const Var& g) -> Vars {
         return {g * two_over_root_pi * exp(-sqr(in[0]))};
       },
-      Slope::tame);
+      Slope::tame, fact_of([](const Fact& x) -> Fact {
+        return {.nonnegative = x.nonnegative, .positive = x.positive, .at_most_one = true};
+      }));
   return elementwise(op, {x});
 }
 Var erfc(const Arg& x) {
@@ -126,7 +133,7 @@ Var erfc(const Arg& x) {
       [](const Vars& in, const Var&, const Var& g) -> Vars {
         return {-(g * two_over_root_pi * exp(-sqr(in[0])))};
       },
-      Slope::tame);
+      Slope::tame, always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
 }
 Var gammaln(const Arg& x) {
@@ -142,10 +149,12 @@ Var digamma(const Arg& x) {
   return elementwise(op, {x});
 }
 Var trigamma(const Arg& x) {
-  static const auto op = real_unary("trigamma", real_loops<Trigamma, 1>(),
-                                    [](const Vars&, const Var&, const Var&) -> Vars {
-                                      throw GradError("trigamma: no derivative is provided");
-                                    });
+  static const auto op = real_unary(
+      "trigamma", real_loops<Trigamma, 1>(),
+      [](const Vars&, const Var&, const Var&) -> Vars {
+        throw GradError("trigamma: no derivative is provided");
+      },
+      always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
 }
 

@@ -12,6 +12,10 @@ class GradientView final : public OpOf<GradientView>, public ReadsElements {
 
   std::string name() const override;
   std::string parameters() const override;
+  /// It has no `origin`: a function moved through would get another gradient.
+  void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = in[0];
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override { return {in[0]}; }
   std::vector<std::optional<Vars>> shape_rule(const Apply&,
                                               const std::vector<Vars>& shapes) const override {

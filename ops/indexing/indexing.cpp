@@ -117,11 +117,7 @@ Parsed parse(const std::vector<Index>& index) {
 void align_ranks(Vars& tensors) {
   std::size_t rank = 0;
   for (const Var& v : tensors) rank = std::max(rank, v.ndim());
-  for (Var& v : tensors) {
-    std::vector<int> pattern(rank - v.ndim(), DimShuffle::new_axis);
-    for (std::size_t i = 0; i < v.ndim(); ++i) pattern.push_back(static_cast<int>(i));
-    v = shuffle_axes(v, std::move(pattern));
-  }
+  for (Var& v : tensors) v = with_leading_axes(v, rank);
 }
 
 Var change_subtensor(const Var& selected, const Arg& y, bool set) {

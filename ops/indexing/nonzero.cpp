@@ -29,6 +29,9 @@ void for_each_true(const Tensor& mask, F&& f) {
 class NonZero final : public OpOf<NonZero> {
  public:
   std::string name() const override { return "nonzero"; }
+  void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
+    for (Fact& f : out) f = {.nonnegative = true, .integer = true};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 1 + in[0].rank());
     if (in[0].dtype != DType::boolean || in[0].rank() == 0) {

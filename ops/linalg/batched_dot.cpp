@@ -25,6 +25,9 @@ Tensor matrix_at(const Tensor& batch, std::int64_t i) {
 class BatchedDot final : public OpOf<BatchedDot>, public ReadsElements {
  public:
   std::string name() const override { return "batched_dot"; }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = unless_wrapped(fact_of_total(fact_of_product(in[0], in[1])), node.types()[0].dtype);
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 2);
     if (in[0].dtype != in[1].dtype || in[0].dtype == DType::boolean) {

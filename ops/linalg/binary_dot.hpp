@@ -14,6 +14,9 @@ class BinaryDot final : public OpOf<BinaryDot> {
 
   std::string name() const override { return "binary_dot"; }
   std::string parameters() const override { return verify_ ? "verify" : ""; }
+  void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = fact_of_total(fact_of_product(in[0], in[1]));
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

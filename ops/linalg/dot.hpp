@@ -8,6 +8,9 @@ namespace damo {
 class Dot final : public OpOf<Dot>, public ReadsElements {
  public:
   std::string name() const override { return "dot"; }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = unless_wrapped(fact_of_total(fact_of_product(in[0], in[1])), node.types()[0].dtype);
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

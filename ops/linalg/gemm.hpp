@@ -9,6 +9,10 @@ namespace damo {
 class Gemm final : public OpOf<Gemm> {
  public:
   std::string name() const override { return "gemm"; }
+  void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
+    const Fact product = fact_of_total(fact_of_product(in[2], in[3]));
+    out[0] = fact_of_sum(fact_of_product(in[4], in[0]), fact_of_product(in[1], product));
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

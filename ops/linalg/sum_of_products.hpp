@@ -9,6 +9,9 @@ namespace damo {
 class SumOfProducts final : public OpOf<SumOfProducts> {
  public:
   std::string name() const override { return "sum_of_products"; }
+  void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = fact_of_total(fact_of_product(in[0], in[1]));
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

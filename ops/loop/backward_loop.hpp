@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <damo/ops/gradient/backward_sweep.hpp>
-#include <damo/ops/loop/loop_builder.hpp>
+#include <damo/ops/loop/open_loop.hpp>
 
 namespace damo {
 
@@ -83,7 +83,7 @@ class BackwardLoop {
   void reuse_forward_outputs();
   /// A body output may be known more closely than the history it is stored in.
   static Var specify_item_shape(const Var& rows, const TensorType& item);
-  void take_results(const LoopBuilder::Built& built, Scan::Flowing& result) const;
+  void take_results(const OpenLoop::Whole& built, Scan::Flowing& result) const;
   // Truncation cuts every path to the initial value that is longer than the truncation. Handing an
   // initial row on from tap to tap is no path: the row was there from the beginning, and what the
   // last backward step found at a deeper tap is its gradient.
@@ -105,7 +105,8 @@ class BackwardLoop {
   std::vector<Slope> behind_;  ///< of each of `wrt_`
   std::vector<Carried> carried_;
   std::vector<Arrived> flows_;  ///< to each of `wrt_` in a step
-  LoopBuilder loop_{};
+  OpenLoop loop_{};
+  std::size_t first_result_ = 0;  ///< states from here on end as a gradient or a mark
   std::vector<std::size_t> sequenced_;
   std::vector<std::size_t> marked_sequences_;
   std::vector<std::size_t> accumulated_;

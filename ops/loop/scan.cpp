@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/map_graph.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/control/state_updates.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -19,6 +20,7 @@ ScanBuilder::ScanBuilder(const Step& step, ScanOptions& options)
   loop_.truncate_gradient = options.truncate_gradient;
   loop_.mode = options.mode.text;
   loop_.profile = options.profile;
+  loop_.site = site_;
   if (options.truncate_gradient == 0 || options.truncate_gradient < -1) {
     fail(fmt::format("truncate_gradient must be a number of steps, or -1 for all, got {}",
                      options.truncate_gradient));
@@ -79,7 +81,7 @@ void ScanBuilder::match_outputs(const Vars& outputs) {
   }
 }
 
-Var ScanBuilder::checked_carry(const Var& next, const LoopBuilder::State& state,
+Var ScanBuilder::checked_carry(const Var& next, const OpenLoop::State& state,
                                const std::string& role) {
   const TensorType& wanted = state.inner.type();
   if (refines(next.type(), wanted)) return next;
@@ -137,7 +139,7 @@ void ScanBuilder::collect_shared_updates(const StepResult& result) {
   for (const auto& [state, values] : drawn) next.emplace_back(state, farthest_state(values));
   add_default_updates(all, next);
   for (const auto& [target, value] : next) {
-    LoopBuilder::State state{target, input(target.type(), target.name(), site_), value};
+    OpenLoop::State state{target, input(target.type(), target.name(), site_), value};
     const std::string role = fmt::format("the carried shared variable '{}'", target.name());
     state.next = checked_carry(value, state, role);
     loop_.roles.emplace_back(state.inner, role);
@@ -174,7 +176,7 @@ void ScanBuilder::capture_outside(const StepResult& result) {
                        describe(v)));
     }
     const Var inner = input(v.type(), v.name(), site_);
-    loop_.non_sequences.emplace_back(v, inner);
+    loop_.non_sequences.push_back({v, inner});
     outside_to_inside_.emplace(v, inner);
   };
   const Vars all = roots(result);
@@ -185,49 +187,27 @@ void ScanBuilder::capture_outside(const StepResult& result) {
 }
 
 ScanResult ScanBuilder::finish(StepResult& result) {
-  Vars inside;
-  for (const auto& s : loop_.states) inside.push_back(s.next);
-  inside.insert(inside.end(), loop_.extras.begin(), loop_.extras.end());
-  if (result.condition) inside.push_back(checked_condition(result.condition));
-  inside = rebuilt(inside);
-  const std::size_t n_states = loop_.states.size();
-  for (std::size_t i = 0; i < n_states; ++i) loop_.states[i].next = inside[i];
-  for (std::size_t i = 0; i < loop_.extras.size(); ++i) loop_.extras[i] = inside[n_states + i];
-  if (result.condition) loop_.condition = inside.back();
+  if (result.condition) loop_.condition = checked_condition(result.condition);
+  loop_.set_body_outputs(rebuilt(loop_.body_outputs()));
 
-  const SiteScope scope(site_);
-  const LoopBuilder::Built built = loop_.build(site_);
+  const OpenLoop::Whole whole = loop_.build_whole();
   ScanResult out;
   std::size_t extra = 0;
   for (std::size_t i = 0; i < depth_.size(); ++i) {
     const Var trace =
-        depth_[i] == 0 ? built.traces[extra++] : built.histories[first_state_[i]][from(1)];
+        depth_[i] == 0 ? whole.traces[extra++] : whole.histories[first_state_[i]][from(1)];
     out.outputs.push_back(trace);
   }
   for (std::size_t i = 0; i < shared_targets_.size(); ++i)
-    out.updates.set(shared_targets_[i], built.lasts[i].second);
+    out.updates.set(shared_targets_[i], whole.carried[i]);
   return out;
 }
 
 Vars ScanBuilder::rebuilt(const Vars& inside) const {
-  VarMap done = outside_to_inside_;
-  const auto mapped = [&](const Var& v) {
-    const auto it = done.find(v);
-    return it == done.end() ? v : it->second;
-  };
   std::vector<const Apply*> nodes = inner_nodes(inside);
   std::sort(nodes.begin(), nodes.end(),
             [](const Apply* a, const Apply* b) { return a->id() < b->id(); });
-  for (const Apply* node : nodes) {
-    if (node->inputs().empty()) continue;
-    Vars inputs;
-    for (const Var& in : node->inputs()) inputs.push_back(mapped(in));
-    const Vars fresh = with_inputs(*node, std::move(inputs));
-    for (std::size_t i = 0; i < fresh.size(); ++i) done.emplace(node->output(i), fresh[i]);
-  }
-  Vars result;
-  for (const Var& v : inside) result.push_back(mapped(v));
-  return result;
+  return made_anew(nodes, inside, outside_to_inside_);
 }
 
 Var ScanBuilder::checked_condition(const Var& condition) const {

@@ -60,7 +60,7 @@ void ScanBuilder::add_taps(std::size_t i) {
   for (const int tap : s.taps) {
     const Var& outside = slices.at(tap);
     const Var item = item_of(outside, item_name(s.x, i, tap), site_);
-    loop_.sequences.emplace_back(outside, item);
+    loop_.sequences.push_back({outside, item});
     loop_.roles.emplace_back(
         item, fmt::format("sequence {}{}{}", i, s.x.name().empty() ? "" : " '" + s.x.name() + "'",
                           s.taps.size() > 1 || tap != 0 ? fmt::format(" at tap {}", tap) : ""));

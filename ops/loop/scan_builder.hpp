@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include <damo/ops/loop/loop_builder.hpp>
+#include <damo/ops/loop/open_loop.hpp>
 #include <damo/ops/loop/scan.hpp>
 
 namespace damo::detail {
@@ -40,7 +40,7 @@ class ScanBuilder {
   bool type_numbers(const Vars& outputs);
   void match_outputs(const Vars& outputs);
   /// The next value of a state as a variable of exactly the state's type.
-  Var checked_carry(const Var& next, const LoopBuilder::State& state, const std::string& role);
+  Var checked_carry(const Var& next, const OpenLoop::State& state, const std::string& role);
   bool inner_node(const Apply& node) const;
   /// Nodes built by the step, in an order in which they can run.
   std::vector<const Apply*> inner_nodes(const Vars& roots) const;
@@ -61,7 +61,7 @@ class ScanBuilder {
   ScanOptions& options_;
   Site site_;
   std::uint64_t first_inner_id_ = 0;
-  LoopBuilder loop_{};
+  OpenLoop loop_{};
   Vars args_{};
   Vars lengths_{};
   std::vector<std::size_t> first_state_{};

@@ -27,24 +27,26 @@ Scan::Flowing BackwardLoop::run() {
   Scan::Flowing result{Gradients(n), Vars(n)};
   if (wrt_.empty()) return result;
   build();
-  take_results(loop_.build(node_.site()), result);
+  std::vector<std::size_t> lasts;
+  for (std::size_t i = first_result_; i < loop_.states.size(); ++i) lasts.push_back(i);
+  take_results(loop_.build_whole(lasts), result);
   return result;
 }
 
-void BackwardLoop::take_results(const LoopBuilder::Built& built, Scan::Flowing& result) const {
+void BackwardLoop::take_results(const OpenLoop::Whole& built, Scan::Flowing& result) const {
   std::size_t k = 0;
   std::size_t trace = 0;
   Vars carried(spec_.n_states);
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
     for (std::size_t part = 0; part < carried_[i].parts.size(); ++part)
-      carried[i] = add_or_either(carried[i], built.lasts[k++].second);
+      carried[i] = add_or_either(carried[i], built.lasts[k++]);
   }
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
     if (const Var g = initial_gradient(i, carried)) result.gradients[scan_.state_input(i)] = g;
   }
   for (const std::size_t i : accumulated_)
-    result.gradients[scan_.non_sequence_input(i)] = built.lasts[k++].second;
-  for (const std::size_t i : marked_inputs_) result.marked[i] = built.lasts[k++].second;
+    result.gradients[scan_.non_sequence_input(i)] = built.lasts[k++];
+  for (const std::size_t i : marked_inputs_) result.marked[i] = built.lasts[k++];
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
     if (in_.initial[i] || spec_.truncate_gradient >= 0) result.marked[scan_.state_input(i)] = {};
   }
@@ -59,21 +61,21 @@ Var BackwardLoop::last_rows(const Var& outer) const {
 }
 
 void BackwardLoop::add_backward_sequence(const Inflow& in) {
-  if (in.outer) loop_.sequences.emplace_back(last_rows(in.outer), in.item);
-  if (in.marked) loop_.sequences.emplace_back(last_rows(in.marked), in.marked_item);
+  if (in.outer) loop_.sequences.push_back({last_rows(in.outer), in.item});
+  if (in.marked) loop_.sequences.push_back({last_rows(in.marked), in.marked_item});
 }
 
 void BackwardLoop::add_forward_values() {
   for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
-    loop_.sequences.emplace_back(last_rows(node_.input(Scan::sequence_input(i))),
-                                 scan_.body_sequence(i));
+    loop_.sequences.push_back(
+        {last_rows(node_.input(Scan::sequence_input(i))), scan_.body_sequence(i)});
   }
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    loop_.sequences.emplace_back(last_rows(history(i)), scan_.body_state(i));
+    loop_.sequences.push_back({last_rows(history(i)), scan_.body_state(i)});
   }
   for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
-    loop_.non_sequences.emplace_back(node_.input(scan_.non_sequence_input(i)),
-                                     scan_.body_non_sequence(i));
+    loop_.non_sequences.push_back(
+        {node_.input(scan_.non_sequence_input(i)), scan_.body_non_sequence(i)});
   }
 }
 
@@ -92,6 +94,7 @@ void BackwardLoop::build() {
   loop_.name = spec_.name.empty() ? "gradient" : "gradient of " + spec_.name;
   loop_.mode = spec_.mode;
   loop_.profile = spec_.profile;
+  loop_.site = node_.site();
   add_forward_values();
   for (const Inflow& in : in_.per_step) add_backward_sequence(in);
   add_last_step();
@@ -107,7 +110,7 @@ void BackwardLoop::add_last_step() {
 }
 
 void BackwardLoop::add_results() {
-  const std::size_t pending = loop_.states.size();
+  first_result_ = loop_.states.size();
   const auto flow = [&](const Var& body_input) {
     const Arrived* arrived = flow_to(body_input);
     return arrived == nullptr ? Vars{} : arrived->parts;
@@ -130,7 +133,6 @@ void BackwardLoop::add_results() {
         {zero_gradient(node_.input(scan_.non_sequence_input(i))), sum, added_to(sum, parts)});
   }
   add_marks();
-  for (std::size_t i = pending; i < loop_.states.size(); ++i) loop_.lasts.push_back(i);
 }
 
 Var BackwardLoop::added_to(Var sum, const Vars& parts) {
@@ -192,7 +194,7 @@ void BackwardLoop::add_marks() {
 
 void BackwardLoop::reuse_forward_outputs() {
   VarMap stored;
-  std::vector<std::pair<Var, Var>> added;
+  std::vector<OpenLoop::Entry> added;
   for (std::size_t i = 0; i < scan_.n_body_outputs(); ++i) {
     const Var& out = spec_.body.outputs[i];
     const bool state = i < spec_.n_states;
@@ -203,20 +205,15 @@ void BackwardLoop::reuse_forward_outputs() {
     if (const Var same_value = without_after(out); !is_leaf(same_value))
       stored.emplace(same_value, inner);
     const Var rows = specify_item_shape(state ? it->second[from(1)] : it->second, out.type());
-    added.emplace_back(last_rows(rows), inner);
+    added.push_back({last_rows(rows), inner});
   }
-  const std::size_t n = loop_.states.size();
-  Vars inside;
-  for (const auto& s : loop_.states) inside.push_back(s.next);
-  inside.insert(inside.end(), loop_.extras.begin(), loop_.extras.end());
-  inside = replace(inside, stored);
+  Vars inside = replace(loop_.body_outputs(), stored);
   if (!scan_.pure()) inside = without_effects(inside);
-  for (std::size_t i = 0; i < n; ++i) loop_.states[i].next = inside[i];
-  for (std::size_t i = n; i < inside.size(); ++i) loop_.extras[i - n] = inside[i];
+  loop_.set_body_outputs(inside);
   const std::vector<Var> used = leaves(inside);
-  for (const auto& pair : added) {
-    if (std::any_of(used.begin(), used.end(), [&](const Var& v) { return same(v, pair.second); })) {
-      loop_.sequences.push_back(pair);
+  for (const auto& entry : added) {
+    if (std::any_of(used.begin(), used.end(), [&](const Var& v) { return same(v, entry.inner); })) {
+      loop_.sequences.push_back(entry);
     }
   }
 }
@@ -245,12 +242,6 @@ Var BackwardLoop::sequence_rows(std::size_t i, const Var& trace) const {
   const Var& x = node_.input(Scan::sequence_input(i));
   return set_subtensor(zeros_like(x, trace.dtype())[range(rows_ - steps_, rows_)],
                        trace[reversed()]);
-}
-
-void drop_effects(LoopBuilder& loop) {
-  for (auto& s : loop.states) s.next = without_effects({s.next}).front();
-  loop.extras = without_effects(loop.extras);
-  if (loop.condition) loop.condition = without_effects({loop.condition}).front();
 }
 
 Gradients Scan::gradient(const Apply& node, const Vars& g) const {

@@ -9,10 +9,11 @@
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
-#include <damo/ops/loop/loop_builder.hpp>
+#include <damo/ops/loop/open_loop.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/ops/loop/scan_watch.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -51,12 +52,6 @@ class ReferenceRun {
   }
 
  private:
-  static Array dense(const Tensor& t) {
-    Array a(t.dtype, t.shape);
-    copy(t, a.view());
-    return a;
-  }
-
   void check_lengths() const {
     scan_.check_steps(steps_);
     for (std::size_t i = 0; i < scan_.spec().n_sequences; ++i) {
@@ -280,6 +275,12 @@ void Scan::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
 void Scan::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
   const std::vector<Array> results = ReferenceRun(*this, in).results();
   for (std::size_t i = 0; i < results.size(); ++i) copy(results[i].view(), *out[i]);
+}
+
+std::shared_ptr<const Op> Scan::with_body(FunctionGraph body) const {
+  Spec spec = spec_;
+  spec.body = std::move(body);
+  return std::make_shared<Scan>(std::move(spec));
 }
 
 std::vector<std::pair<Var, Var>> Scan::state_updates(const Apply& node) const {

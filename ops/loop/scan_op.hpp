@@ -88,6 +88,8 @@ class Scan final : public OpOf<Scan> {
 
   std::string name() const override { return "scan"; }
   std::string parameters() const override;
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
+  std::vector<Fact> facts_inside(const Apply& node, std::span<const Fact> in) const override;
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
@@ -112,6 +114,8 @@ class Scan final : public OpOf<Scan> {
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &spec_.body; }
+  std::shared_ptr<const Op> with_body(FunctionGraph body) const override;
+  bool keeps_body() const override { return !spec_.mode.empty(); }
   /// That of the first op with an effect in the body.
   std::uint64_t effect() const override { return effect_; }
   friend bool operator==(const Scan& a, const Scan& b);

@@ -4,7 +4,7 @@
 #include <damo/ops/gradient/forward_mode.hpp>
 #include <damo/ops/gradient/gradient_flow.hpp>
 #include <damo/ops/indexing/indexing.hpp>
-#include <damo/ops/loop/loop_builder.hpp>
+#include <damo/ops/loop/open_loop.hpp>
 
 // Forward mode through a loop: the body and its tangent side by side.
 namespace damo {
@@ -21,10 +21,13 @@ class ForwardLoop {
     loop_.mode = spec_.mode;
     loop_.profile = spec_.profile;
     loop_.truncate_gradient = spec_.truncate_gradient;
+    loop_.site = node_.site();
     add_inputs();
     find_moves();
     add_results();
-    return outside(loop_.build(node_.site()));
+    std::vector<std::size_t> lasts;
+    for (std::size_t i = spec_.n_states; i < loop_.states.size(); ++i) lasts.push_back(i);
+    return outside(loop_.build_whole(lasts));
   }
 
  private:
@@ -45,7 +48,7 @@ class ForwardLoop {
     for (std::size_t i = 0; i < spec_.n_sequences; ++i) {
       const Var& outer = node_.input(Scan::sequence_input(i));
       const Var& inner = scan_.body_sequence(i);
-      loop_.sequences.emplace_back(outer, inner);
+      loop_.sequences.push_back({outer, inner});
       if (const Var& t = tangents_[Scan::sequence_input(i)])
         loop_.sequences.emplace_back(t, tangent_of(inner, item_type(t.type())));
     }
@@ -58,9 +61,9 @@ class ForwardLoop {
     for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
       const Var& outer = node_.input(scan_.non_sequence_input(i));
       const Var& inner = scan_.body_non_sequence(i);
-      loop_.non_sequences.emplace_back(outer, inner);
+      loop_.non_sequences.push_back({outer, inner});
       if (const Var& t = tangents_[scan_.non_sequence_input(i)])
-        loop_.non_sequences.emplace_back(t, tangent_of(inner, t.type()));
+        loop_.non_sequences.push_back({t, tangent_of(inner, t.type())});
     }
   }
 
@@ -129,10 +132,9 @@ class ForwardLoop {
     if (!scan_.pure()) drop_effects(loop_);
     // The tangent loop may be the only one left in a graph: it draws, so it moves the streams on.
     for (const auto& [state, output] : spec_.carried) loop_.carried.push_back(state);
-    for (std::size_t i = spec_.n_states; i < loop_.states.size(); ++i) loop_.lasts.push_back(i);
   }
 
-  Tangents outside(const LoopBuilder::Built& built) const {
+  Tangents outside(const OpenLoop::Whole& built) const {
     Tangents result;
     for (const Scan::Output& o : spec_.outputs) {
       result.reasons.push_back(moved_.reasons[o.body_output]);
@@ -141,7 +143,7 @@ class ForwardLoop {
     return result;
   }
 
-  Var rows(const LoopBuilder::Built& built, const Scan::Output& o) const {
+  Var rows(const OpenLoop::Whole& built, const Scan::Output& o) const {
     const bool all = o.keep == Scan::Keep::trace || o.keep == Scan::Keep::history;
     if (o.body_output >= spec_.n_states) {
       const Var& trace = built.traces[place_[o.body_output]];
@@ -157,7 +159,7 @@ class ForwardLoop {
   const Scan::Spec& spec_;
   const Apply& node_;
   const Vars& tangents_;
-  LoopBuilder loop_{};
+  OpenLoop loop_{};
   Vars wrt_;
   Vars eval_;
   Vars state_tangent_;              ///< by state: what stands for its tangent; empty: it has none

@@ -224,6 +224,38 @@ Gradients Draw::gradient(const Apply& node, const Vars& g) const {
   return result;
 }
 
+void Draw::facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const {
+  switch (distribution_) {
+    case Distribution::bernoulli:
+      out[0] = zero_or_one;
+      break;
+    case Distribution::uniform:
+      out[0] = {.nonnegative = true, .at_most_one = true, .finite = true};
+      break;
+    case Distribution::beta:
+      out[0] = zero_to_one;
+      break;
+    case Distribution::gamma:
+    case Distribution::exponential:
+      out[0] = {.nonnegative = true};
+      break;
+    case Distribution::randint:  // from in[n - 2] on
+      out[0] = {.nonnegative = in[in.size() - 2].nonnegative, .integer = true};
+      break;
+    case Distribution::binomial:
+    case Distribution::poisson:
+    case Distribution::permutation:
+    case Distribution::multinomial:
+    case Distribution::categorical:
+    case Distribution::choice:
+    case Distribution::choice_without_replacement:
+      out[0] = {.nonnegative = true, .integer = true};
+      break;
+    default:
+      break;
+  }
+}
+
 Vars Draw::push_forward(const Apply& node, const Vars& tangents) const {
   Vars moved(node.n_outputs());
   for (std::size_t i = 1 + rank(); i < tangents.size(); ++i) {

@@ -43,6 +43,7 @@ class Draw final : public OpOf<Draw> {
 
   std::string name() const override;
   std::string parameters() const override;
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

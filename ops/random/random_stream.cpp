@@ -6,6 +6,7 @@
 #include <damo/ops/random/numpy_random_state.hpp>
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/random/stream_draws.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
 
 namespace damo {
 
@@ -68,11 +69,7 @@ Var draw(Distribution distribution, DType dtype, const SharedVar& state, const V
   Vars inputs{state};
   inputs.insert(inputs.end(), sizes.begin(), sizes.end());
   for (Var& p : parameters) {
-    if (p.ndim() != 0 && p.ndim() < sizes.size()) {
-      std::vector<AxisEntry> pattern(sizes.size() - p.ndim(), AxisEntry(newaxis));
-      for (std::size_t i = 0; i < p.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
-      p = dimshuffle(p, pattern);
-    }
+    if (p.ndim() != 0 && p.ndim() < sizes.size()) p = with_leading_axes(p, sizes.size(), site);
     inputs.push_back(std::move(p));
   }
   using Generator = Draw::Generator;

@@ -23,6 +23,9 @@ class CumSum final : public OpOf<CumSum>, public ReadsElements {
 
   std::string name() const override { return "cumsum"; }
   std::string parameters() const override { return fmt::format("axis={}", axis_); }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = unless_wrapped(fact_of_total(in[0]), node.types()[0].dtype);
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 1);
     if (axis_ >= in[0].rank()) {

@@ -20,6 +20,9 @@ namespace {
 class ProductOfOthers final : public OpOf<ProductOfOthers> {
  public:
   std::string name() const override { return "product_of_others"; }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = unless_wrapped(fact_of_product(in[0], in[0]), node.types()[0].dtype);
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 1);
     return {in[0]};

@@ -126,6 +126,21 @@ std::string Reduce::name() const {
   return names[static_cast<std::size_t>(kind_)];
 }
 
+Origin Reduce::origin(const Apply&, std::size_t) const {
+  const bool extremum = kind_ == Reduction::max || kind_ == Reduction::min;
+  return {0, extremum ? 1U : 0U, Origin::Way::by_value};
+}
+
+void Reduce::facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const {
+  if (kind_ == Reduction::sum) {
+    out[0] = unless_wrapped(fact_of_total(in[0]), node.types()[0].dtype);
+  } else if (kind_ == Reduction::prod) {
+    out[0] = unless_wrapped(fact_of_product(in[0], in[0]), node.types()[0].dtype);
+  } else {
+    Op::facts(node, in, out);
+  }
+}
+
 std::string Reduce::parameters() const { return axes_text(axes_, keepdims_); }
 
 OpPtr read_reduce(OpText& text) {

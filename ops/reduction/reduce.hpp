@@ -18,6 +18,8 @@ class Reduce final : public OpOf<Reduce>, public ReadsElements {
 
   std::string name() const override;
   std::string parameters() const override;
+  Origin origin(const Apply& node, std::size_t output) const override;
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
@@ -46,6 +48,9 @@ class ArgReduce final : public OpOf<ArgReduce> {
 
   std::string name() const override { return largest_ ? "argmax" : "argmin"; }
   std::string parameters() const override;
+  void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
+    out[0] = {.nonnegative = true, .integer = true};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -14,6 +14,9 @@ class Softmax final : public OpOf<Softmax>, public ReadsElements {
 
   std::string name() const override { return "softmax"; }
   std::string parameters() const override;
+  void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
+    out[0] = {.nonnegative = true, .positive = true, .at_most_one = true};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
@@ -38,6 +41,9 @@ class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements {
 
   std::string name() const override { return "log_softmax"; }
   std::string parameters() const override;
+  void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
+    out[0] = {.at_most_one = true};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

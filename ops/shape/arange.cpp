@@ -50,6 +50,9 @@ class Arange final : public OpOf<Arange> {
   std::string parameters() const override {
     return length_ == unknown ? "" : fmt::format("length={}", length_);
   }
+  void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
+    out[0] = common_fact(in[0], fact_of_sum(in[0], in[2]));
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 3);
     for (const TensorType& t : in) {

@@ -31,9 +31,7 @@ Var with_rank(const Var& x, std::size_t rank, Site site) {
     throw ShapeError(fmt::format("broadcast_to: {} has more than {} dimensions, at {}",
                                  to_string(x.type()), rank, to_string(site)));
   }
-  std::vector<int> pattern(rank - x.ndim(), DimShuffle::new_axis);
-  for (std::size_t i = 0; i < x.ndim(); ++i) pattern.push_back(static_cast<int>(i));
-  return shuffle_axes(x, std::move(pattern), site);
+  return with_leading_axes(x, rank, site);
 }
 
 Var broadcast_var(const Var& x, const SplitSizes& sizes, Site site) {

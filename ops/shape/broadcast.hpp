@@ -19,6 +19,9 @@ class BroadcastTo final : public OpOf<BroadcastTo>, public ReadsElements {
 
   std::string name() const override { return "broadcast_to"; }
   std::string parameters() const override { return dims_to_string(dims_); }
+  Origin origin(const Apply&, std::size_t) const override {
+    return {0, 1, Origin::Way::same_place};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
@@ -46,6 +49,9 @@ class SpecifyShape final : public OpOf<SpecifyShape>, public ReadsElements {
 
   std::string name() const override { return "specify_shape"; }
   std::string parameters() const override;
+  Origin origin(const Apply&, std::size_t) const override {
+    return {0, 1, Origin::Way::same_place};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -150,6 +150,12 @@ Var shuffle_axes(const Var& x, std::vector<int> pattern, Site site) {
   return make_var(std::make_shared<DimShuffle>(std::move(pattern)), {x}, site);
 }
 
+Var with_leading_axes(const Var& x, std::size_t rank, Site site) {
+  std::vector<int> pattern(rank - x.ndim(), DimShuffle::new_axis);
+  for (std::size_t i = 0; i < x.ndim(); ++i) pattern.push_back(static_cast<int>(i));
+  return shuffle_axes(x, std::move(pattern), site);
+}
+
 Var dimshuffle(const Arg& x, const std::vector<AxisEntry>& pattern) {
   std::vector<int> axes;
   for (const AxisEntry& entry : pattern) axes.push_back(entry.axis());

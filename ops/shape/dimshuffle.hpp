@@ -22,6 +22,7 @@ class DimShuffle final : public OpOf<DimShuffle>, public ReadsElements {
 
   std::string name() const override { return "dimshuffle"; }
   std::string parameters() const override;
+  Origin origin(const Apply&, std::size_t) const override { return {0, 1}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
@@ -39,5 +40,8 @@ class DimShuffle final : public OpOf<DimShuffle>, public ReadsElements {
 
 /// `x` under a pattern of axes and `DimShuffle::new_axis`; `x` itself when nothing changes.
 Var shuffle_axes(const Var& x, std::vector<int> pattern, Site site = {});
+
+/// `x` with new leading axes, so that it has `rank` of them, which is no less than its own.
+Var with_leading_axes(const Var& x, std::size_t rank, Site site = {});
 
 }  // namespace damo

@@ -197,9 +197,7 @@ Var repeat(const Arg& x, const Arg& times, int axis) {
 Var tile(const Arg& x, const Sizes& times) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const std::size_t rank = std::max(x.var().ndim(), times.rank());
-  std::vector<int> pattern(rank - x.var().ndim(), DimShuffle::new_axis);
-  for (std::size_t i = 0; i < x.var().ndim(); ++i) pattern.push_back(static_cast<int>(i));
-  const Var v = shuffle_axes(x.var(), pattern);
+  const Var v = with_leading_axes(x.var(), rank);
   std::vector<int> doubled;
   Vars repeated;
   Vars joined;

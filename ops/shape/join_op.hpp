@@ -11,6 +11,9 @@ class Join final : public OpOf<Join>, public ReadsElements {
 
   std::string name() const override { return "concatenate"; }
   std::string parameters() const override { return "axis=" + std::to_string(axis_); }
+  Origin origin(const Apply& node, std::size_t) const override {
+    return {0, static_cast<std::uint32_t>(node.inputs().size())};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -15,6 +15,7 @@ class Reshape final : public OpOf<Reshape>, public ReadsElements {
 
   std::string name() const override { return "reshape"; }
   std::string parameters() const override;
+  Origin origin(const Apply&, std::size_t) const override { return {0, 1}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

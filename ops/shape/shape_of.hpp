@@ -11,6 +11,9 @@ class ShapeOf final : public OpOf<ShapeOf> {
 
   std::string name() const override { return "shape"; }
   std::string parameters() const override { return std::to_string(axis_); }
+  void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
+    out[0] = {.nonnegative = true, .integer = true};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
@@ -30,6 +33,9 @@ class MakeVector final : public OpOf<MakeVector>, public ReadsElements {
 
   std::string name() const override { return "make_vector"; }
   std::string parameters() const override { return std::string(damo::name(dtype_)); }
+  Origin origin(const Apply& node, std::size_t) const override {
+    return {0, static_cast<std::uint32_t>(node.inputs().size())};
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

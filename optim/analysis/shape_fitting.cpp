@@ -1,6 +1,8 @@
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
 
@@ -21,11 +23,7 @@ Vars sizes_of(const Var& v) {
 
 Var fit(const Var& v, const Var& like) {
   Var result = v.dtype() == like.dtype() ? v : cast(v, like.dtype());
-  if (result.ndim() < like.ndim()) {
-    std::vector<AxisEntry> pattern(like.ndim() - result.ndim(), AxisEntry(newaxis));
-    for (std::size_t i = 0; i < result.ndim(); ++i) pattern.emplace_back(static_cast<int>(i));
-    result = dimshuffle(result, pattern);
-  }
+  if (result.ndim() < like.ndim()) result = with_leading_axes(result, like.ndim());
   bool stretched = false;
   std::vector<Arg> promised;
   for (std::size_t i = 0; i < like.ndim(); ++i) {
@@ -42,8 +40,7 @@ Var fit(const Var& v, const Var& like) {
 }
 
 Var filled_like(const Var& like, double value) {
-  const Arg number = is_float(like.dtype()) ? Arg(value) : Arg(static_cast<long>(value));
-  const Var one = number.var(like.dtype());
+  const Var one = number(value, like.dtype());
   return like.ndim() == 0 ? one : broadcast_to(one, sizes_of(like));
 }
 

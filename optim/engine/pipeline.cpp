@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/map_graph.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/engine/pipeline.hpp>
@@ -56,40 +57,20 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
 /// Loops with a mode of their own have their bodies rewritten in it; the passes then leave them
 /// alone.
 FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
-  VarMap done;
-  const auto mapped = [&](const Var& v) {
-    const auto it = done.find(v);
-    return it == done.end() ? v : it->second;
-  };
-  for (const Apply* node : graph.order()) {
-    std::shared_ptr<const Op> op = node->op_ptr();
-    if (const auto* scan = as<Scan>(*op)) {
-      Scan::Spec spec = scan->spec();
-      spec.body = spec.mode.empty() ? rewrite_in_own_modes(spec.body, trace)
-                                    : optimize(spec.body, Mode::of_text(spec.mode), trace);
-      op = std::make_shared<Scan>(std::move(spec));
-    }
-    Vars inputs;
-    for (const Var& in : node->inputs()) inputs.push_back(mapped(in));
-    const bool same_inputs =
-        std::equal(inputs.begin(), inputs.end(), node->inputs().begin(), VarSame{});
-    if (same_inputs && op == node->op_ptr()) continue;
-    const Vars fresh = make_node(op, std::move(inputs), node->site());
-    for (std::size_t i = 0; i < fresh.size(); ++i) {
-      if (!node->name(i).empty()) static_cast<void>(fresh[i].named(node->name(i)));
-      done[node->output(i)] = fresh[i];
-    }
-  }
-  Vars roots;
-  for (const Var& root : graph.roots()) roots.push_back(mapped(root));
-  return graph.with_roots(roots);
+  return map_graph(graph, [trace](const Apply& node, const Apply&) {
+    return with_changed_body(node, [&](const FunctionGraph& body) {
+      if (!node.op().keeps_body()) return rewrite_in_own_modes(body, trace);
+      const auto& loop = static_cast<const Scan&>(node.op());
+      return optimize(body, Mode::of_text(loop.spec().mode), trace);
+    });
+  });
 }
 
 bool has_own_modes(const FunctionGraph& graph) {
   const auto order = graph.order();
   return std::any_of(order.begin(), order.end(), [](const Apply* node) {
-    const auto* scan = as<Scan>(node->op());
-    return scan != nullptr && (!scan->spec().mode.empty() || has_own_modes(scan->spec().body));
+    const Op& op = node->op();
+    return op.keeps_body() || (op.body() != nullptr && has_own_modes(*op.body()));
   });
 }
 

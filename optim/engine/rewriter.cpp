@@ -4,9 +4,9 @@
 #include <utility>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/map_graph.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
-#include <damo/ops/loop/scan_op.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 
@@ -260,37 +260,30 @@ void Rewriter::visit_all(const Vars& roots) {
 }
 
 Var Rewriter::with_rewritten_body(const Apply& node) {
-  const auto* scan = as<Scan>(node.op());
-  if (scan == nullptr || !scan->spec().mode.empty()) return {};
-  std::shared_ptr<const Op> known = bodies_[scan];
+  const Op& op = node.op();
+  if (op.body() == nullptr || op.keeps_body()) return {};
+  std::shared_ptr<const Op> known = bodies_[&op];
   if (known == nullptr) {
-    const Scan::Spec& spec = scan->spec();
+    const FunctionGraph& body = *op.body();
     Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
                             settings_.loop + (settings_.loop.empty() ? "" : "/") +
-                                (spec.name.empty() ? "scan" : spec.name),
+                                (body.name.empty() ? op.name() : body.name),
                             settings_.depth + 1, settings_.for_grad, &learned_});
-    for (const auto& [v, fact] : facts_.of_body(node)) inner.assume(v, fact);
-    Scan::Spec fresh = spec;
-    fresh.body = inner.run(spec.body);
+    for (const auto& [v, fact] : facts_.inside(node)) inner.assume(v, fact);
+    FunctionGraph fresh = inner.run(body);
     applied_ += inner.applied();
     if (!asking_) stabilized_ += inner.stabilized();
     budget_ += inner.applied();
     visits_ += inner.visits();
     tries_ += inner.tries();
     kept_ops_.push_back(node.op_ptr());
-    const bool changed = inner.applied() > 0;
-    known = changed ? std::make_shared<Scan>(std::move(fresh)) : node.op_ptr();
+    known = inner.applied() > 0 ? op.with_body(std::move(fresh)) : node.op_ptr();
     kept_ops_.push_back(known);
-    bodies_[scan] = known;
+    bodies_[&op] = known;
     bodies_[known.get()] = known;
   }
-  if (known.get() == scan) return {};
-  const SiteScope scope(node.site());
-  const Vars fresh = make_node(known, node.inputs(), node.site());
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (!node.name(i).empty()) static_cast<void>(fresh[i].named(node.name(i)));
-  }
-  return fresh[0];
+  if (known.get() == &op) return {};
+  return with_op(node, known).front();
 }
 
 VarSet given_by_effects(const Vars& roots) {
@@ -301,23 +294,6 @@ VarSet given_by_effects(const Vars& roots) {
     for (const Var& out : node->outputs()) given.insert(out);
   }
   return given;
-}
-
-Vars made_anew(const std::vector<const Apply*>& order, const Vars& roots, VarMap with) {
-  const auto now = [&](const Var& v) {
-    const auto it = with.find(v);
-    return it == with.end() ? v : it->second;
-  };
-  for (const Apply* node : order) {
-    if (node->inputs().empty()) continue;
-    Vars inputs;
-    for (const Var& in : node->inputs()) inputs.push_back(now(in));
-    const Vars outputs = with_inputs(*node, std::move(inputs));
-    for (std::size_t i = 0; i < outputs.size(); ++i) with.try_emplace(node->output(i), outputs[i]);
-  }
-  Vars result;
-  for (const Var& root : roots) result.push_back(now(root));
-  return result;
 }
 
 }  // namespace damo::optim

@@ -111,7 +111,5 @@ class Rewriter final : public Context {
 /// What random draws and effects give among the nodes that `roots` need: made anew they would draw
 /// or show twice.
 VarSet given_by_effects(const Vars& roots);
-/// `roots` with the nodes of `order` made anew, one after the other, and keys of `with` replaced.
-Vars made_anew(const std::vector<const Apply*>& order, const Vars& roots, VarMap with);
 
 }  // namespace damo::optim

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <damo/graph/map_graph.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/gradient/stable_form.hpp>
 #include <damo/optim/engine/catalogue.hpp>
@@ -45,7 +46,7 @@ Vars exchanged(const Vars& roots, const VarMap& with) {
   auto order = toposort(roots, stops);
   std::sort(order.begin(), order.end(),
             [](const Apply* a, const Apply* b) { return a->id() < b->id(); });
-  return optim::made_anew(order, roots, with);
+  return made_anew(order, roots, with);
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ Vars stable_form(const Vars& roots, const VarSet& kept) {
   }
   const VarMap held = placeholders(toposort(roots, kept), kept);
   optim::Rewriter rewriter(stable_rules(), {.pass = "before grad", .for_grad = true});
-  optim::Facts facts;
+  Facts facts;
   VarMap back;
   for (const auto& [v, placeholder] : held) {
     rewriter.assume(placeholder, facts.of(v));

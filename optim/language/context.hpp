@@ -1,8 +1,8 @@
 #pragma once
 #include <optional>
 
+#include <damo/graph/facts.hpp>
 #include <damo/graph/var.hpp>
-#include <damo/optim/analysis/facts.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 
 namespace damo::optim {

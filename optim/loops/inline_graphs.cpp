@@ -1,21 +1,17 @@
+#include <damo/graph/map_graph.hpp>
 #include <damo/ops/control/subgraph_op.hpp>
 #include <damo/optim/loops/inline_graphs.hpp>
-#include <damo/optim/loops/scan_edit.hpp>
 
 namespace damo::optim {
 
 FunctionGraph inline_graphs(const FunctionGraph& graph) {
-  const EditScan edit = [](const Apply& node, const Apply&, Trace*) -> std::optional<Vars> {
-    const auto* op = as<SubGraph>(node.op());
-    if (op == nullptr) return std::nullopt;
-    FunctionGraph body = inline_graphs(*op->body());
-    VarMap outside;
-    for (std::size_t i = 0; i < body.inputs.size(); ++i)
-      outside.emplace(body.inputs[i], node.input(i));
-    return replace(body.outputs, outside);
-  };
-  return edit_scans(
-      graph, [&](const FunctionGraph&) { return edit; }, nullptr);
+  return map_graph(graph, [](const Apply& node, const Apply&) -> std::optional<Vars> {
+    if (node.op().keeps_body()) return std::nullopt;
+    const auto inside = with_changed_body(node, inline_graphs);
+    const Apply& now = inside ? (*inside)[0].owner() : node;
+    const auto* op = as<SubGraph>(now.op());
+    return op != nullptr ? std::optional(op->inlined(now)) : inside;
+  });
 }
 
 }  // namespace damo::optim

@@ -1,4 +1,5 @@
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
 #include <damo/ops/loop/loop_reads.hpp>
@@ -7,7 +8,7 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
-#include <damo/optim/loops/scan_edit.hpp>
+#include <damo/optim/loops/edit_loops.hpp>
 
 // Stabilising across the border of a loop. Theano's tutorials have every model hand out its
 // pre-sigmoid activations, because log cannot meet a sigmoid that is inside scan; here the
@@ -42,32 +43,17 @@ std::optional<Read> find_output(const Var& v, Steps& steps) {
 
 /// f(trace of x) = trace of f(x) where f(x) has a stable form: the function joins the step.
 std::optional<Vars> into_loop(const Apply& node, Context& context) {
-  std::optional<std::size_t> variable;
-  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
-    if (uniform_value(node.input(i))) continue;
-    if (variable) return std::nullopt;
-    variable = i;
-  }
+  const auto variable = only_variable(node);
   if (!variable) return std::nullopt;
   Steps steps;
   const auto read = find_output(node.input(*variable), steps);
   if (!read) return std::nullopt;
   const Apply& loop = read->seen.core.owner();
-  ScanEdit edit(loop);
+  OpenLoop edit = OpenLoop::of(loop);
   const Var item = edit.body_output(edit.outputs[read->seen.core.index()]);
-  Vars inputs = node.inputs();
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (i == *variable) {
-      inputs[i] = item;
-    } else {
-      const double c = *uniform_value(inputs[i]);
-      inputs[i] =
-          (is_float(inputs[i].dtype()) ? Arg(c) : Arg(static_cast<long>(c))).var(inputs[i].dtype());
-    }
-  }
-  const auto stable = context.stabilized(make_var(node.op_ptr(), std::move(inputs), node.site()));
+  const auto stable = context.stabilized(applied(node, *variable, item));
   if (!stable) return std::nullopt;
-  const ScanEdit::Output extra{false, edit.add_extra(*stable), Scan::Keep::trace};
+  const OpenLoop::Output extra{false, edit.add_extra(*stable), Scan::Keep::trace};
   const std::size_t place = edit.add_output(extra);
   const Vars fresh = edit.build();
   return Vars{fit(surface({fresh[place], read->seen.path}), node.output())};

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/loop_reads.hpp>
@@ -9,7 +10,7 @@
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/engine/rewriter.hpp>
-#include <damo/optim/loops/scan_edit.hpp>
+#include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/scan_passes.hpp>
 
 // What enters a loop, and what cancels between there and its step.
@@ -20,7 +21,7 @@ namespace {
 class HoistProducts {
  public:
   HoistProducts(const Apply& node, const RuleIndex& rules)
-      : edit_(node), probe_(rules, {"scan_hoist_products"}) {}
+      : edit_(OpenLoop::of(node)), probe_(rules, {"scan_hoist_products"}) {}
 
   std::optional<Vars> run() {
     for (const auto& s : edit_.sequences) outer_[s.inner] = {s.outer, true};
@@ -61,7 +62,7 @@ class HoistProducts {
     bool per_step = false;
     for (const Var& in : node.inputs()) {
       if (const auto c = uniform_value(in)) {
-        inputs.push_back(Arg(*c).var(in.dtype()));
+        inputs.push_back(number(*c, in.dtype()));
         continue;
       }
       const auto it = outer_.find(in);
@@ -76,7 +77,7 @@ class HoistProducts {
     return make_var(node.op_ptr(), std::move(inputs), node.site());
   }
 
-  ScanEdit edit_;
+  OpenLoop edit_;
   Rewriter probe_;
   std::unordered_map<Var, Outer, VarHash, VarSame> outer_;
 };
@@ -84,7 +85,8 @@ class HoistProducts {
 /// Elementwise work on what enters a loop moves into its step, where it meets what cancels it.
 class InlineSequences {
  public:
-  InlineSequences(const Apply& node, const RuleIndex& rules) : edit_(node), rules_(rules) {
+  InlineSequences(const Apply& node, const RuleIndex& rules)
+      : edit_(OpenLoop::of(node)), rules_(rules) {
     for (const auto& s : edit_.sequences) outers_.emplace(s.inner, s.outer);
     for (const auto& s : edit_.non_sequences) outers_.emplace(s.inner, s.outer);
   }
@@ -107,9 +109,8 @@ class InlineSequences {
       return std::find(a.tags.begin(), a.tags.end(), "stabilize") != a.tags.end();
     });
     if (!stabler) return std::nullopt;
-    Scan::Spec spec = static_cast<const Scan&>(loop[0].op()).spec();
-    spec.body = body;
-    ScanEdit tidy(make_var(std::make_shared<Scan>(std::move(spec)), loop[0].inputs()).owner());
+    OpenLoop tidy = OpenLoop::of(
+        with_op(loop[0].owner(), loop[0].op().with_body(std::move(body))).front().owner());
     tidy.drop_unused();
     return tidy.build();
   }
@@ -140,8 +141,7 @@ class InlineSequences {
     Vars inputs;
     for (const Var& in : outer.inputs()) {
       if (const auto c = uniform_value(in)) {
-        inputs.push_back(
-            (is_float(in.dtype()) ? Arg(*c) : Arg(static_cast<long>(*c))).var(in.dtype()));
+        inputs.push_back(number(*c, in.dtype()));
       } else if (in.ndim() == 0) {
         inputs.push_back(edit_.add_non_sequence(in));
       } else if (in.type().dims[0] == 1 && outer.type().dims[0] != 1) {
@@ -244,34 +244,25 @@ class InlineSequences {
     return fresh_.back().inner;
   }
 
-  ScanEdit edit_;
+  OpenLoop edit_;
   const RuleIndex& rules_;
   VarMap outers_;
   Steps steps_;
-  std::vector<ScanEdit::Carried> fresh_;
+  std::vector<OpenLoop::Entry> fresh_;
 };
-
-bool is_loop(const Apply& node) { return as<Scan>(node.op()) != nullptr; }
 
 }  // namespace
 
 FunctionGraph scan_cancel_at_border(const FunctionGraph& graph, const Pass::Setting& setting) {
   const RuleIndex rules(chosen_rules(setting.mode, {"stabilize", "canonicalize"}));
-  return edit_scans(
-      graph,
-      [&rules](const FunctionGraph&) -> EditScan {
-        return [&rules](const Apply& node, const Apply&, Trace* trace) -> std::optional<Vars> {
-          if (!is_loop(node)) return std::nullopt;
-          auto fresh = HoistProducts(node, rules).run();
-          const Apply& now = fresh ? (*fresh)[0].owner() : node;
-          if (auto inlined = InlineSequences(now, rules).run()) fresh = inlined;
-          if (fresh)
-            record(trace, "scan_cancel_at_border", node.output(), (*fresh)[0],
-                   "what enters a loop meets what cancels it");
-          return fresh;
-        };
-      },
-      setting.trace);
+  const EditLoop edit = [&](const Apply& node) {
+    auto fresh = HoistProducts(node, rules).run();
+    const Apply& now = fresh ? fresh->front().owner() : node;
+    const auto inlined = InlineSequences(now, rules).run();
+    return inlined ? inlined : fresh;
+  };
+  return edit_each_loop(graph, edit, setting.trace, "scan_cancel_at_border",
+                        "what enters a loop meets what cancels it");
 }
 
 }  // namespace damo::optim

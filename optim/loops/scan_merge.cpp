@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include <damo/graph/branch_guards.hpp>
-#include <damo/optim/loops/scan_edit.hpp>
+#include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/scan_passes.hpp>
 
 namespace damo::optim {
@@ -58,13 +58,13 @@ class MergeTwins {
 
   // The members have the same inputs, so the first one's place in the order serves for all.
   static void join(Group& group, const Apply& node, Trace* trace) {
-    ScanEdit all(node);
+    OpenLoop all = OpenLoop::of(node);
     std::vector<std::vector<std::size_t>> places;
     for (const Var& member : group.members) {
-      const ScanEdit part(member.owner());
+      const OpenLoop part = OpenLoop::of(member.owner());
       std::vector<std::size_t> place;
-      for (const ScanEdit::Output& o : part.outputs) {
-        ScanEdit::Output mapped = o;
+      for (const OpenLoop::Output& o : part.outputs) {
+        OpenLoop::Output mapped = o;
         if (!o.of_state) mapped.index = find_extra(all, part.extras[o.index]);
         place.push_back(all.add_output(mapped));
       }
@@ -79,7 +79,7 @@ class MergeTwins {
     record(trace, "scan_merge", node.output(), fresh[0], "loops over the same things are one");
   }
 
-  static std::size_t find_extra(ScanEdit& all, const Var& extra) {
+  static std::size_t find_extra(OpenLoop& all, const Var& extra) {
     for (std::size_t i = 0; i < all.extras.size(); ++i) {
       if (same_graph(all.extras[i], extra)) return i;
     }

@@ -6,8 +6,8 @@
 #include <damo/ops/loop/loop_reads.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
+#include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/if_loop_runs.hpp>
-#include <damo/optim/loops/scan_edit.hpp>
 #include <damo/optim/loops/scan_passes.hpp>
 
 namespace damo::optim {
@@ -63,8 +63,8 @@ Reading read_outputs(const FunctionGraph& graph) {
 }
 
 /// The output that holds what [-1] of `from` is.
-std::optional<ScanEdit::Output> last_of(const ScanEdit::Output& from, bool of_tail) {
-  ScanEdit::Output last = from;
+std::optional<OpenLoop::Output> last_of(const OpenLoop::Output& from, bool of_tail) {
+  OpenLoop::Output last = from;
   if (from.keep == Scan::Keep::trace && !of_tail) {
     last.keep = Scan::Keep::last_strict;
   } else if (from.keep == Scan::Keep::history) {
@@ -92,8 +92,8 @@ class KeepWhatIsRead {
 
  private:
   std::optional<Vars> shrink(const Apply& node, const Apply& before, Trace* trace) {
-    ScanEdit edit(node);
-    const std::vector<ScanEdit::Output> had = edit.outputs;
+    OpenLoop edit = OpenLoop::of(node);
+    const std::vector<OpenLoop::Output> had = edit.outputs;
     edit.outputs.clear();
     std::vector<std::size_t> place(had.size());
     for (std::size_t k = 0; k < had.size(); ++k) {
@@ -135,7 +135,7 @@ class KeepWhatIsRead {
 /// What moves out of one loop.
 class Hoist {
  public:
-  explicit Hoist(const Apply& node) : edit_(node) {}
+  explicit Hoist(const Apply& node) : edit_(OpenLoop::of(node)) {}
 
   std::optional<Vars> run() {
     merge_inputs();
@@ -150,10 +150,10 @@ class Hoist {
   /// Constants move into the body, and inputs that are the same outside become one.
   void merge_inputs() {
     VarMap first;
-    const auto merge = [&](std::vector<ScanEdit::Carried>& list, bool inline_constants) {
+    const auto merge = [&](std::vector<OpenLoop::Entry>& list, bool inline_constants) {
       first.clear();
-      std::vector<ScanEdit::Carried> kept;
-      for (const ScanEdit::Carried& c : list) {
+      std::vector<OpenLoop::Entry> kept;
+      for (const OpenLoop::Entry& c : list) {
         const bool constant = inline_constants && constant_value(c.outer) != nullptr;
         const auto it = first.find(c.outer);
         if (constant || it != first.end()) {
@@ -170,7 +170,7 @@ class Hoist {
     merge(edit_.sequences, false);
     edit_.replace_in_body(replaced_);
     replaced_.clear();
-    for (const ScanEdit::Carried& c : edit_.non_sequences) outer_[c.inner] = c.outer;
+    for (const OpenLoop::Entry& c : edit_.non_sequences) outer_[c.inner] = c.outer;
   }
 
   void find_invariants() {
@@ -258,7 +258,7 @@ class Hoist {
     changed_ = true;
   }
 
-  ScanEdit edit_;
+  OpenLoop edit_;
   std::unordered_map<Var, Var, VarHash, VarSame> outer_;
   VarSet raising_;  ///< variables outside that may fail for some values
   VarMap replaced_;
@@ -280,19 +280,9 @@ FunctionGraph scan_keep_what_is_read(const FunctionGraph& graph, const Pass::Set
 }
 
 FunctionGraph scan_hoist_invariants(const FunctionGraph& graph, const Pass::Setting& setting) {
-  return edit_scans(
-      graph,
-      [](const FunctionGraph&) -> EditScan {
-        return [](const Apply& node, const Apply&, Trace* trace) -> std::optional<Vars> {
-          if (as<Scan>(node.op()) == nullptr) return std::nullopt;
-          auto fresh = Hoist(node).run();
-          if (fresh)
-            record(trace, "scan_hoist_invariants", node.output(), (*fresh)[0],
-                   "what no step changes leaves the loop");
-          return fresh;
-        };
-      },
-      setting.trace);
+  return edit_each_loop(
+      graph, [](const Apply& node) { return Hoist(node).run(); }, setting.trace,
+      "scan_hoist_invariants", "what no step changes leaves the loop");
 }
 
 }  // namespace damo::optim

@@ -12,8 +12,8 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/if_loop_runs.hpp>
-#include <damo/optim/loops/scan_edit.hpp>
 #include <damo/optim/loops/scan_passes.hpp>
 
 // Many small products in a loop as one large product outside it: of what enters the loop, and of
@@ -24,7 +24,7 @@ namespace {
 
 class PushOut {
  public:
-  explicit PushOut(const Apply& node) : node_(node), edit_(node) {}
+  explicit PushOut(const Apply& node) : node_(node), edit_(OpenLoop::of(node)) {}
 
   std::optional<Vars> run() {
     if (edit_.condition) return std::nullopt;  // nobody knows how many rows there will be
@@ -53,8 +53,8 @@ class PushOut {
     return roots;
   }
 
-  static const ScanEdit::Carried* standing_for(const std::vector<ScanEdit::Carried>& list,
-                                               const Var& inner) {
+  static const OpenLoop::Entry* standing_for(const std::vector<OpenLoop::Entry>& list,
+                                             const Var& inner) {
     const auto at =
         std::find_if(list.begin(), list.end(), [&](const auto& c) { return same(c.inner, inner); });
     return at == list.end() ? nullptr : &*at;
@@ -63,7 +63,7 @@ class PushOut {
   /// dot(x[t], W) = dot(x, W)[t].
   bool hoist_products() {
     VarMap replaced;
-    std::vector<ScanEdit::Carried> added;
+    std::vector<OpenLoop::Entry> added;
     const Vars roots = body_roots();
     const Guards guards(roots);
     for (const Apply* n : toposort(roots)) {
@@ -211,9 +211,9 @@ class PushOut {
   }
 
   std::optional<Vars> rebuild() {
-    const std::vector<ScanEdit::Output> had = edit_.outputs;
+    const std::vector<OpenLoop::Output> had = edit_.outputs;
     for (const auto& s : edit_.sequences) outer_of_.emplace(s.inner, s.outer);
-    const auto sum_of = [&](const ScanEdit::Output& o) {
+    const auto sum_of = [&](const OpenLoop::Output& o) {
       return std::find_if(sums_.begin(), sums_.end(),
                           [&](const Sum& s) { return o.of_state && s.state == o.index; });
     };
@@ -248,7 +248,7 @@ class PushOut {
   }
 
   const Apply& node_;
-  ScanEdit edit_;
+  OpenLoop edit_;
   std::vector<Sum> sums_;
   VarMap outer_of_;
 };
@@ -256,20 +256,9 @@ class PushOut {
 }  // namespace
 
 FunctionGraph scan_push_out(const FunctionGraph& graph, const Pass::Setting& setting) {
-  return edit_scans(
-      graph,
-      [](const FunctionGraph&) -> EditScan {
-        return [](const Apply& node, const Apply&, Trace* trace) -> std::optional<Vars> {
-          if (as<Scan>(node.op()) == nullptr) return std::nullopt;
-          const SiteScope scope(node.site());
-          auto fresh = PushOut(node).run();
-          if (fresh)
-            record(trace, "scan_push_out", node.output(), (*fresh)[0],
-                   "products that need no loop are one product outside it");
-          return fresh;
-        };
-      },
-      setting.trace);
+  return edit_each_loop(
+      graph, [](const Apply& node) { return PushOut(node).run(); }, setting.trace, "scan_push_out",
+      "products that need no loop are one product outside it");
 }
 
 }  // namespace damo::optim

@@ -3,6 +3,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/ops/common/same_elements.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/loop/loop_reads.hpp>
@@ -57,8 +58,7 @@ std::optional<Vars> move_outward(const Apply& node, Context&) {
   Vars inner;
   for (const Var& in : node.inputs()) {
     if (const auto c = uniform_value(in)) {
-      const bool integral = !is_float(in.dtype());
-      inner.push_back((integral ? Arg(static_cast<long>(*c)) : Arg(*c)).var(in.dtype()));
+      inner.push_back(number(*c, in.dtype()));
     } else {
       inner.push_back(in.inputs()[0]);
     }

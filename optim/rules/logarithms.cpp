@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
@@ -15,43 +16,10 @@ namespace {
 
 const Vocabulary& words() { return vocabulary(); }
 
-/// The operand of an elementwise node whose other operands are constants.
-std::optional<std::size_t> only_variable(const Apply& node) {
-  std::optional<std::size_t> found;
-  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
-    if (uniform_value(node.input(i))) continue;
-    if (found) return std::nullopt;
-    found = i;
-  }
-  return found;
-}
-
-/// `node` with `x` for its only variable, and its constants as scalars.
-Var applied(const Apply& node, std::size_t variable, const Var& x) {
-  Vars inputs;
-  for (std::size_t i = 0; i < node.inputs().size(); ++i) {
-    if (i == variable) {
-      inputs.push_back(x);
-      continue;
-    }
-    const double c = *uniform_value(node.input(i));
-    const DType dtype = node.input(i).dtype();
-    inputs.push_back((is_float(dtype) ? Arg(c) : Arg(static_cast<long>(c))).var(dtype));
-  }
-  return make_var(node.op_ptr(), std::move(inputs), node.site());
-}
-
-/// The inputs of which every element of the output is an element of one.
-std::vector<std::size_t> joined_parts(const Apply& node) {
-  if (const ScalarOp* f = scalar_op(node.output()))
-    return f == words().where ? std::vector<std::size_t>{1, 2} : std::vector<std::size_t>{};
-  if (node.op().chooses()) return {1, 2};
-  const std::string name = node.op().name();
-  if (name == "set_subtensor" || name == "advanced_set_subtensor") return {0, 1};
-  std::vector<std::size_t> all;
-  if (name != "concatenate" && name != "stack" && name != "make_vector") return all;
-  for (std::size_t i = 0; i < node.inputs().size(); ++i) all.push_back(i);
-  return all;
+/// The inputs of which every element of the output is an element of one, where there are several.
+Origin joined_parts(const Apply& node) {
+  const Origin from = node.op().origin(node, 0);
+  return from.moves() && !is_movement(node) ? from : Origin{};
 }
 
 /// f(join(a, b)) = join(f(a), f(b)) where f(a) or f(b) has a stable form; also with movements
@@ -61,14 +29,14 @@ std::optional<Vars> into_join(const Apply& node, Context& context) {
   if (!variable) return std::nullopt;
   Steps steps;
   Seen seen{node.input(*variable)};
-  auto parts = joined_parts(seen.core.owner());
-  while (parts.empty() && !is_float_cast(seen.core) && look_deeper(seen, steps))
+  Origin parts = joined_parts(seen.core.owner());
+  while (parts.none() && !is_float_cast(seen.core) && look_deeper(seen, steps))
     parts = joined_parts(seen.core.owner());
-  if (parts.empty()) return std::nullopt;
+  if (parts.none()) return std::nullopt;
   const Apply& join = seen.core.owner();
   Vars inputs = join.inputs();
   bool stable = false;
-  for (const std::size_t i : parts) {
+  for (std::size_t i = parts.first; i < parts.end; ++i) {
     const Var f = applied(node, *variable, join.input(i));
     const auto better = context.stabilized(f);
     stable = stable || better;

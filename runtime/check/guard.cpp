@@ -8,11 +8,10 @@
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/tensor_text.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/kernels/elementwise/nonfinite.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
-#include <damo/ops/random/draw.hpp>
 #include <damo/runtime/check/guard.hpp>
 
 namespace damo {
@@ -26,14 +25,8 @@ Shape operand_index(const Tensor& operand, const Shape& index) {
   return own;
 }
 
-/// Ops whose results are elements of their operands.
-bool hands_on(const Apply& node) {
-  const std::string name = node.op().name();
-  const auto is = [&](const char* other) { return name == other; };
-  return is("where") || is("concatenate") || is("stack") || is("make_vector") ||
-         is("set_subtensor") || is("advanced_set_subtensor") || is("advanced_subtensor") ||
-         is("broadcast_to") || is("reshape");
-}
+/// Whether the node's results are elements of its operands, none left out for what it is.
+bool hands_on(const Apply& node) { return node.op().origin(node, 0).moves(); }
 
 struct Extremes {
   double min = std::numeric_limits<double>::infinity(), max = -min;
@@ -147,8 +140,7 @@ class GuardObserver::ElementTrace {
       : guard_(guard), members_(instruction.members()) {
     for (std::size_t k = 0; k < instruction.in().size(); ++k) {
       const Tensor& t = *instruction.in()[k];
-      given_.emplace_back(program.slot_vars[instruction.in_slots()[k]], Array(t.dtype, t.shape));
-      copy(t, given_.back().second.view());
+      given_.emplace_back(program.slot_vars[instruction.in_slots()[k]], dense(t));
     }
     values_.emplace(given_);
   }
@@ -185,11 +177,12 @@ class GuardObserver::ElementTrace {
 
   /// The first operand that is bad at this element, of those that count.
   std::optional<std::size_t> source_of(const Finding& f) const {
-    if (as<Elementwise>(f.node->op()) == nullptr) return std::nullopt;
+    const auto* elementwise = as<Elementwise>(f.node->op());
+    if (elementwise == nullptr) return std::nullopt;
     const auto at = [&](std::size_t k) {
       return element_at(f.operands[k], operand_index(f.operands[k], f.index));
     };
-    const bool choice = f.node->op().name() == "where";
+    const bool choice = elementwise->scalar().types == ScalarOp::Types::select;
     for (std::size_t k = choice ? 1 : 0; k < f.operands.size(); ++k) {
       if (choice && (at(0) != 0) != (k == 1)) continue;
       if (is_float(f.operands[k].dtype) && guard_.is_bad(at(k))) return k;

@@ -6,19 +6,13 @@
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/tensor_text.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/control/effect_op.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/runtime/check/difference.hpp>
 #include <damo/runtime/check/program_check.hpp>
 
 namespace damo {
 namespace {
-
-Array copy_of(const Tensor& t) {
-  Array a(t.dtype, t.shape);
-  copy(t, a.view());
-  return a;
-}
 
 bool same_bytes(const Array& a, const Array& b) {
   return a.shape() == b.shape() && std::equal(a.raw(), a.raw() + a.bytes(), b.raw());
@@ -26,7 +20,7 @@ bool same_bytes(const Array& a, const Array& b) {
 
 /// FNV-1a over shape and elements.
 std::uint64_t sum_of(const Tensor& t) {
-  const Array a = copy_of(t);
+  const Array a = dense(t);
   std::uint64_t h = 1469598103934665603ULL;
   const auto add = [&](std::uint64_t byte) { h = (h ^ byte) * 1099511628211ULL; };
   for (const std::int64_t size : a.shape()) add(static_cast<std::uint64_t>(size));
@@ -92,7 +86,7 @@ void ProgramCheck::before(Program& program, std::size_t i) {
                        i + 1, it->second.by + 1),
            program, slot, instruction.node());
     }
-    run.inputs.emplace_back(program.slot_vars[slot], copy_of(*instruction.in()[k]));
+    run.inputs.emplace_back(program.slot_vars[slot], dense(*instruction.in()[k]));
   }
 }
 
@@ -116,7 +110,7 @@ void ProgramCheck::check_inputs(const Program& program, const Instruction& instr
     const bool written_over =
         !instruction.is_view() &&
         std::any_of(out.begin(), out.end(), [&](const Tensor* o) { return overlap(*o, now); });
-    if (written_over || same_bytes(copy_of(now), before)) continue;
+    if (written_over || same_bytes(dense(now), before)) continue;
     fail(fmt::format("{} changes its input {}, which it does not say", instruction.title(), k),
          program, instruction.in_slots()[k], instruction.node());
   }

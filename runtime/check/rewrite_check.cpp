@@ -8,8 +8,8 @@
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/control/effect_op.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/loop/scan_watch.hpp>
 #include <damo/ops/random/draw.hpp>
 #include <damo/runtime/check/difference.hpp>
@@ -72,11 +72,7 @@ class RewriteCheck {
   std::vector<Array> roots(const Vars& vars) {
     if (outside_.bytes() > most_bytes) outside_.forget();
     std::vector<Array> result;
-    for (const Var& v : vars) {
-      const Tensor t = outside_.value(v);
-      result.emplace_back(t.dtype, t.shape);
-      copy(t, result.back().view());
-    }
+    for (const Var& v : vars) result.push_back(dense(outside_.value(v)));
     if (!report_.empty()) throw InternalError(report_);
     for (const std::size_t i : met_) checked_[i] = true;
     met_.clear();

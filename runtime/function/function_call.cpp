@@ -5,6 +5,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/runtime/check/rewrite_check.hpp>
 #include <damo/runtime/function/function_impl.hpp>
@@ -168,8 +169,7 @@ void Function::Impl::check() const {
   std::vector<std::pair<Var, Array>> arguments;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor& t = program->slots[program->inputs[i]].tensor;
-    arguments.emplace_back(parameters[i].var(), Array(t.dtype, t.shape));
-    damo::copy(t, arguments.back().second.view());
+    arguments.emplace_back(parameters[i].var(), dense(t));
   }
   check_rewrites(asked, trace, arguments);
 }

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/runtime/function/function_options.hpp>
 
 namespace damo {
@@ -9,10 +9,7 @@ std::shared_ptr<const Argument> StoredArgument::owned(const Argument& argument) 
   if (argument.kind() != Argument::Kind::tensor) {
     return std::make_shared<const Argument>(argument.view());
   }
-  const Tensor& from = argument.tensor();
-  Array dense(from.dtype, from.shape);
-  copy(from, dense.view());
-  return std::make_shared<const Argument>(Argument::owning(std::move(dense)));
+  return std::make_shared<const Argument>(Argument::owning(dense(argument.tensor())));
 }
 
 bool NoDefaultUpdates::contains(const Var& v) const {

@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/runtime/function/parameter.hpp>
 
@@ -72,9 +73,7 @@ Parameter::Parameter(const In& in, std::optional<bool> allow_downcast, const std
                                  function, describe(var_)));
   }
   const Tensor first = read(*value, 0, function + ": the value of an input");
-  Array dense(first.dtype, first.shape);
-  damo::copy(first, dense.view());
-  stored_ = shared(std::move(dense), name_, var_.site());
+  stored_ = shared(dense(first), name_, var_.site());
 }
 
 Parameter Parameter::copy() const {
@@ -141,9 +140,7 @@ Tensor Parameter::read_tensor(const Tensor& tensor, std::size_t index,
     }
   }
   if (tensor.dtype == type.dtype) return tensor;
-  Array dense(tensor.dtype, tensor.shape);
-  damo::copy(tensor, dense.view());
-  converted_ = dense.cast(type.dtype);
+  converted_ = dense(tensor).cast(type.dtype);
   return converted_.view();
 }
 
