@@ -24,6 +24,7 @@ constexpr double gray_scale = 1.0 / 256;
 constexpr std::int64_t valid_share = 6;  // one sixth of the training file
 constexpr int bars_repeats = 100;        // epochs of bars are as many batches as are fun to watch
 constexpr std::string_view binarize_names[] = {"none", "threshold", "sampled"};
+static_assert(std::size(binarize_names) == static_cast<std::size_t>(Binarize::sampled) + 1);
 
 // The name in use at the origin, and the one that many copies have.
 fs::path find_file(const fs::path& folder, const std::string& stem, const std::string& kind) {

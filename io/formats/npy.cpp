@@ -303,6 +303,7 @@ Array read_npy(const std::filesystem::path& path) { return parse_npy(read_file(p
 
 Bytes format_npy(const Array& array) {
   constexpr std::string_view descr[] = {"|b1", "<i8", "<f4", "<f8"};
+  static_assert(std::size(descr) == static_cast<std::size_t>(DType::float64) + 1);
   std::string shape;
   for (const std::int64_t dim : array.shape()) shape += fmt::format("{}, ", dim);
   if (array.rank() > 1) shape.resize(shape.size() - 2);

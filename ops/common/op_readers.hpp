@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include <damo/graph/function_graph.hpp>
@@ -50,39 +49,10 @@ struct OpReader {
   std::string_view refusal = {};
 };
 
-/// The reader for ops of this name, or null. A new op's reader stands beside its `parameters` and
-/// joins the table in op_readers.cpp; a test fails until it has.
-const OpReader* op_reader(std::string_view name);
-
-// Readers that stand beside their op's class.
-OpPtr read_advanced_inc_subtensor(OpText& text);
-OpPtr read_advanced_subtensor(OpText& text);
-OpPtr read_arange(OpText& text);
-OpPtr read_arg_reduce(OpText& text);
-OpPtr read_batched_dot(OpText& text);
-OpPtr read_broadcast_to(OpText& text);
-OpPtr read_cumsum(OpText& text);
-OpPtr read_dimshuffle(OpText& text);
-OpPtr read_draw(OpText& text);
-/// The names of all kinds of draws.
-const std::vector<std::string>& draw_names();
-OpPtr read_effect(OpText& text);
-OpPtr read_gradient_view(OpText& text);
-OpPtr read_inc_subtensor(OpText& text);
-OpPtr read_log_softmax(OpText& text);
-OpPtr read_logsumexp(OpText& text);
-OpPtr read_nonzero(OpText& text);
-OpPtr read_product_of_others(OpText& text);
-OpPtr read_reduce(OpText& text);
-OpPtr read_reshape(OpText& text);
-OpPtr read_scan(OpText& text);
-OpPtr read_slice_length(OpText& text);
-OpPtr read_softmax(OpText& text);
-OpPtr read_specify_shape(OpText& text);
-OpPtr read_subgraph(OpText& text);
-OpPtr read_subtensor(OpText& text);
-
-/// What `axes_text` wrote: the axes, a bit for each, and whether they are kept.
-std::pair<std::uint32_t, bool> read_axes(TextReader& text);
+/// Reads an op without parameters.
+template <class T>
+OpPtr read_plain(OpText&) {
+  return std::make_shared<T>();
+}
 
 }  // namespace damo

@@ -11,9 +11,10 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/text/tensor_text.hpp>
 #include <damo/ops/common/dense.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/control/effect_op.hpp>
+#include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/text/graph_text.hpp>
 
 namespace damo {
@@ -263,8 +264,6 @@ const Breakpoint::Callback& callback_for(const std::string& name, const TextRead
   return found->second;
 }
 
-}  // namespace
-
 OpPtr read_effect(OpText& text) {
   TextReader& in = text.parameters;
   in.expect("order=");
@@ -295,6 +294,18 @@ OpPtr read_effect(OpText& text) {
     in.fail("an operand for each name, and perhaps a bool scalar for a condition");
   return made(names_text(names),
               break_action(callback_for(message, start, *text.options), message, names));
+}
+
+}  // namespace
+
+DAMO_OPS(effects) {
+  ops.reader({"Print", read_effect, 1, 1});
+  ops.reader({"Assert", read_effect, 1, OpReader::any});
+  ops.reader({"Breakpoint", read_effect, 1, OpReader::any});
+  ops.reader({"after", read_plain<After>, 2, OpReader::any});
+  ops.sample({.name = "Assert", .inputs = {{"mn"}}, .apply = [](const Vars& in) {
+                return Assert("is a number")(in[0], not_(isnan(in[0])));
+              }});
 }
 
 }  // namespace damo

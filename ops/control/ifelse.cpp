@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/control/ifelse_op.hpp>
@@ -88,6 +89,14 @@ Vars ifelse(const Arg& condition, const Vars& then, const Vars& otherwise) {
     chosen.push_back(
         ifelse({holds, condition.site().file, condition.site().line}, then[i], otherwise[i]));
   return chosen;
+}
+
+DAMO_OPS(ifelse) {
+  ops.reader({"ifelse", read_plain<IfElse>, 3, 3});
+  ops.sample(
+      {.name = "ifelse",
+       .inputs = {{.dims = "", .low = 0, .high = 1, .dtype = DType::boolean}, {"mn"}, {"mn"}},
+       .apply = [](const Vars& in) { return ifelse(in[0], in[1], in[2]); }});
 }
 
 }  // namespace damo

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <damo/graph/variables.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
+#include <damo/ops/control/op_from_graph.hpp>
 #include <damo/ops/control/subgraph_op.hpp>
+#include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -52,8 +54,6 @@ void check_derivative(const DerivativeText& text, std::size_t size, const Vars& 
     at.fail(fmt::format("a derivative with outputs numbered upwards, below {}", size));
 }
 
-}  // namespace
-
 OpPtr read_subgraph(OpText& text) {
   TextReader& in = text.parameters;
   OpFromGraphOptions options;
@@ -81,6 +81,17 @@ OpPtr read_subgraph(OpText& text) {
     options.push_forward = as_function(std::move(*given), size, captured);
   }
   return std::make_shared<SubGraph>(std::move(body), n, std::move(captured), std::move(options));
+}
+
+}  // namespace
+
+DAMO_OPS(subgraph) {
+  ops.reader({"op_from_graph", read_subgraph, 0, OpReader::any});
+  ops.sample({.name = "op_from_graph", .inputs = {{"mn"}, {"mn"}}, .apply = [](const Vars& in) {
+                const Var x = input(in[0].type());
+                const Var y = input(in[1].type());
+                return OpFromGraph({x, y}, {tanh(x * y) + x})(in)[0];
+              }});
 }
 
 }  // namespace damo

@@ -1,6 +1,7 @@
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/samples.hpp>
 
 namespace damo {
 namespace {
@@ -287,6 +288,21 @@ Var abs(const Arg& x) {
                                            .finite = x.finite};
                                  }))});
   return elementwise(op, {x});
+}
+
+DAMO_OPS(arithmetic) {
+  using namespace samples;
+  ops.sample(binary("add", operator+));
+  ops.sample(binary("sub", operator-));
+  ops.sample(binary("mul", operator*));
+  ops.sample(binary("div", operator/, {}, {.low = 0.5, .high = 3}));
+  ops.sample(binary("mod", operator%, {.low = 0.1, .high = 0.4}, {.low = 0.5, .high = 1}));
+  ops.sample(binary("floor_div", floor_div, {.low = 0.1, .high = 0.4}, {.low = 0.5, .high = 1}));
+  ops.sample(unary("neg", operator-));
+  ops.sample(binary("pow", pow, {.low = 0.3, .high = 2}));
+  ops.sample(unary("sqr", sqr));
+  ops.sample(unary("reciprocal", reciprocal, 0.3, 2));
+  ops.sample(unary("abs", abs, 0.1, 2));
 }
 
 }  // namespace damo

@@ -1,5 +1,6 @@
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/samples.hpp>
 
 namespace damo {
 namespace {
@@ -158,6 +159,25 @@ Var where(const Arg& cond, const Arg& a, const Arg& b) {
               .picks = true,
               .origin = {1, 3, Origin::Way::same_place}});
   return elementwise(op, {cond, a, b});
+}
+
+DAMO_OPS(comparison) {
+  using namespace samples;
+  ops.sample(samples::comparison("lt", operator<));
+  ops.sample(samples::comparison("le", operator<=));
+  ops.sample(samples::comparison("gt", operator>));
+  ops.sample(samples::comparison("ge", operator>=));
+  ops.sample(samples::comparison("eq", eq));
+  ops.sample(samples::comparison("neq", neq));
+  ops.sample(samples::comparison("and_", and_, DType::boolean));
+  ops.sample(samples::comparison("or_", or_, DType::boolean));
+  ops.sample(samples::comparison("xor_", xor_, DType::boolean));
+  ops.sample(step("not_", not_, {.dtype = DType::boolean}));
+  ops.sample(step("isnan", isnan));
+  ops.sample(step("isinf", isinf));
+  ops.sample(elementwise("where",
+                         {{.dims = "mn", .dtype = DType::boolean}, {.dims = "1n"}, {.dims = "m1"}},
+                         [](const Vars& in) { return where(in[0], in[1], in[2]); }));
 }
 
 }  // namespace damo

@@ -1,5 +1,6 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/define.hpp>
+#include <damo/ops/elementwise/samples.hpp>
 #include <damo/ops/kernels/elementwise/implicit.hpp>
 #include <damo/ops/random/stream_draws.hpp>
 
@@ -34,6 +35,23 @@ Var beta_derivative_a(const Arg& a, const Arg& b, const Arg& z) {
 Var beta_derivative_b(const Arg& a, const Arg& b, const Arg& z) {
   static const auto op = once_only("beta_derivative_b", 3, real_loops<BetaDerivativeB, 3>());
   return elementwise(op, {a, b, z});
+}
+
+DAMO_OPS(draw_derivatives) {
+  const OpInput shape{.dims = "1n", .low = 0.3, .high = 4};
+  const OpInput other{.dims = "", .low = 0.3, .high = 4};
+  const OpInput part{.dims = "mn", .low = 0.05, .high = 0.95};
+  const auto add = [&](std::string name, std::vector<OpInput> inputs, auto apply) {
+    OpSample sample = samples::elementwise(std::move(name), std::move(inputs), apply);
+    sample.differentiable = false;
+    ops.sample(std::move(sample));
+  };
+  add("gamma_derivative", {shape, {.dims = "mn", .low = 0.1, .high = 5}},
+      [](const Vars& in) { return gamma_derivative(in[0], in[1]); });
+  add("beta_derivative_a", {shape, other, part},
+      [](const Vars& in) { return beta_derivative_a(in[0], in[1], in[2]); });
+  add("beta_derivative_b", {shape, other, part},
+      [](const Vars& in) { return beta_derivative_b(in[0], in[1], in[2]); });
 }
 
 }  // namespace damo

@@ -1,5 +1,6 @@
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/samples.hpp>
 
 namespace damo {
 namespace {
@@ -150,6 +151,24 @@ Var xlogy0(const Arg& x, const Arg& y) {
                 return {Var{}, neq(x[0], 0)};
               }});
   return elementwise(op, {x, y});
+}
+
+DAMO_OPS(exponential) {
+  using namespace samples;
+  ops.sample(unary("exp", exp));
+  ops.sample(unary("expm1", expm1));
+  ops.sample(unary("log", log, 0.3, 2));
+  ops.sample(unary("log1p", log1p, -0.5, 2));
+  ops.sample(unary("log2", log2, 0.3, 2));
+  ops.sample(unary("log10", log10, 0.3, 2));
+  ops.sample(unary("log1mexp", log1mexp, -2, -0.3));
+  ops.sample(binary("logaddexp", logaddexp));
+  ops.sample(unary("sqrt", sqrt, 0.3, 2));
+  ops.sample(unary("tanh", tanh));
+  ops.sample(unary("sigmoid", sigmoid));
+  ops.sample(unary("softplus", softplus));
+  ops.sample(unary("xlogx", xlogx, 0.3, 2));
+  ops.sample(binary("xlogy0", xlogy0, {}, {.low = 0.3, .high = 2}));
 }
 
 }  // namespace damo

@@ -2,6 +2,7 @@
 
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/samples.hpp>
 
 namespace damo {
 namespace {
@@ -83,6 +84,12 @@ Fact fact_of_converted(const Apply& node, std::span<const Fact> in) {
   whole.nonnegative = whole.nonnegative && small;
   whole.positive = whole.positive && small;
   return whole;
+}
+
+/// A bound that is NaN bounds nothing.
+Fact fact_of_clip(const Apply&, std::span<const Fact> x) {
+  const Fact raised = x[1].finite ? fact_of_maximum(x[0], x[1]) : common_fact(x[0], x[1]);
+  return x[2].finite ? fact_of_minimum(raised, x[2]) : common_fact(raised, x[2]);
 }
 
 template <class To>
@@ -232,9 +239,7 @@ Var clip(const Arg& x, const Arg& low, const Arg& high) {
                 return {not_(or_(below, above)), and_(below, not_(crossed)), or_(above, crossed)};
               },
               .picks = true,
-              .fact = [](const Apply&, std::span<const Fact> x) -> Fact {
-                return fact_of_minimum(fact_of_maximum(x[0], x[1]), x[2]);
-              },
+              .fact = fact_of_clip,
               .origin = {0, 3, Origin::Way::by_value}});
   return elementwise(op, {x, low, high});
 }
@@ -245,6 +250,24 @@ Var cast(const Arg& x, DType dtype) {
   if (x.is_literal()) return x.var(dtype);
   if (x.dtype() == dtype) return x.var();
   return elementwise(ops[static_cast<std::size_t>(dtype)], {x});
+}
+
+DAMO_OPS(rounding) {
+  using namespace samples;
+  ops.sample(step("floor", floor));
+  ops.sample(step("ceil", ceil));
+  ops.sample(step("trunc", trunc));
+  ops.sample(step("round", round));
+  ops.sample(step("sign", sign));
+  ops.sample(unary("relu", relu, 0.1, 2));
+  ops.sample(binary("maximum", maximum, {.low = -2, .high = -0.1}, {.low = 0.1, .high = 2}));
+  ops.sample(binary("minimum", minimum, {.low = -2, .high = -0.1}, {.low = 0.1, .high = 2}));
+  ops.sample(elementwise(
+      "clip",
+      {{.dims = "mn"}, {.dims = "", .low = -5, .high = -3}, {.dims = "", .low = 3, .high = 5}},
+      [](const Vars& in) { return clip(in[0], in[1], in[2]); }));
+  for (const DType to : {DType::boolean, DType::int64, DType::float32, DType::float64})
+    ops.sample(conversion(to));
 }
 
 }  // namespace damo

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/samples.hpp>
 
 namespace damo {
 namespace {
@@ -156,6 +157,26 @@ Var trigamma(const Arg& x) {
       },
       always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
+}
+
+DAMO_OPS(special) {
+  using namespace samples;
+  ops.sample(unary("sin", sin));
+  ops.sample(unary("cos", cos));
+  ops.sample(unary("tan", tan, -1, 1));
+  ops.sample(unary("arcsin", arcsin, -0.8, 0.8));
+  ops.sample(unary("arccos", arccos, -0.8, 0.8));
+  ops.sample(unary("arctan", arctan));
+  ops.sample(binary("atan2", atan2, {.low = 0.2}));
+  ops.sample(unary("sinh", sinh));
+  ops.sample(unary("cosh", cosh));
+  ops.sample(unary("erf", erf));
+  ops.sample(unary("erfc", erfc));
+  ops.sample(unary("gammaln", gammaln, 0.5, 3));
+  OpSample once = unary("digamma", digamma, 0.5, 3);
+  once.twice_differentiable = false;
+  ops.sample(once);
+  ops.sample(step("trigamma", trigamma, {.low = 0.5}));
 }
 
 }  // namespace damo

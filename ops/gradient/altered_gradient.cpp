@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/altered_gradient.hpp>
 #include <damo/ops/gradient/gradient.hpp>
@@ -13,6 +13,7 @@ namespace damo {
 std::string GradientView::name() const {
   constexpr const char* names[] = {"disconnected_grad", "zero_grad", "grad_clip", "grad_scale",
                                    "grad_undefined"};
+  static_assert(std::size(names) == static_cast<std::size_t>(Kind::undefined) + 1);
   return names[static_cast<std::size_t>(kind_)];
 }
 
@@ -21,6 +22,8 @@ std::string GradientView::parameters() const {
   if (kind_ == Kind::scale) return fmt::format("factor={}", exact(low_));
   return kind_ == Kind::undefined ? quoted(reason_) : "";
 }
+
+namespace {
 
 OpPtr read_gradient_view(OpText& text) {
   using Kind = GradientView::Kind;
@@ -44,6 +47,8 @@ OpPtr read_gradient_view(OpText& text) {
   }
   return std::make_shared<GradientView>(kind, low, high, std::move(reason));
 }
+
+}  // namespace
 
 Gradients GradientView::gradient(const Apply& node, const Vars& g) const {
   switch (kind_) {
@@ -94,6 +99,16 @@ Var grad_scale(const Arg& x, double factor) {
 }
 Var grad_undefined(const Arg& x, std::string reason) {
   return make_view(x, GradientView(GradientView::Kind::undefined, 0, 0, std::move(reason)));
+}
+
+DAMO_OPS(altered_gradient) {
+  for (const char* name :
+       {"disconnected_grad", "zero_grad", "grad_clip", "grad_scale", "grad_undefined"})
+    ops.reader({name, read_gradient_view, 1, 1});
+  ops.sample({.name = "disconnected_grad",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return disconnected_grad(in[0]); },
+              .differentiable = false});
 }
 
 }  // namespace damo

@@ -1,10 +1,11 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/advanced_subtensor.hpp>
+#include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/kernels/movement/gather.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -114,9 +115,13 @@ Var apply_with_rest(std::shared_ptr<const Op> op, Vars operands, const Apply& no
 
 std::string AdvancedSubtensor::parameters() const { return index_.parameters(); }
 
+namespace {
+
 OpPtr read_advanced_subtensor(OpText& text) {
   return std::make_shared<AdvancedSubtensor>(read_advanced_index(text));
 }
+
+}  // namespace
 
 std::vector<TensorType> AdvancedSubtensor::infer(std::span<const TensorType> in) const {
   return {infer_selected(index_, in[0], in.subspan(first_bound))};
@@ -175,10 +180,14 @@ Printed AdvancedSubtensor::print(const Apply&, std::span<const Printed> inputs) 
 
 std::string AdvancedIncSubtensor::parameters() const { return index_.parameters(); }
 
+namespace {
+
 OpPtr read_advanced_inc_subtensor(OpText& text) {
   return std::make_shared<AdvancedIncSubtensor>(read_advanced_index(text),
                                                 text.name == "advanced_set_subtensor");
 }
+
+}  // namespace
 
 std::vector<TensorType> AdvancedIncSubtensor::infer(std::span<const TensorType> in) const {
   const TensorType part = infer_selected(index_, in[0], in.subspan(first_bound));
@@ -242,6 +251,31 @@ void AdvancedIncSubtensor::perform(const Apply& node, TensorsIn in, TensorsOut o
 Printed AdvancedIncSubtensor::print(const Apply&, std::span<const Printed> inputs) const {
   return {fmt::format("{}({}{}, {})", set_ ? "set_subtensor" : "inc_subtensor", closed(inputs[0]),
                       index_.text(inputs.subspan(first_bound)), inputs[1].text)};
+}
+
+DAMO_OPS(advanced_subtensor) {
+  ops.reader({"advanced_subtensor", read_advanced_subtensor, 2, OpReader::any});
+  ops.reader({"advanced_set_subtensor", read_advanced_inc_subtensor, 3, OpReader::any});
+  ops.reader({"advanced_inc_subtensor", read_advanced_inc_subtensor, 3, OpReader::any});
+  const auto index = [](std::string dims, char of) {
+    return OpInput{.dims = std::move(dims), .dtype = DType::int64, .index_of = of};
+  };
+  ops.sample({.name = "advanced_subtensor",
+              .inputs = {{"mnk"}, index("ab", 'n')},
+              .apply = [](const Vars& in) { return in[0](all(), in[1]); },
+              .nonempty = "n"});
+  ops.sample({.name = "advanced_subtensor with two index tensors",
+              .inputs = {{"mnk"}, index("a1", 'm'), index("b", 'k')},
+              .apply = [](const Vars& in) { return in[0](in[1], range(0, 2), in[2]); },
+              .nonempty = "mk"});
+  ops.sample({.name = "advanced_set_subtensor",
+              .inputs = {{"mn"}, {"an"}, index("a", 'm')},
+              .apply = [](const Vars& in) { return set_subtensor(in[0][in[2]], in[1]); },
+              .nonempty = "m"});
+  ops.sample({.name = "advanced_inc_subtensor",
+              .inputs = {{"mn"}, {"an"}, index("a", 'm')},
+              .apply = [](const Vars& in) { return inc_subtensor(in[0][in[2]], in[1]); },
+              .nonempty = "m"});
 }
 
 }  // namespace damo

@@ -1,9 +1,10 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
+#include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
 #include <damo/ops/shape/sizes.hpp>
 
@@ -68,12 +69,19 @@ class NonZero final : public OpOf<NonZero> {
 
 }  // namespace
 
-OpPtr read_nonzero(OpText&) { return std::make_shared<NonZero>(); }
-
 Vars nonzero_in(const Var& mask, const Vars& sizes) {
   Vars inputs{mask};
   inputs.insert(inputs.end(), sizes.begin(), sizes.end());
   return make_node(std::make_shared<NonZero>(), std::move(inputs), mask.site());
+}
+
+DAMO_OPS(nonzero) {
+  ops.reader({"nonzero", read_plain<NonZero>, 1, OpReader::any});
+  ops.sample({.name = "nonzero",
+              .inputs = {{.dims = "mn", .low = 0, .high = 1, .dtype = DType::boolean}},
+              .apply = [](const Vars& in) { return nonzero(in[0])[1]; },
+              .differentiable = false,
+              .shape_known = false});
 }
 
 }  // namespace damo

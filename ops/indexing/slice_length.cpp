@@ -1,5 +1,5 @@
 #include <damo/graph/variables.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 #include <damo/ops/shape/sizes.hpp>
@@ -45,14 +45,14 @@ class SliceLength final : public OpOf<SliceLength> {
   IndexEntry entry_;
 };
 
-}  // namespace
-
 OpPtr read_slice_length(OpText& text) {
   const IndexSpec index = read_index(text.parameters, 1);
   if (index.entries().size() != 1 || index.entries()[0].kind != Index::Kind::range)
     text.parameters.fail("before this a range");
   return std::make_shared<SliceLength>(index.entries()[0]);
 }
+
+}  // namespace
 
 Var slice_length(const IndexEntry& entry, const Var& n, std::span<const Var> bounds) {
   if (const Array* known = constant_value(n)) {
@@ -68,6 +68,20 @@ Var slice_length(const IndexEntry& entry, const Var& n, std::span<const Var> bou
   Vars inputs{n};
   inputs.insert(inputs.end(), bounds.begin(), bounds.end());
   return make_var(std::make_shared<SliceLength>(entry), std::move(inputs), n.site());
+}
+
+DAMO_OPS(slice_length) {
+  ops.reader({"slice_length", read_slice_length, 1, OpReader::any});
+  const auto length = [](const Vars& in) {
+    const Bound bound{Bound::Kind::input, 0};
+    const IndexEntry range{Index::Kind::range, bound, bound, {}};
+    return slice_length(range, in[0], std::span(in).subspan(1));
+  };
+  const OpInput integer{.dims = "", .low = -3, .high = 3, .dtype = DType::int64};
+  ops.sample({.name = "slice_length",
+              .inputs = {{"", 0, 9, DType::int64}, integer, integer},
+              .apply = length,
+              .differentiable = false});
 }
 
 }  // namespace damo

@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
@@ -43,11 +44,15 @@ void add_into(const Tensor& from, const Tensor& to) {
 
 std::string Subtensor::parameters() const { return index_.parameters(); }
 
+namespace {
+
 OpPtr read_subtensor(OpText& text) {
   IndexSpec index = read_index(text.parameters, text.operands[0].rank());
   if (index.n_advanced() > 0) text.parameters.fail("before this an index without tensors");
   return std::make_shared<Subtensor>(std::move(index));
 }
+
+}  // namespace
 
 std::vector<TensorType> Subtensor::infer(std::span<const TensorType> in) const {
   check_bounds(in, first_bound, index_);
@@ -86,11 +91,15 @@ Printed Subtensor::print(const Apply&, std::span<const Printed> inputs) const {
 
 std::string IncSubtensor::parameters() const { return index_.parameters(); }
 
+namespace {
+
 OpPtr read_inc_subtensor(OpText& text) {
   IndexSpec index = read_index(text.parameters, text.operands[0].rank());
   if (index.n_advanced() > 0) text.parameters.fail("before this an index without tensors");
   return std::make_shared<IncSubtensor>(std::move(index), text.name == "set_subtensor");
 }
+
+}  // namespace
 
 std::vector<TensorType> IncSubtensor::infer(std::span<const TensorType> in) const {
   check_bounds(in, first_bound, index_);
@@ -146,6 +155,29 @@ void IncSubtensor::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace
 Printed IncSubtensor::print(const Apply&, std::span<const Printed> inputs) const {
   return {fmt::format("{}({}{}, {})", name(), closed(inputs[0]),
                       index_.text(inputs.subspan(first_bound)), inputs[1].text)};
+}
+
+DAMO_OPS(subtensor) {
+  ops.reader({"subtensor", read_subtensor, 1, OpReader::any});
+  ops.reader({"set_subtensor", read_inc_subtensor, 2, OpReader::any});
+  ops.reader({"inc_subtensor", read_inc_subtensor, 2, OpReader::any});
+  const OpInput integer{.dims = "", .low = -3, .high = 3, .dtype = DType::int64};
+  const OpInput row{.dims = "", .dtype = DType::int64, .index_of = 'm'};
+  ops.sample({.name = "subtensor",
+              .inputs = {{"mnk"}, row, integer},
+              .apply = [](const Vars& in) { return in[0](in[1], range(in[2], 9, 2), newaxis); },
+              .nonempty = "m"});
+  ops.sample({.name = "subtensor backwards",
+              .inputs = {{"mn"}, integer, integer},
+              .apply = [](const Vars& in) { return in[0](all(), range(in[1], in[2], -1)); }});
+  ops.sample(
+      {.name = "set_subtensor", .inputs = {{"mn"}, {"m1"}, integer}, .apply = [](const Vars& in) {
+         return set_subtensor(in[0](all(), from(in[2])), in[1]);
+       }});
+  ops.sample({.name = "inc_subtensor",
+              .inputs = {{"mn"}, {"n"}, row},
+              .apply = [](const Vars& in) { return inc_subtensor(in[0][in[2]], in[1]); },
+              .nonempty = "m"});
 }
 
 }  // namespace damo

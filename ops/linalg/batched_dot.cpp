@@ -3,11 +3,12 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/linalg/matrix_product.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -22,7 +23,7 @@ Tensor matrix_at(const Tensor& batch, std::int64_t i) {
           {batch.strides[1], batch.strides[2]}};
 }
 
-class BatchedDot final : public OpOf<BatchedDot>, public ReadsElements {
+class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public ReadsElements {
  public:
   std::string name() const override { return "batched_dot"; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
@@ -88,8 +89,6 @@ class BatchedDot final : public OpOf<BatchedDot>, public ReadsElements {
 
 }  // namespace
 
-OpPtr read_batched_dot(OpText&) { return std::make_shared<BatchedDot>(); }
-
 Var batched_dot(const Arg& a, const Arg& b) {
   const SiteScope scope(SiteScope::or_else(a.site()));
   const DType dtype = promote(promote(a.dtype(), b.dtype()), DType::int64);
@@ -107,6 +106,13 @@ Var batched_dot(const Arg& a, const Arg& b) {
   if (a.var().ndim() == 3) kept.emplace_back(1);
   if (b.var().ndim() == 3) kept.emplace_back(2);
   return dimshuffle(product, kept);
+}
+
+DAMO_OPS(batched_dot) {
+  ops.reader({"batched_dot", read_plain<BatchedDot>, 2, 2});
+  ops.sample({.name = "batched_dot", .inputs = {{"bmk"}, {"bkn"}}, .apply = [](const Vars& in) {
+                return batched_dot(in[0], in[1]);
+              }});
 }
 
 }  // namespace damo

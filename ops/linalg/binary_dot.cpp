@@ -1,4 +1,5 @@
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/kernels/products/binary_dot.hpp>
 #include <damo/ops/linalg/binary_dot.hpp>
@@ -73,6 +74,21 @@ void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) 
                                      : add_selected_rows<double>(a, b, *out[0], verify_);
   }
   if (!done) dot_into(1, a, b, 0, *out[0]);
+}
+
+namespace {
+
+OpPtr read_binary_dot(OpText& text) {
+  return std::make_shared<BinaryDot>(text.parameters.accept_word("verify"));
+}
+
+}  // namespace
+
+DAMO_OPS(binary_dot) {
+  ops.reader({"binary_dot", read_binary_dot, 2, 2});
+  ops.sample({.name = "binary_dot", .inputs = {{"mk"}, {"kn"}}, .apply = [](const Vars& in) {
+                return make_var(std::make_shared<BinaryDot>(true), in);
+              }});
 }
 
 }  // namespace damo

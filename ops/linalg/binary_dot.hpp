@@ -1,12 +1,13 @@
 #pragma once
 #include <damo/graph/op.hpp>
+#include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
 
 /// The product of two float matrices of which the left one has only zeros and ones: the sum of the
 /// rows of the right one that it selects. Where too many are selected for that to pay, or the right
 /// operand's rows are not contiguous, it is an ordinary product.
-class BinaryDot final : public OpOf<BinaryDot> {
+class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct {
  public:
   /// `verify`: the left operand is probably binary; look before relying on it.
   explicit BinaryDot(bool verify) : verify_(verify) {}

@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
@@ -216,6 +217,15 @@ void Dot::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
 
 void Dot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
   dot_into(1, *in[0], *in[1], 0, *out[0]);
+}
+
+DAMO_OPS(dot) {
+  ops.reader({"dot", read_plain<Dot>, 2, 2});
+  const auto product = [](const Vars& in) { return dot(in[0], in[1]); };
+  ops.sample({.name = "dot of matrices", .inputs = {{"mk"}, {"kn"}}, .apply = product});
+  ops.sample({.name = "dot of vector and matrix", .inputs = {{"k"}, {"kn"}}, .apply = product});
+  ops.sample({.name = "dot of matrix and vector", .inputs = {{"mk"}, {"k"}}, .apply = product});
+  ops.sample({.name = "dot of vectors", .inputs = {{"k"}, {"k"}}, .apply = product});
 }
 
 }  // namespace damo

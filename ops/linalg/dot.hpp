@@ -1,11 +1,13 @@
 #pragma once
+#include <damo/graph/op.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
+#include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
 
 /// The product of vectors and matrices of one dtype, as numpy.dot: (m, k) by (k, n), (k) by (k, n),
 /// (m, k) by (k), (k) by (k). Operands may have any strides, so transposes cost nothing.
-class Dot final : public OpOf<Dot>, public ReadsElements {
+class Dot final : public OpOf<Dot>, public MatrixProduct, public ReadsElements {
  public:
   std::string name() const override { return "dot"; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
@@ -65,6 +66,14 @@ void Gemm::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const
   const double beta = in[4]->first<double>();
   if (beta != 0 && in[0]->data != out[0]->data) copy(*in[0], *out[0]);
   dot_into(alpha, *in[2], *in[3], beta, *out[0]);
+}
+
+DAMO_OPS(gemm) {
+  ops.reader({"gemm", read_plain<Gemm>, 5, 5});
+  const auto gemm = [](const Vars& in) { return make_var(std::make_shared<Gemm>(), in); };
+  ops.sample({.name = "gemm", .inputs = {{"mn"}, {""}, {"mk"}, {"kn"}, {""}}, .apply = gemm});
+  ops.sample(
+      {.name = "gemm of a vector", .inputs = {{"n"}, {""}, {"k"}, {"kn"}, {""}}, .apply = gemm});
 }
 
 }  // namespace damo

@@ -1,12 +1,13 @@
 #pragma once
 #include <damo/graph/op.hpp>
+#include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
 
 /// beta c + alpha dot(a, b), which may take over c's memory.
 ///   inputs  [c, alpha, a, b, beta], of one float dtype; alpha and beta scalars, c of the product's
 ///   shape
-class Gemm final : public OpOf<Gemm> {
+class Gemm final : public OpOf<Gemm>, public MatrixProduct {
  public:
   std::string name() const override { return "gemm"; }
   void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {

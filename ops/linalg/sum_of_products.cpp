@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
@@ -99,6 +100,13 @@ void SumOfProducts::perform(const Apply&, TensorsIn in, TensorsOut out, Workspac
 
 Var sum_of_products(const Var& a, const Var& b) {
   return make_var(std::make_shared<SumOfProducts>(), {a, b});
+}
+
+DAMO_OPS(sum_of_products) {
+  ops.reader({"sum_of_products", read_plain<SumOfProducts>, 2, 2});
+  ops.sample({.name = "sum_of_products", .inputs = {{"bkm"}, {"bkn"}}, .apply = [](const Vars& in) {
+                return sum_of_products(in[0], in[1]);
+              }});
 }
 
 }  // namespace damo

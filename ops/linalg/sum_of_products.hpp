@@ -1,12 +1,13 @@
 #pragma once
 #include <damo/graph/op.hpp>
+#include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
 
 /// The sum over the first axis of the products a[t].T b[t]: (steps, k, m) and (steps, k, n) give
 /// (m, n), in one float dtype. Each product is rounded before it is added to those before, so that
 /// the sum has the bits of adding one product after the other.
-class SumOfProducts final : public OpOf<SumOfProducts> {
+class SumOfProducts final : public OpOf<SumOfProducts>, public MatrixProduct {
  public:
   std::string name() const override { return "sum_of_products"; }
   void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {

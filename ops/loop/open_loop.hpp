@@ -35,7 +35,7 @@ struct OpenLoop {
   /// What is kept of the values.
   std::vector<Output> outputs{};
   std::string name{};
-  std::string mode{};
+  ScanMode mode{};
   bool profile = false;
   std::int64_t truncate_gradient = -1;
   /// What inputs of the body are to the user: (inside, "sequence 0 'x'").

@@ -18,7 +18,7 @@ ScanBuilder::ScanBuilder(const Step& step, ScanOptions& options)
     : step_(step), options_(options), site_(SiteScope::or_else(options.site)) {
   loop_.name = options.name;
   loop_.truncate_gradient = options.truncate_gradient;
-  loop_.mode = options.mode.text;
+  loop_.mode = options.mode;
   loop_.profile = options.profile;
   loop_.site = site_;
   if (options.truncate_gradient == 0 || options.truncate_gradient < -1) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <damo/graph/updates.hpp>
+#include <damo/ops/loop/scan_mode.hpp>
 
 namespace damo {
 
@@ -80,18 +81,6 @@ struct OneOrMore : std::vector<T> {
   }
 };
 
-/// The passes that a loop's body gets in place of the function's: anything that, as `Mode` does,
-/// says so as text.
-struct ScanMode {
-  ScanMode() = default;
-  template <class M>
-  requires requires(const M& m) {
-    { m.text() } -> std::convertible_to<std::string>;
-  }
-  ScanMode(const M& mode) : text(mode.text()) {}
-  std::string text{};
-};
-
 /// What a step returns: its outputs, and perhaps updates of shared variables and a condition that
 /// ends the loop.
 struct StepResult {
@@ -149,7 +138,8 @@ struct ScanOptions {
   /// the step itself updates, excepted.
   bool strict = false;
   std::string name{};
-  /// How the body is rewritten: `.mode = Mode::none()`. Without one, as the function is.
+  /// How the body is rewritten, guarded and checked: `.mode = Mode::guard()`. Without one, as the
+  /// function is. A guard here looks at what the loop itself computes.
   ScanMode mode{};
   /// A function with this loop in it is profiled from its first call on, as with
   /// FunctionOptions::profile.

@@ -5,6 +5,7 @@
 
 #include <damo/graph/function_graph.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
+#include <damo/ops/loop/scan_mode.hpp>
 
 namespace damo {
 
@@ -39,8 +40,8 @@ class Scan final : public OpOf<Scan> {
     bool has_until = false;
     std::vector<Output> outputs{};
     std::string name{};
-    /// The text of the mode that the body is rewritten in; empty: that of the function.
-    std::string mode{};
+    /// The mode that the body is rewritten in; empty: that of the function.
+    ScanMode mode{};
     bool profile = false;
     std::int64_t truncate_gradient = -1;
     /// States that carry a shared variable (a random stream's state, an updated parameter): (state,

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/loop/scan.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 
 namespace damo {
@@ -10,6 +12,7 @@ namespace {
 
 /// How `parameters` names what is kept, in the order of Scan::Keep.
 constexpr const char* keeps[] = {"trace ", "history ", "last ", "last! "};
+static_assert(std::size(keeps) == static_cast<std::size_t>(Scan::Keep::last_strict) + 1);
 
 /// Throws where the parts of a loop that was read do not fit together.
 void check_spec(const Scan::Spec& spec, const OpText& text) {
@@ -44,7 +47,7 @@ std::string Scan::parameters() const {
   std::string text = spec_.name.empty() ? "" : quoted(spec_.name) + ", ";
   text += fmt::format("{} sequences, {} states", spec_.n_sequences, spec_.n_states);
   if (spec_.has_until) text += ", until";
-  if (!spec_.mode.empty()) text += ", mode " + quoted(spec_.mode);
+  if (!spec_.mode.empty()) text += ", mode " + quoted(spec_.mode.text());
   if (spec_.profile) text += ", profile";
   if (spec_.truncate_gradient != -1) text += fmt::format(", truncate={}", spec_.truncate_gradient);
   for (const Output& o : spec_.outputs)
@@ -53,6 +56,8 @@ std::string Scan::parameters() const {
     text += fmt::format(", carry {} in {}", state, output);
   return text;
 }
+
+namespace {
 
 OpPtr read_scan(OpText& text) {
   TextReader& in = text.parameters;
@@ -71,7 +76,7 @@ OpPtr read_scan(OpText& text) {
     if (in.accept_word("until")) {
       spec.has_until = true;
     } else if (in.accept_word("mode")) {
-      spec.mode = in.quoted();
+      spec.mode = ScanMode(in.quoted());
     } else if (in.accept_word("profile")) {
       spec.profile = true;
     } else if (in.accept("truncate=")) {
@@ -90,6 +95,21 @@ OpPtr read_scan(OpText& text) {
   }
   check_spec(spec, text);
   return std::make_shared<Scan>(std::move(spec));
+}
+
+}  // namespace
+
+DAMO_OPS(scan) {
+  ops.reader({"scan", read_scan, 1, OpReader::any});
+  ops.sample({.name = "scan",
+              .inputs = {{"mn"}, {"n"}},
+              .apply =
+                  [](const Vars& in) {
+                    return damo::scan([](Var x, Var h) { return tanh(h + x * h); },
+                                      {.sequences = {in[0]}, .outputs_info = {in[1]}})
+                        .outputs[0];
+                  },
+              .nonempty = "m"});
 }
 
 }  // namespace damo

@@ -3,11 +3,12 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/random/draw.hpp>
+#include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/random/stream_draws.hpp>
 
 namespace damo {
@@ -47,6 +48,7 @@ constexpr Signature signatures[] = {
     {"laplace", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
     {"logistic", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
 };
+static_assert(std::size(signatures) == static_cast<std::size_t>(Distribution::logistic) + 1);
 
 const Signature& signature(Distribution d) { return signatures[static_cast<std::size_t>(d)]; }
 
@@ -148,17 +150,7 @@ std::string Draw::parameters() const {
   return fmt::format("{} {}", damo::name(dtype_), dims_to_string(dims_));
 }
 
-const std::vector<std::string>& draw_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> list;
-    for (const Signature& s : signatures) {
-      if (has(s, Generator::philox)) list.emplace_back(s.name);
-      if (has(s, Generator::mt19937)) list.push_back(fmt::format("numpy_{}", s.name));
-    }
-    return list;
-  }();
-  return names;
-}
+namespace {
 
 OpPtr read_draw(OpText& text) {
   std::string_view name = text.name;
@@ -171,6 +163,8 @@ OpPtr read_draw(OpText& text) {
   return std::make_shared<Draw>(static_cast<Distribution>(i), dtype, dims,
                                 numpy ? Generator::mt19937 : Generator::philox);
 }
+
+}  // namespace
 
 std::vector<TensorType> Draw::infer(std::span<const TensorType> in) const {
   check_op(*this);
@@ -303,6 +297,26 @@ std::vector<std::pair<Var, Var>> Draw::state_updates(const Apply& node) const {
   if (generator_ == Generator::mt19937) return {{node.input(0), node.output(1)}};
   const Var step = constant(Array::from<std::int64_t>({0, 0, 1}), {}, node.site());
   return {{node.input(0), node.input(0) + step}};
+}
+
+DAMO_OPS(draw) {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const Signature& s : signatures) {
+      if (has(s, Generator::philox)) list.emplace_back(s.name);
+      if (has(s, Generator::mt19937)) list.push_back(fmt::format("numpy_{}", s.name));
+    }
+    return list;
+  }();
+  for (const std::string& name : names) ops.reader({name, read_draw, 1, OpReader::any});
+  ops.sample({.name = "draw",
+              .inputs = {{"m"}, {"n"}},
+              .apply =
+                  [](const Vars& in) {
+                    return RandomStream(7).uniform({in[0].shape(0), in[1].shape(0)}, 0.0, 1.0,
+                                                   DType::float64);
+                  },
+              .differentiable = false});
 }
 
 }  // namespace damo

@@ -2,7 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -54,12 +54,12 @@ class CumSum final : public OpOf<CumSum>, public ReadsElements {
   std::size_t axis_;
 };
 
-}  // namespace
-
 OpPtr read_cumsum(OpText& text) {
   text.parameters.expect("axis=");
   return std::make_shared<CumSum>(text.parameters.number_below(max_rank, "an axis"));
 }
+
+}  // namespace
 
 Var cumsum(const Arg& x, int axis) {
   const Var v = x.var();
@@ -70,6 +70,13 @@ Var cumsum(const Arg& x, int axis) {
   }
   return make_var(std::make_shared<CumSum>(static_cast<std::size_t>(axis < 0 ? axis + n : axis)),
                   {v}, x.site());
+}
+
+DAMO_OPS(cumsum) {
+  ops.reader({"cumsum", read_cumsum, 1, 1});
+  ops.sample({.name = "cumsum", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return cumsum(in[0], 1);
+              }});
 }
 
 }  // namespace damo

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
@@ -81,8 +81,6 @@ class ProductOfOthers final : public OpOf<ProductOfOthers> {
 
 }  // namespace
 
-OpPtr read_product_of_others(OpText&) { return std::make_shared<ProductOfOthers>(); }
-
 Var product_of_others(const Var& x, std::uint32_t axes) {
   std::vector<int> order;
   std::size_t kept = 0;
@@ -99,6 +97,13 @@ Var product_of_others(const Var& x, std::uint32_t axes) {
   const Var others = make_var(std::make_shared<ProductOfOthers>(), {rows});
   return shuffle_axes(one_axis ? others : reshape(others, sizes(moved)),
                       DimShuffle(order).inverse(x.ndim()));
+}
+
+DAMO_OPS(leave_one_out_product) {
+  ops.reader({"product_of_others", read_plain<ProductOfOthers>, 1, 1});
+  ops.sample({.name = "product_of_others", .inputs = {{"mn"}}, .apply = [](const Vars& in) {
+                return product_of_others(in[0], 2U);
+              }});
 }
 
 }  // namespace damo

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
@@ -123,6 +123,7 @@ Var restore_axes(const Var& reduced_var, std::uint32_t axes, std::size_t rank) {
 
 std::string Reduce::name() const {
   constexpr const char* names[] = {"sum", "prod", "max", "min", "any", "all"};
+  static_assert(std::size(names) == static_cast<std::size_t>(Reduction::all) + 1);
   return names[static_cast<std::size_t>(kind_)];
 }
 
@@ -143,6 +144,8 @@ void Reduce::facts(const Apply& node, std::span<const Fact> in, std::span<Fact> 
 
 std::string Reduce::parameters() const { return axes_text(axes_, keepdims_); }
 
+namespace {
+
 OpPtr read_reduce(OpText& text) {
   const auto [axes, keepdims] = read_axes(text.parameters);
   auto kind = Reduction::sum;
@@ -150,6 +153,8 @@ OpPtr read_reduce(OpText& text) {
     kind = static_cast<Reduction>(static_cast<int>(kind) + 1);
   return std::make_shared<Reduce>(kind, axes, keepdims);
 }
+
+}  // namespace
 
 std::vector<TensorType> Reduce::infer(std::span<const TensorType> in) const {
   check_arity(in, 1);
@@ -213,10 +218,14 @@ void Reduce::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) con
 
 std::string ArgReduce::parameters() const { return axes_text(axes_, keepdims_); }
 
+namespace {
+
 OpPtr read_arg_reduce(OpText& text) {
   const auto [axes, keepdims] = read_axes(text.parameters);
   return std::make_shared<ArgReduce>(text.name == "argmax", axes, keepdims);
 }
+
+}  // namespace
 
 std::vector<TensorType> ArgReduce::infer(std::span<const TensorType> in) const {
   check_arity(in, 1);
@@ -266,5 +275,46 @@ Var argmin(const Arg& x, const Axes& axes, ReduceOptions options) {
 
 Var Var::sum(Site site) const { return damo::sum(Arg(*this, site.file, site.line)); }
 Var Var::mean(Site site) const { return damo::mean(Arg(*this, site.file, site.line)); }
+
+DAMO_OPS(reduce) {
+  for (const char* name : {"sum", "prod", "max", "min", "any", "all"})
+    ops.reader({name, read_reduce, 1, 1});
+  for (const char* name : {"argmax", "argmin"}) ops.reader({name, read_arg_reduce, 1, 1});
+  ops.sample({.name = "sum", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return sum(in[0], {0, -1});
+              }});
+  ops.sample({.name = "sum with keepdims", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return sum(in[0], 1, {.keepdims = true});
+              }});
+  ops.sample({.name = "prod", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return prod(in[0], {0, 2});
+              }});
+  ops.sample({.name = "max",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return max(in[0], 1); },
+              .nonempty = "n"});
+  ops.sample({.name = "min",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return min(in[0]); },
+              .nonempty = "mn"});
+  ops.sample({.name = "any",
+              .inputs = {{.dims = "mn", .low = 0, .high = 1, .dtype = DType::boolean}},
+              .apply = [](const Vars& in) { return any(in[0], 0); },
+              .differentiable = false});
+  ops.sample({.name = "all",
+              .inputs = {{.dims = "mn", .low = 0, .high = 1, .dtype = DType::boolean}},
+              .apply = [](const Vars& in) { return all(in[0], 1); },
+              .differentiable = false});
+  ops.sample({.name = "argmax",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return argmax(in[0], 1); },
+              .differentiable = false,
+              .nonempty = "n"});
+  ops.sample({.name = "argmin",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return argmin(in[0], {.keepdims = true}); },
+              .differentiable = false,
+              .nonempty = "mn"});
+}
 
 }  // namespace damo

@@ -6,6 +6,8 @@
 
 namespace damo {
 
+class TextReader;
+
 /// Sums, products, extrema and logical folds over some axes.
 class Reduce final : public OpOf<Reduce>, public ReadsElements {
  public:
@@ -77,6 +79,8 @@ Shape reduced_dims(const Shape& dims, std::uint32_t axes, bool keepdims);
 Vars reduced_sizes(const Vars& sizes, std::uint32_t axes, bool keepdims);
 /// "axis=1, keepdims"; no axis is named when all of 0 .. rank - 1 are reduced.
 std::string axes_text(std::uint32_t axes, bool keepdims);
+/// What `axes_text` wrote: the axes, a bit for each, and whether they are kept.
+std::pair<std::uint32_t, bool> read_axes(TextReader& text);
 /// Throws ShapeError when `axes` names an axis that a tensor of this type lacks.
 void check_axes(const TensorType& x, std::uint32_t axes);
 /// The axes as a list, for the public functions.

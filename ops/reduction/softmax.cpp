@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/reductions/softmax.hpp>
@@ -60,16 +60,28 @@ Var LogSumExp::read_for(const Apply& node, std::size_t, std::size_t, const Var& 
 
 std::string Softmax::parameters() const { return axes_text(axes_, false); }
 
+namespace {
+
 OpPtr read_softmax(OpText& text) {
   return std::make_shared<Softmax>(read_axes(text.parameters).first);
 }
+
+}  // namespace
+namespace {
+
 OpPtr read_log_softmax(OpText& text) {
   return std::make_shared<LogSoftmax>(read_axes(text.parameters).first);
 }
+
+}  // namespace
+namespace {
+
 OpPtr read_logsumexp(OpText& text) {
   const auto [axes, keepdims] = read_axes(text.parameters);
   return std::make_shared<LogSumExp>(axes, keepdims);
 }
+
+}  // namespace
 
 std::vector<TensorType> Softmax::infer(std::span<const TensorType> in) const {
   check_float(in, axes_);
@@ -167,6 +179,22 @@ Var logsumexp(const Arg& x, const Axes& axes, ReduceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x);
   return make_var(std::make_shared<LogSumExp>(axes.mask(v.ndim()), options.keepdims), {v});
+}
+
+DAMO_OPS(softmax) {
+  ops.reader({"softmax", read_softmax, 1, 1});
+  ops.reader({"log_softmax", read_log_softmax, 1, 1});
+  ops.reader({"logsumexp", read_logsumexp, 1, 1});
+  ops.sample({.name = "softmax", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return softmax(in[0], {0, 2});
+              }});
+  ops.sample({.name = "log_softmax", .inputs = {{"mn"}}, .apply = [](const Vars& in) {
+                return log_softmax(in[0]);
+              }});
+  ops.sample({.name = "logsumexp",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return logsumexp(in[0], 0); },
+              .nonempty = "m"});
 }
 
 }  // namespace damo

@@ -5,7 +5,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -107,8 +107,6 @@ class Arange final : public OpOf<Arange> {
   std::int64_t length_;  // `unknown` unless start, stop and step are numbers
 };
 
-}  // namespace
-
 OpPtr read_arange(OpText& text) {
   const TensorType& made = text.results[0];
   if (made.rank() != 1) throw ShapeError("makes a vector");
@@ -117,6 +115,8 @@ OpPtr read_arange(OpText& text) {
     text.parameters.fail("before this the length that the type says");
   return std::make_shared<Arange>(made.dtype, made.dims[0]);
 }
+
+}  // namespace
 
 Var arange(const Arg& start, const Arg& stop, const Arg& step) {
   const SiteScope scope(SiteScope::or_else(start.site()));
@@ -143,5 +143,18 @@ Var arange(const Arg& start, const Arg& stop, const Arg& step) {
 }
 
 Var arange(const Arg& stop) { return arange(Arg(0, stop.site().file, stop.site().line), stop); }
+
+DAMO_OPS(arange) {
+  ops.reader({"arange", read_arange, 3, 3});
+  // Its length jumps.
+  ops.sample({.name = "arange",
+              .inputs = {{"", 0, 1}, {"", 3.1, 3.9}, {"", 0.45, 0.5}},
+              .apply = [](const Vars& in) { return arange(in[0], in[1], in[2]); },
+              .differentiable = false});
+  ops.sample({.name = "arange of int64",
+              .inputs = {{"", -9, 9, DType::int64}, {"", -9, 9, DType::int64}},
+              .apply = [](const Vars& in) { return arange(in[0], in[1], -2); },
+              .differentiable = false});
+}
 
 }  // namespace damo

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/broadcast.hpp>
@@ -125,9 +125,13 @@ Printed BroadcastTo::print(const Apply& node, std::span<const Printed> inputs) c
   return {fmt::format("broadcast_to({}, {{{}}})", inputs[0].text, sizes)};
 }
 
+namespace {
+
 OpPtr read_broadcast_to(OpText& text) {
   return std::make_shared<BroadcastTo>(text.parameters.dims());
 }
+
+}  // namespace
 
 std::string SpecifyShape::parameters() const {
   return "{" +
@@ -138,10 +142,14 @@ std::string SpecifyShape::parameters() const {
          "}";
 }
 
+namespace {
+
 OpPtr read_specify_shape(OpText& text) {
   return std::make_shared<SpecifyShape>(
       text.parameters.sizes("{", "}", {{"any", SpecifyShape::free}, {"?", unknown}}));
 }
+
+}  // namespace
 
 std::vector<TensorType> SpecifyShape::infer(std::span<const TensorType> in) const {
   check_inputs(in, dims_);
@@ -228,6 +236,17 @@ Var specify_shape(const Arg& x, const Sizes& sizes) {
   Vars inputs{v};
   inputs.insert(inputs.end(), split.inputs.begin(), split.inputs.end());
   return make_var(std::make_shared<SpecifyShape>(split.dims), std::move(inputs), x.site());
+}
+
+DAMO_OPS(broadcast) {
+  ops.reader({"broadcast_to", read_broadcast_to, 1, OpReader::any});
+  ops.reader({"specify_shape", read_specify_shape, 1, OpReader::any});
+  ops.sample({.name = "broadcast_to", .inputs = {{"m1"}, {"n"}}, .apply = [](const Vars& in) {
+                return broadcast_to(in[0], {3, in[0].shape(0), in[1].shape(0)});
+              }});
+  ops.sample({.name = "specify_shape", .inputs = {{"mn"}, {"n"}}, .apply = [](const Vars& in) {
+                return specify_shape(in[0], {-1, in[1].shape(0)});
+              }});
 }
 
 }  // namespace damo

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -60,6 +60,8 @@ std::string DimShuffle::parameters() const {
          "}";
 }
 
+namespace {
+
 OpPtr read_dimshuffle(OpText& text) {
   std::vector<int> pattern;
   for (const std::int64_t axis :
@@ -70,6 +72,8 @@ OpPtr read_dimshuffle(OpText& text) {
   }
   return std::make_shared<DimShuffle>(std::move(pattern));
 }
+
+}  // namespace
 
 std::vector<TensorType> DimShuffle::infer(std::span<const TensorType> in) const {
   check_arity(in, 1);
@@ -188,5 +192,15 @@ Var squeeze(const Arg& x) {
 }
 
 Var Var::T(Site site) const { return transpose(Arg(*this, site.file, site.line)); }
+
+DAMO_OPS(dimshuffle) {
+  ops.reader({"dimshuffle", read_dimshuffle, 1, 1});
+  ops.sample({.name = "transpose", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return transpose(in[0], {2, 0, 1});
+              }});
+  ops.sample({.name = "dimshuffle", .inputs = {{"m1n"}}, .apply = [](const Vars& in) {
+                return dimshuffle(in[0], {2, newaxis, 0});
+              }});
+}
 
 }  // namespace damo

@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -211,6 +212,25 @@ Var tile(const Arg& x, const Sizes& times) {
     joined.push_back(size_product({repeated.end()[-2], repeated.back()}));
   }
   return reshape(broadcast_to(shuffle_axes(v, doubled), repeated), joined);
+}
+
+namespace {
+
+OpPtr read_concatenate(OpText& text) {
+  text.parameters.expect("axis=");
+  return std::make_shared<Join>(text.parameters.number_below(max_rank, "an axis"));
+}
+
+}  // namespace
+
+DAMO_OPS(join) {
+  ops.reader({"concatenate", read_concatenate, 1, OpReader::any});
+  ops.sample({.name = "concatenate",
+              .inputs = {{"mn"}, {"kn"}, {"1n"}},
+              .apply = [](const Vars& in) { return concatenate(in); }});
+  ops.sample({.name = "concatenate along axis 1",
+              .inputs = {{"mn"}, {"mk"}},
+              .apply = [](const Vars& in) { return concatenate(in, -1); }});
 }
 
 }  // namespace damo

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
@@ -31,10 +31,14 @@ std::string sizes_text(const Shape& dims) {
 
 std::string Reshape::parameters() const { return sizes_text(dims_); }
 
+namespace {
+
 OpPtr read_reshape(OpText& text) {
   return std::make_shared<Reshape>(
       text.parameters.sizes("{", "}", {{"-1", Reshape::rest}, {"?", unknown}}));
 }
+
+}  // namespace
 
 void Reshape::settle(Shape& dims, const Shape& from) {
   const std::int64_t total = from.elements();
@@ -144,5 +148,19 @@ Var flatten(const Arg& x, int ndim) {
 }
 
 Var ravel(const Arg& x) { return flatten(x); }
+
+DAMO_OPS(reshape) {
+  ops.reader({"reshape", read_reshape, 1, OpReader::any});
+  ops.sample({.name = "reshape", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
+                return reshape(in[0], {in[0].shape(0) * in[0].shape(2), in[0].shape(1)});
+              }});
+  ops.sample({.name = "reshape with one size open",
+              .inputs = {{"mnk"}},
+              .apply =
+                  [](const Vars& in) {
+                    return reshape(in[0], {in[0].shape(0), -1});
+                  },
+              .nonempty = "m"});
+}
 
 }  // namespace damo

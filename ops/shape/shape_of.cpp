@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
@@ -130,6 +131,29 @@ Var Var::shape(int axis, Site site) const {
                                  to_string(site)));
   }
   return size_at(*this, static_cast<std::size_t>(axis < 0 ? axis + rank : axis));
+}
+
+namespace {
+
+OpPtr read_shape(OpText& text) {
+  return std::make_shared<ShapeOf>(text.parameters.number_below(max_rank, "an axis"));
+}
+OpPtr read_make_vector(OpText& text) {
+  return std::make_shared<MakeVector>(text.parameters.dtype());
+}
+
+}  // namespace
+
+DAMO_OPS(shape_of) {
+  ops.reader({"shape", read_shape, 1, 1});
+  ops.reader({"make_vector", read_make_vector, 0, OpReader::any});
+  ops.sample({.name = "shape",
+              .inputs = {{"mn"}},
+              .apply = [](const Vars& in) { return in[0].shape(1); },
+              .differentiable = false});
+  ops.sample({.name = "make_vector", .inputs = {{""}, {""}, {""}}, .apply = [](const Vars& in) {
+                return make_vector(in);
+              }});
 }
 
 }  // namespace damo

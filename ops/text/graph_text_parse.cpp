@@ -6,7 +6,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/text/graph_text.hpp>
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 #include <damo/graph/errors/error.hpp>
@@ -35,6 +36,34 @@ std::string nearest(const std::string& wanted, const std::vector<std::string>& k
                            [&](const std::string& a, const std::string& b) {
                              return edit_distance(wanted, a) < edit_distance(wanted, b);
                            });
+}
+
+/// What follows "guarded": nothing for the usual settings, else what it stops at.
+std::string text_of(const GuardOptions& what) {
+  if (what == GuardOptions{}) return {};
+  std::string text;
+  if (what.nan) text += " nan";
+  if (what.inf) text += " inf";
+  return fmt::format("{} above {}", text, what.big);
+}
+
+/// The settings of the text of a guarded mode, or nothing.
+std::optional<GuardOptions> guard_of_text(std::string_view text) {
+  const auto accept = [&](std::string_view word) {
+    if (!text.starts_with(word)) return false;
+    text.remove_prefix(word.size());
+    return true;
+  };
+  if (!accept("guarded")) return std::nullopt;
+  GuardOptions what;
+  if (text.empty()) return what;
+  what.nan = accept(" nan");
+  what.inf = accept(" inf");
+  if (!accept(" above ")) return std::nullopt;
+  const std::string number(text);
+  char* end = nullptr;
+  what.big = std::strtod(number.c_str(), &end);
+  return *end == '\0' && !number.empty() ? std::optional(what) : std::nullopt;
 }
 
 }  // namespace
@@ -103,7 +132,7 @@ std::string Mode::text() const {
   for (const Change& c : changes_)
     text += fmt::format(", {} {}", c.include ? "including" : "excluding", c.what);
   for (const auto& rule : own_rules_) text += fmt::format(", with rule {}", rule->name());
-  if (guard_) text += ", guarded";
+  if (guard_) text += ", guarded" + text_of(*guard_);
   if (checked_) text += ", checked";
   return text;
 }
@@ -121,6 +150,18 @@ Mode Mode::of_text(const std::string& text) {
     throw GraphError(fmt::format("mode: '{}' does not begin with a mode", text));
   Mode mode(base == "fast" ? Base::fast : base == "none" ? Base::none : Base::fast_compile);
   for (std::string word = next_word(); !word.empty(); word = next_word()) {
+    if (const auto what = guard_of_text(word)) {
+      mode = mode.guarded(*what);
+      continue;
+    }
+    if (word == "checked") {
+      mode = mode.checked();
+      continue;
+    }
+    if (word.starts_with("with rule ")) {
+      throw GraphError(fmt::format(
+          "mode: '{}' has a rule of a program's own, which its text does not hold", text));
+    }
     const std::size_t blank = std::min(word.find(' '), word.size() - 1);
     const std::string verb = word.substr(0, blank);
     if (verb != "including" && verb != "excluding")

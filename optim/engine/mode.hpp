@@ -17,6 +17,7 @@ struct GuardOptions {
   bool inf = true;
   /// A finite number of larger magnitude than this, too.
   double big = std::numeric_limits<double>::infinity();
+  friend bool operator==(const GuardOptions&, const GuardOptions&) = default;
 };
 
 /// Which rewrites a function gets: a base set of passes, with rules and passes added or taken away
@@ -55,10 +56,13 @@ class Mode {
 
   /// Whether a rule or pass of this name and these tags takes part.
   bool has(const std::string& name, const std::vector<std::string>& tags) const;
-  /// "fast, excluding log_sigmoid".
+  /// "fast, excluding log_sigmoid, guarded above 1000".
   std::string text() const;
-  /// The mode of that text. Throws GraphError when no mode has it.
+  /// The mode of that text. Throws GraphError when no mode has it, or when it names rules of the
+  /// caller's, which a text cannot hold.
   static Mode of_text(const std::string& text);
+  /// The same changes, in the same order, with the same rules of the caller's.
+  friend bool operator==(const Mode& a, const Mode& b) = default;
 
   const std::optional<GuardOptions>& guard_settings() const { return guard_; }
   bool is_checked() const { return checked_; }
@@ -71,6 +75,7 @@ class Mode {
   struct Change {
     bool include;
     std::string what;
+    friend bool operator==(const Change&, const Change&) = default;
   };
   enum class Base { fast, fast_compile, none };
   explicit Mode(Base base) : base_(base) {}

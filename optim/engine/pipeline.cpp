@@ -8,10 +8,15 @@
 #include <damo/optim/engine/pipeline.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 #include <damo/optim/loops/inline_graphs.hpp>
-#include <damo/optim/loops/scan_passes.hpp>
 
 namespace damo {
 namespace optim {
+
+// The passes that are functions, each in the file of its name in optim/loops/.
+using Procedure = FunctionGraph(const FunctionGraph&, const Pass::Setting&);
+Procedure scan_merge, scan_cancel_at_border, scan_keep_what_is_read, scan_hoist_invariants,
+    scan_push_out;
+
 namespace {
 
 std::size_t count_nodes(const FunctionGraph& graph) {
@@ -54,14 +59,25 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
   return result;
 }
 
+/// The body of a loop rewritten in a mode of its own. What was done is noted as done in the loop;
+/// its passes are none of the function's.
+FunctionGraph rewrite_alone(const FunctionGraph& body, const Mode& mode, Trace* trace) {
+  Trace inside;
+  FunctionGraph result = optimize(body, mode, trace != nullptr ? &inside : nullptr);
+  for (Trace::Applied a : inside.applied()) {
+    a.loop = (body.name.empty() ? "scan" : body.name) + (a.loop.empty() ? "" : "/" + a.loop);
+    trace->add(std::move(a));
+  }
+  return result;
+}
+
 /// Loops with a mode of their own have their bodies rewritten in it; the passes then leave them
 /// alone.
 FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
   return map_graph(graph, [trace](const Apply& node, const Apply&) {
     return with_changed_body(node, [&](const FunctionGraph& body) {
-      if (!node.op().keeps_body()) return rewrite_in_own_modes(body, trace);
-      const auto& loop = static_cast<const Scan&>(node.op());
-      return optimize(body, Mode::of_text(loop.spec().mode), trace);
+      const auto mode = own_mode(node.op());
+      return mode ? rewrite_alone(body, *mode, trace) : rewrite_in_own_modes(body, trace);
     });
   });
 }
@@ -105,6 +121,14 @@ const std::vector<Pass>& passes() {
 namespace {
 std::atomic<bool> pass_checks{false};
 }  // namespace
+
+std::optional<Mode> own_mode(const Op& op) {
+  const auto* loop = as<Scan>(op);
+  if (loop == nullptr || loop->spec().mode.empty()) return std::nullopt;
+  const ScanMode& mode = loop->spec().mode;
+  const Mode* value = mode.get<Mode>();
+  return value != nullptr ? *value : Mode::of_text(mode.text());
+}
 
 void set_pass_checks(bool on) { pass_checks = on; }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,10 @@ namespace damo {
 /// InternalError when a rewrite is at fault.
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode = Mode::fast(),
                        Trace* trace = nullptr);
+
+/// The mode of its own that a loop has, or nothing. Throws GraphError for one that is only a text
+/// and that no mode has.
+std::optional<Mode> own_mode(const Op& op);
 
 /// Whether every pass is followed by `FunctionGraph::check`, which names the pass at fault. Off
 /// unless set: tests do.

@@ -6,7 +6,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -37,11 +37,12 @@ namespace {
 
 /// Whether ops of that name exist, or it stands for many.
 bool is_op_name(const std::string& name) {
-  if (name == "*" || name == "elementwise" || op_reader(name) != nullptr) return true;
-  const auto functions = scalar_ops();
-  return std::any_of(functions.begin(), functions.end(),
-                     [&](const ScalarOp* f) { return f->name == name; });
+  return name == "*" || name == "elementwise" || op_reader(name) != nullptr;
 }
+
+const MoreOps placeholders([](OpList& ops) {
+  ops.reader({"placeholder", nullptr, 0, 0, "it stands for any expression in a rule"});
+});
 
 }  // namespace
 
@@ -76,6 +77,7 @@ Condition used_once() {
 std::string_view name(Soundness soundness) {
   constexpr std::string_view names[] = {"bit-exact", "bit-exact but for zeros' signs", "real-equal",
                                         "needs a fact", "approximate"};
+  static_assert(std::size(names) == static_cast<std::size_t>(Soundness::approximate) + 1);
   return names[static_cast<std::size_t>(soundness)];
 }
 

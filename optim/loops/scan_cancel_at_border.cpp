@@ -11,7 +11,6 @@
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
-#include <damo/optim/loops/scan_passes.hpp>
 
 // What enters a loop, and what cancels between there and its step.
 namespace damo::optim {
@@ -253,6 +252,8 @@ class InlineSequences {
 
 }  // namespace
 
+/// The gradient of a logarithm outside a loop divides by what the loop's own gradient multiplies
+/// with: brings both to one side of the border, where that cancels.
 FunctionGraph scan_cancel_at_border(const FunctionGraph& graph, const Pass::Setting& setting) {
   const RuleIndex rules(chosen_rules(setting.mode, {"stabilize", "canonicalize"}));
   const EditLoop edit = [&](const Apply& node) {

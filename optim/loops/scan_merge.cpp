@@ -2,7 +2,6 @@
 
 #include <damo/graph/branch_guards.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
-#include <damo/optim/loops/scan_passes.hpp>
 
 namespace damo::optim {
 namespace {
@@ -91,6 +90,7 @@ class MergeTwins {
 
 }  // namespace
 
+/// Makes one loop of loops over the same things.
 FunctionGraph scan_merge(const FunctionGraph& graph, const Pass::Setting& setting) {
   return edit_scans(
       graph,

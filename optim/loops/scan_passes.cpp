@@ -8,7 +8,6 @@
 #include <damo/ops/shape/shape_of.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/if_loop_runs.hpp>
-#include <damo/optim/loops/scan_passes.hpp>
 
 namespace damo::optim {
 namespace {
@@ -267,6 +266,8 @@ class Hoist {
 
 }  // namespace
 
+/// Keeps of a loop's values what is read: no outputs that nobody reads, only the last step where
+/// only that is; then drops the states, sequences and computations that served nothing else.
 FunctionGraph scan_keep_what_is_read(const FunctionGraph& graph, const Pass::Setting& setting) {
   return edit_scans(
       graph,
@@ -279,6 +280,7 @@ FunctionGraph scan_keep_what_is_read(const FunctionGraph& graph, const Pass::Set
       setting.trace);
 }
 
+/// Moves what no step changes out of the loop, constants into it, and merges equal inputs.
 FunctionGraph scan_hoist_invariants(const FunctionGraph& graph, const Pass::Setting& setting) {
   return edit_each_loop(
       graph, [](const Apply& node) { return Hoist(node).run(); }, setting.trace,

@@ -14,7 +14,6 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/if_loop_runs.hpp>
-#include <damo/optim/loops/scan_passes.hpp>
 
 // Many small products in a loop as one large product outside it: of what enters the loop, and of
 // what the loop only sums up, as the gradient of a recurrent network does for its weights. Both
@@ -255,6 +254,8 @@ class PushOut {
 
 }  // namespace
 
+/// Makes products of what enters a loop, and products that a loop only sums up, one product
+/// outside the loop.
 FunctionGraph scan_push_out(const FunctionGraph& graph, const Pass::Setting& setting) {
   return edit_each_loop(
       graph, [](const Apply& node) { return PushOut(node).run(); }, setting.trace, "scan_push_out",

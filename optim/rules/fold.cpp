@@ -1,5 +1,6 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/located_error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/optim/engine/catalogue.hpp>
@@ -64,8 +65,10 @@ std::optional<Vars> fold(const Apply& node, Context&) {
     Vars folded;
     for (Array& value : evaluate(outputs)) folded.push_back(constant(std::move(value)));
     return folded;
-  } catch (const Error&) {
+  } catch (const LocatedError&) {
     return std::nullopt;  // it fails when the function runs, with the user's line, or never runs
+  } catch (const Error&) {
+    return std::nullopt;
   }
 }
 

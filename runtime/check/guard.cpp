@@ -8,10 +8,12 @@
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/text/tensor_text.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/common/dense.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/kernels/elementwise/nonfinite.hpp>
+#include <damo/ops/loop/scan_op.hpp>
 #include <damo/runtime/check/guard.hpp>
 
 namespace damo {
@@ -115,14 +117,27 @@ void GuardObserver::check_leaf(const Program& program, std::uint32_t slot) const
   if (!any_bad(t)) return;
   std::int64_t i = 0;
   while (!is_bad(element_at(t, index_of(i, t.shape)))) ++i;
-  ErrorText text("guard", bad_element("the call is given", t, index_of(i, t.shape)));
+  const char* what = loop_ != nullptr ? "the loop is given" : "the call is given";
+  ErrorText text("guard", bad_element(what, t, index_of(i, t.shape)));
   text.add("input", operand_line(program.slot_vars[slot], t, std::nullopt));
   LocatedError error = LocatedError::of<NumericError>(std::move(text));
-  error.add_place(program.name);
+  error.add_place(loop_ != nullptr ? fmt::format("{}, step {}", program.name, program.step)
+                                   : program.name);
   throw error;
 }
 
+/// Items of sequences at every step, the rest at the first: later states are results. What a
+/// constant brings in may enter.
+void GuardObserver::check_entering(const Program& program) const {
+  const auto& scan = static_cast<const Scan&>(loop_->op());
+  const std::size_t n = program.step == 0 ? program.inputs.size() : scan.spec().n_sequences;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (constant_value(loop_->input(1 + i)) == nullptr) check_leaf(program, program.inputs[i]);
+  }
+}
+
 void GuardObserver::begin(Program& program) {
+  if (&program == body_) check_entering(program);
   if (program.step >= 0) return;  // a loop's: its inputs are results or inputs outside
   for (const std::uint32_t slot : program.inputs) check_leaf(program, slot);
   for (const auto& [slot, cell] : program.shared) {

@@ -16,7 +16,11 @@ namespace damo {
 /// inputs.
 class GuardObserver final : public Observer {
  public:
-  explicit GuardObserver(const GuardOptions& what) : what_(what) {}
+  /// Of a function; or, where only the loop whose body is `body` is guarded, of that, with `loop`
+  /// its node: then what enters it is checked in place of the arguments.
+  explicit GuardObserver(const GuardOptions& what, const Program* body = nullptr,
+                         const Apply* loop = nullptr)
+      : what_(what), body_(body), loop_(loop) {}
   void begin(Program& program) override;
   void after(Program& program, std::size_t instruction) override;
 
@@ -27,9 +31,12 @@ class GuardObserver final : public Observer {
   /// Whether any element is bad.
   bool any_bad(const Tensor& t) const;
   void check_leaf(const Program& program, std::uint32_t slot) const;
+  void check_entering(const Program& program) const;
   void explain_other(const Instruction& instruction, std::size_t output) const;
 
   GuardOptions what_;
+  const Program* body_;
+  const Apply* loop_;
   /// Versions of shared values found good: a training set is looked at once.
   std::unordered_map<const SharedCell*, std::uint64_t> checked_;
 };

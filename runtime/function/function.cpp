@@ -6,6 +6,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/loop/scan_op.hpp>
+#include <damo/optim/engine/pipeline.hpp>
 #include <damo/runtime/check/guard.hpp>
 #include <damo/runtime/check/program_check.hpp>
 #include <damo/runtime/function/function_build.hpp>
@@ -19,17 +20,28 @@ Function::Function(Function&&) noexcept = default;
 Function& Function::operator=(Function&&) noexcept = default;
 Function::~Function() = default;
 
-const std::string& Function::name() const { return impl_->graph.name; }
-const FunctionGraph& Function::graph() const { return impl_->graph; }
-const FunctionGraph& Function::asked() const { return impl_->asked; }
-std::string Function::trace() const { return impl_->trace.text(); }
-const Trace& Function::rewrites() const { return impl_->trace; }
-std::string Function::profile() const { return impl_->profile.text(impl_->where); }
-void Function::set_profiling(bool on) {
-  impl_->profile.clear();
-  impl_->program->set_profile(on ? &impl_->profile : nullptr);
+Function::Impl& Function::Impl::of(const std::unique_ptr<Impl>& impl, std::string_view asked_for) {
+  if (impl == nullptr) throw GraphError(fmt::format("{} of an empty Function", asked_for));
+  return *impl;
 }
-std::size_t Function::n_instructions() const { return impl_->program->instructions.size(); }
+
+const std::string& Function::name() const { return Impl::of(impl_, "name").graph.name; }
+const FunctionGraph& Function::graph() const { return Impl::of(impl_, "graph").graph; }
+const FunctionGraph& Function::asked() const { return Impl::of(impl_, "asked").asked; }
+std::string Function::trace() const { return Impl::of(impl_, "trace").trace.text(); }
+const Trace& Function::rewrites() const { return Impl::of(impl_, "rewrites").trace; }
+std::string Function::profile() const {
+  const Impl& f = Impl::of(impl_, "profile");
+  return f.profile.text(f.where);
+}
+void Function::set_profiling(bool on) {
+  Impl& f = Impl::of(impl_, "set_profiling");
+  f.profile.clear();
+  f.program->set_profile(on ? &f.profile : nullptr);
+}
+std::size_t Function::n_instructions() const {
+  return Impl::of(impl_, "n_instructions").program->instructions.size();
+}
 
 /// A result computed by an instruction into memory of its own is moved out; whatever else looks at
 /// that memory, or at a leaf, is copied.
@@ -57,9 +69,34 @@ void Function::Impl::find_results() {
   }
 }
 
+namespace {
+
+/// Whether some loop of the graph, or in the body of one, is so.
+bool any_loop(const FunctionGraph& graph, bool (*is)(const Scan& loop)) {
+  const auto order = graph.order();
+  return std::any_of(order.begin(), order.end(), [is](const Apply* node) {
+    const auto* scan = as<Scan>(node->op());
+    return scan != nullptr && (is(*scan) || any_loop(scan->spec().body, is));
+  });
+}
+
+/// What looks on where the mode says so, or null; at a function, or at the body of a loop.
+std::unique_ptr<Observer> observer_of(const Mode& mode, const Program* body = nullptr,
+                                      const Apply* loop = nullptr) {
+  if (mode.is_checked()) return std::make_unique<ProgramCheck>();
+  if (!mode.guard_settings()) return nullptr;
+  return std::make_unique<GuardObserver>(*mode.guard_settings(), body, loop);
+}
+
+}  // namespace
+
 void Function::Impl::compile() {
+  checks = mode.is_checked() || any_loop(graph, [](const Scan& loop) {
+             const auto own = own_mode(loop);
+             return own && own->is_checked();
+           });
   std::vector<bool> given;
-  for (const Parameter& p : parameters) given.push_back(p.is_mutable() && !mode.is_checked());
+  for (const Parameter& p : parameters) given.push_back(p.is_mutable() && !checks);
   program = lower(graph, where, {.inplace = !mode.guard_settings(), .mutable_inputs = given});
   observe();
   chosen.resize(parameters.size());
@@ -67,12 +104,24 @@ void Function::Impl::compile() {
 }
 
 void Function::Impl::observe() {
-  if (mode.is_checked()) {
-    observer = std::make_unique<ProgramCheck>();
-  } else if (mode.guard_settings()) {
-    observer = std::make_unique<GuardObserver>(*mode.guard_settings());
+  observers.clear();
+  observers.push_back(observer_of(mode));
+  program->set_observer(observers.back().get());
+  observe_loops(*program);
+}
+
+/// Loops with a mode of their own are looked at as that says.
+void Function::Impl::observe_loops(Program& in) {
+  for (auto& instruction : in.instructions) {
+    Program* body = instruction->inner();
+    if (body == nullptr) continue;
+    const auto own = own_mode(instruction->node().op());
+    if (auto observer = own ? observer_of(*own, body, &instruction->node()) : nullptr) {
+      body->set_observer(observer.get());
+      observers.push_back(std::move(observer));
+    }
+    observe_loops(*body);
   }
-  program->set_observer(observer.get());
 }
 
 void Function::Impl::swap_variables(const std::vector<std::pair<Var, Var>>& swap) {
@@ -104,12 +153,13 @@ void Function::Impl::swap_variables(const std::vector<std::pair<Var, Var>>& swap
 }
 
 Function Function::copy(const CopyOptions& options) const {
+  const Impl& from = Impl::of(impl_, "copy");
   Function result;
   result.impl_ = std::make_unique<Impl>();
   Impl& f = *result.impl_;
-  f.graph = impl_->graph;
-  f.asked = impl_->asked;
-  f.where = impl_->where;
+  f.graph = from.graph;
+  f.asked = from.asked;
+  f.where = from.where;
   if (options.delete_updates) {
     f.graph.updates.clear();
     f.asked.updates.clear();
@@ -119,7 +169,7 @@ Function Function::copy(const CopyOptions& options) const {
     f.graph.name = f.asked.name = options.name;
     f.where = fmt::format("function '{}'", options.name);
   }
-  for (const Parameter& p : impl_->parameters) {
+  for (const Parameter& p : from.parameters) {
     f.parameters.push_back(p.copy());
     for (FunctionGraph* g : {&f.graph, &f.asked}) {
       for (auto& [target, value] : g->updates) {
@@ -127,32 +177,20 @@ Function Function::copy(const CopyOptions& options) const {
       }
     }
   }
-  f.borrow = impl_->borrow;
-  f.output_names = impl_->output_names;
-  f.trace = impl_->trace;
-  f.mode = impl_->mode;
+  f.borrow = from.borrow;
+  f.output_names = from.output_names;
+  f.trace = from.trace;
+  f.mode = from.mode;
   f.compile();
   return result;
 }
 
 const Array& Function::value(std::string_view input) const {
-  const Parameter& p = impl_->parameters[impl_->index_of(input)];
-  if (!p.stored()) impl_->fail_call(fmt::format("input '{}' has no value of its own", input));
+  const Impl& f = Impl::of(impl_, "value");
+  const Parameter& p = f.parameters[f.index_of(input)];
+  if (!p.stored()) f.fail_call(fmt::format("input '{}' has no value of its own", input));
   return p.stored().value();
 }
-
-namespace {
-
-/// Whether some loop wants to be profiled (ScanOptions::profile).
-bool asks_for_profile(const FunctionGraph& graph) {
-  const auto order = graph.order();
-  return std::any_of(order.begin(), order.end(), [](const Apply* node) {
-    const auto* scan = as<Scan>(node->op());
-    return scan != nullptr && (scan->spec().profile || asks_for_profile(scan->spec().body));
-  });
-}
-
-}  // namespace
 
 Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
                   FunctionOptions options, Site site) {
@@ -178,7 +216,8 @@ Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
   f.mode = options.mode;
   f.own_trace = true;
   f.compile();
-  if (options.profile || asks_for_profile(f.graph)) result.set_profiling(true);
+  const bool in_loop = any_loop(f.graph, [](const Scan& loop) { return loop.spec().profile; });
+  if (options.profile || in_loop) result.set_profiling(true);
   return result;
 }
 

@@ -175,14 +175,13 @@ void Function::Impl::check() const {
 }
 
 Outputs Function::call(std::span<const Argument> arguments) {
-  if (!impl_) throw GraphError("call of an empty Function");
-  Impl& f = *impl_;
+  Impl& f = Impl::of(impl_, "call");
   const bool profiling = f.program->profile != nullptr;
   const auto start = profiling ? Profile::Clock::now() : Profile::Clock::time_point{};
   f.bind(arguments);
   f.program->bind_shared();
   ++f.program->call;
-  if (f.mode.is_checked() && f.own_trace) f.check();
+  if (f.checks && f.own_trace) f.check();
   std::shared_ptr<OutputBlock> block = f.free_block();
   try {
     f.program->run();

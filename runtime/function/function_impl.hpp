@@ -36,10 +36,17 @@ struct Function::Impl {
   Mode mode = Mode::fast();
   /// Whether `trace` is of this very graph: a copy's may read other variables.
   bool own_trace = false;
-  std::unique_ptr<Observer> observer;
+  /// Whether rewrites are checked at each call: all are, when only a loop asks for it.
+  bool checks = false;
+  std::vector<std::unique_ptr<Observer>> observers;
+
+  /// What a function is; throws GraphError for one that is empty, as it is before it is made and
+  /// after it was moved from.
+  static Impl& of(const std::unique_ptr<Impl>& impl, std::string_view asked_for);
 
   void compile();
   void observe();
+  void observe_loops(Program& in);
   void check() const;
   void find_results();
   void bind(std::span<const Argument> arguments);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/linalg/matrix_product.hpp>
 #include <damo/ops/random/draw.hpp>
 #include <damo/runtime/program/instructions.hpp>
 
@@ -19,11 +20,9 @@ PerformInstruction::PerformInstruction(const Apply& node, std::vector<std::uint3
       always_resolve_(shapes_vary_with_values(node)) {}
 
 Profile::Kind PerformInstruction::kind() const {
-  const std::string name = node().op().name();
   if (as<Draw>(node().op()) != nullptr) return Profile::Kind::draw;
-  return name.find("dot") != std::string::npos || name.find("gemm") != std::string::npos
-             ? Profile::Kind::product
-             : Profile::Kind::other;
+  const bool product = dynamic_cast<const MatrixProduct*>(&node().op()) != nullptr;
+  return product ? Profile::Kind::product : Profile::Kind::other;
 }
 
 std::vector<std::pair<std::size_t, std::size_t>> PerformInstruction::inplace_candidates() const {

@@ -6,6 +6,7 @@
 #include <damo/graph/errors/running_loop.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/optim/engine/pipeline.hpp>
 #include <damo/runtime/program/lower.hpp>
 #include <damo/runtime/program/scan_loop.hpp>
 
@@ -35,11 +36,13 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
     : Instruction(node, std::move(in), std::move(out)), shapes_(node.n_outputs()) {
   const Scan::Spec& spec = op().spec();
   LowerOptions body_options = options;
+  const auto own = own_mode(op());
+  if (own && own->guard_settings()) body_options.inplace = false;
   body_options.mutable_inputs.clear();
   body_options.first_invariant = spec.n_sequences + spec.n_states;
   body_ = lower(spec.body, fmt::format("scan '{}'", spec.name), body_options);
   for (std::size_t i = 0; i < spec.n_sequences; ++i) sequences_.push_back({body_->inputs[i]});
-  carried_ = plan_carried(op(), *body_, options.inplace);
+  carried_ = plan_carried(op(), *body_, body_options.inplace);
   if (spec.has_until) stop_ = &body_->slots[body_->roots.back()].tensor;
 }
 

@@ -9,7 +9,7 @@
 
 namespace damo::test {
 
-std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng,
+std::vector<Array> draw_values(const OpSample& entry, std::mt19937& rng,
                                std::optional<std::int64_t> size) {
   std::map<char, std::int64_t> sizes{{'1', 1}};
   const auto size_of = [&](char letter) {
@@ -40,7 +40,7 @@ std::vector<Array> draw_values(const OpEntry& entry, std::mt19937& rng,
   return values;
 }
 
-Vars inputs_for(const OpEntry& entry, const std::vector<Array>& values, Known known) {
+Vars inputs_for(const OpSample& entry, const std::vector<Array>& values, Known known) {
   Vars inputs;
   for (std::size_t i = 0; i < values.size(); ++i) {
     TensorType type{values[i].dtype(), values[i].shape()};

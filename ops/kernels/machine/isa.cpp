@@ -27,6 +27,7 @@ void set_isa(Isa wanted) { current().store(std::min(wanted, best_isa())); }
 
 std::string_view name(Isa isa) {
   constexpr std::string_view names[] = {"SSE2", "AVX2", "AVX-512"};
+  static_assert(std::size(names) == static_cast<std::size_t>(Isa::avx512) + 1);
   return names[static_cast<std::size_t>(isa)];
 }
 

@@ -50,6 +50,7 @@ namespace damo {
 namespace {
 
 constexpr std::string_view names[] = {"sum", "prod", "max", "min", "any", "all"};
+static_assert(std::size(names) == static_cast<std::size_t>(Reduction::all) + 1);
 
 template <class T>
 bool is_nan(T value) {

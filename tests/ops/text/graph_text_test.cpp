@@ -7,8 +7,7 @@
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/common/op_readers.hpp>
-#include <damo/ops/common/registry.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/optim/language/rule.hpp>
 
@@ -45,17 +44,6 @@ FunctionGraph graph_of(const Vars& outputs) {
   return graph;
 }
 
-/// An op of the registry, applied to inputs of which only sizes of 1 are known.
-Var sample(const OpEntry& entry) {
-  Vars in;
-  for (const OpInput& spec : entry.inputs) {
-    TensorType type{spec.dtype, {}};
-    for (const char letter : spec.dims) type.dims.push_back(letter == '1' ? 1 : unknown);
-    in.push_back(input(type, "x"));
-  }
-  return entry.apply(in);
-}
-
 void check_function(const Function& f) {
   CAPTURE(f.name());
   check_round_trip(f.asked());
@@ -77,9 +65,9 @@ Var loop_of_random(const Vars& in, Numbers& r) {
 }  // namespace
 
 TEST_CASE("graph text: every op comes back from its text") {
-  for (const OpEntry& entry : op_registry()) {
+  for (const OpSample& entry : op_samples()) {
     CAPTURE(entry.name);
-    const Var out = sample(entry);
+    const Var out = example(entry);
     const OpReader* reader = op_reader(out.op().name());
     if (reader != nullptr && !reader->refusal.empty()) continue;
     check_round_trip(graph_of({out}));
@@ -93,14 +81,14 @@ TEST_CASE("graph text: every op comes back from its text") {
 
 TEST_CASE("graph text: every class of op has a reader or says why not") {
   std::set<std::string> seen;
-  for (const OpEntry& entry : op_registry()) {
-    const Var out = sample(entry);
+  for (const OpSample& entry : op_samples()) {
+    const Var out = example(entry);
     for (const Apply* node : toposort(Vars{out})) {
       const std::string name = node->op().name();
       CAPTURE(name);
       if (is_leaf(node->output()) || !seen.insert(name).second) continue;
       const OpReader* reader = op_reader(name);
-      REQUIRE_MESSAGE(reader != nullptr, "add it to the table in ops/common/op_readers.cpp");
+      REQUIRE_MESSAGE(reader != nullptr, "say in its file's DAMO_OPS how it is read");
       CHECK((reader->read != nullptr) == reader->refusal.empty());
     }
   }

@@ -5,7 +5,7 @@
 #include "tests/support/values.hpp"
 
 #include <damo/graph/text/print.hpp>
-#include <damo/ops/common/registry.hpp>
+#include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
@@ -40,7 +40,7 @@ void check_not_computed(const Var& shape_of, const std::string& op) {
 }  // namespace
 
 TEST_CASE("shape: the shape of every op's result is known without the result or its operands") {
-  for (const OpEntry& entry : op_registry()) {
+  for (const OpSample& entry : op_samples()) {
     if (!entry.shape_known) continue;
     Vars in;
     bool any = false;

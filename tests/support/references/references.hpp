@@ -11,7 +11,4 @@ void add_reductions(References& all);
 void add_products(References& all);
 void add_indexing(References& all);
 
-/// An elementwise function under broadcasting.
-Reference elementwise(std::function<double(const std::vector<double>&)> f);
-
 }  // namespace damo::test
