@@ -76,9 +76,9 @@ FusedPlan::FusedPlan(const Unit& unit, std::vector<std::size_t> members)
 bool FusedPlan::draws_changed() const {
   for (const Step& step : steps) {
     if (step.draw == nullptr) continue;
-    Shape shape;
-    step.draw->run_shapes(*step.node, step.tensors, std::span(&shape, 1));
-    if (shape != shape) return true;
+    Shape now;
+    step.draw->run_shapes(*step.node, step.tensors, std::span(&now, 1));
+    if (now != shape) return true;
   }
   return false;
 }
