@@ -24,7 +24,7 @@ std::vector<const Rule*> chosen_rules(const Mode& mode, const std::vector<std::s
   const auto consider = [&](const Rule& rule) {
     const bool here = std::any_of(tags.begin(), tags.end(),
                                   [&](const std::string& tag) { return rule.has_tag(tag); });
-    if (here && mode.has(rule.name(), rule.tags())) chosen.push_back(&rule);
+    if (here && mode.has(rule.name(), rule.mode_tags())) chosen.push_back(&rule);
   };
   for (const auto& rule : mode.own_rules()) consider(*rule);
   for (const Rule* rule : all_rules()) consider(*rule);

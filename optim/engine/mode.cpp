@@ -66,11 +66,19 @@ std::optional<GuardOptions> guard_of_text(std::string_view text) {
   return *end == '\0' && !number.empty() ? std::optional(what) : std::nullopt;
 }
 
+void check_known(const std::string& what) {
+  const auto known = Mode::vocabulary();
+  if (contains(known, what)) return;
+  throw GraphError(fmt::format("mode: no rewrite has the name or tag '{}'; did you mean '{}'?",
+                               what, nearest(what, known)));
+}
+
 }  // namespace
 
 Mode Mode::fast() { return Mode(Base::fast); }
 Mode Mode::fast_compile() { return Mode(Base::fast_compile); }
 Mode Mode::none() { return Mode(Base::none); }
+Mode Mode::strict() { return fast().requiring("bit_exact"); }
 Mode Mode::guard(GuardOptions what) { return fast().guarded(what); }
 Mode Mode::debug() { return fast().checked(); }
 
@@ -106,18 +114,26 @@ Mode Mode::with_rule(const optim::Rule& rule) const {
 Mode Mode::including(const std::string& name_or_tag) const { return changed(true, name_or_tag); }
 Mode Mode::excluding(const std::string& name_or_tag) const { return changed(false, name_or_tag); }
 
+Mode Mode::requiring(const std::string& tag) const {
+  check_known(tag);
+  Mode result = *this;
+  result.required_.push_back(tag);
+  return result;
+}
+
 Mode Mode::changed(bool include, const std::string& what) const {
-  const auto known = vocabulary();
-  if (!contains(known, what)) {
-    throw GraphError(fmt::format("mode: no rewrite has the name or tag '{}'; did you mean '{}'?",
-                                 what, nearest(what, known)));
-  }
+  check_known(what);
   Mode result = *this;
   result.changes_.push_back({include, what});
   return result;
 }
 
 bool Mode::has(const std::string& name, const std::vector<std::string>& tags) const {
+  const auto given = [&](const std::string& tag) { return tag == name || contains(tags, tag); };
+  return has_stage(name, tags) && std::all_of(required_.begin(), required_.end(), given);
+}
+
+bool Mode::has_stage(const std::string& name, const std::vector<std::string>& tags) const {
   bool in =
       base_ == Base::fast || (base_ == Base::fast_compile &&
                               (contains(tags, "canonicalize") || contains(tags, "stabilize")));
@@ -131,6 +147,7 @@ std::string Mode::text() const {
   std::string text = base_ == Base::fast ? "fast" : base_ == Base::none ? "none" : "fast_compile";
   for (const Change& c : changes_)
     text += fmt::format(", {} {}", c.include ? "including" : "excluding", c.what);
+  for (const std::string& tag : required_) text += fmt::format(", requiring {}", tag);
   for (const auto& rule : own_rules_) text += fmt::format(", with rule {}", rule->name());
   if (guard_) text += ", guarded" + text_of(*guard_);
   if (checked_) text += ", checked";
@@ -164,9 +181,14 @@ Mode Mode::of_text(const std::string& text) {
     }
     const std::size_t blank = std::min(word.find(' '), word.size() - 1);
     const std::string verb = word.substr(0, blank);
-    if (verb != "including" && verb != "excluding")
+    const std::string what = word.substr(blank + 1);
+    if (verb == "requiring") {
+      mode = mode.requiring(what);
+    } else if (verb == "including" || verb == "excluding") {
+      mode = mode.changed(verb == "including", what);
+    } else {
       throw GraphError(fmt::format("mode: '{}' is not understood in '{}'", word, text));
-    mode = mode.changed(verb == "including", word.substr(blank + 1));
+    }
   }
   return mode;
 }
@@ -175,7 +197,8 @@ std::vector<std::string> Mode::vocabulary() {
   std::set<std::string> words;
   for (const optim::Rule* rule : optim::all_rules()) {
     words.insert(rule->name());
-    words.insert(rule->tags().begin(), rule->tags().end());
+    const auto tags = rule->mode_tags();
+    words.insert(tags.begin(), tags.end());
   }
   for (const optim::Pass& pass : optim::passes()) {
     words.insert(pass.name);

@@ -30,6 +30,9 @@ class Mode {
   static Mode fast_compile();
   /// Nothing at all: the graph as written, stable or not.
   static Mode none();
+  /// Rewrites that keep every bit, those of zeros' signs included, and every error:
+  /// `fast().requiring("bit_exact")`. NaNs may get other bits.
+  static Mode strict();
   /// `fast().guarded(what)`.
   static Mode guard(GuardOptions what = {});
   /// `fast().checked()`.
@@ -54,8 +57,15 @@ class Mode {
   /// The mode without the rules and passes of that name or tag.
   Mode excluding(const std::string& name_or_tag) const;
 
-  /// Whether a rule or pass of this name and these tags takes part.
+  /// The mode with those rewrites only that have the tag, among which are the classes of rules:
+  /// bit_exact, zero_sign, real_equal, needs_fact, approximate. Whatever is included later is
+  /// subject to it too. Throws GraphError like `including`. (Theano's `requiring`.)
+  Mode requiring(const std::string& tag) const;
+
+  /// Whether a rule, or a pass that rewrites by itself, of this name and these tags takes part.
   bool has(const std::string& name, const std::vector<std::string>& tags) const;
+  /// Whether a pass that applies rules takes part, whatever is required of the rules.
+  bool has_stage(const std::string& name, const std::vector<std::string>& tags) const;
   /// "fast, excluding log_sigmoid, guarded above 1000".
   std::string text() const;
   /// The mode of that text. Throws GraphError when no mode has it, or when it names rules of the
@@ -83,6 +93,7 @@ class Mode {
 
   Base base_;
   std::vector<Change> changes_{};
+  std::vector<std::string> required_{};
   std::vector<std::shared_ptr<const optim::Rule>> own_rules_{};
   std::optional<GuardOptions> guard_{};
   bool checked_ = false;

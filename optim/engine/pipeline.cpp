@@ -98,15 +98,15 @@ const std::vector<Pass>& passes() {
       {"canonicalize",   {"canonicalize"},       {"canonicalize"}},
       {"stabilize",      {"stabilize"},          {"stabilize", "canonicalize"}},
       // Stabilizing has made loops with more outputs, and divides where gradients' loops multiply.
-      {"scan_merge",     {"scan", "stabilize"},  {}, scan_merge},
+      {"scan_merge",     {"scan", "stabilize", "bit_exact"},  {}, scan_merge},
       {"scan_cancel_at_border", {"scan", "stabilize"}, {}, scan_cancel_at_border},
       {"stabilize_again", {"stabilize"},         {"stabilize", "canonicalize"}},
-      {"scan_merge_again", {"scan", "stabilize"}, {}, scan_merge},
+      {"scan_merge_again", {"scan", "stabilize", "bit_exact"}, {}, scan_merge},
       // After stabilizing: log(1 + exp(800)) is 800.
       {"fold_constants", {"fold"},               {"fold", "stabilize", "canonicalize"}},
       {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},
-      {"scan_keep_what_is_read", {"scan"},       {}, scan_keep_what_is_read},
-      {"scan_hoist_invariants",  {"scan"},       {}, scan_hoist_invariants},
+      {"scan_keep_what_is_read", {"scan", "bit_exact"},       {}, scan_keep_what_is_read},
+      {"scan_hoist_invariants",  {"scan", "bit_exact"},       {}, scan_hoist_invariants},
       {"scan_push_out",  {"scan"},               {}, scan_push_out},
       // What left the loops meets what was outside.
       {"tidy_scans",     {"scan"},               {"specialize", "canonicalize", "fold"}},
@@ -137,7 +137,9 @@ FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trac
   if (optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
   optim::Learned learned;
   for (const optim::Pass& pass : optim::passes()) {
-    if (!mode.has(pass.name, pass.tags)) continue;
+    const bool in =
+        pass.procedure ? mode.has(pass.name, pass.tags) : mode.has_stage(pass.name, pass.tags);
+    if (!in) continue;
     result = optim::run_pass(pass, result, mode, trace, learned);
     if (pass_checks) optim::check_after(pass, result);
   }

@@ -205,7 +205,8 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
     std::size_t shown = 0;
     while (shown + 1 < result.size() && same(result[shown], node.output(shown))) ++shown;
     settings_.trace->add({rule.name(), settings_.pass, rule.tags(), settings_.loop,
-                          node.output(shown), result[shown], rule.equation()});
+                          node.output(shown), result[shown], rule.equation(),
+                          tag(rule.soundness())});
   }
   Vars outputs = simplify(result);
   firing_.pop_back();

@@ -18,6 +18,8 @@ class Trace {
     std::string loop;
     Var before, after;
     std::string equation;
+    /// The rule's class, as modes name it: "bit_exact"; "" for a pass of its own.
+    std::string soundness{};
     /// Nodes that `before` and `after` need, counted down to a small bound.
     std::size_t nodes_before() const;
     std::size_t nodes_after() const;

@@ -1,20 +1,39 @@
 #include <algorithm>
 
 #include <damo/graph/branch_guards.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
 
 namespace damo::optim {
 namespace {
 
-/// Whether two loops run over the same things with the same body inputs, so that they differ only
-/// in what they compute on the way.
+/// Whether two loops run over the same things, so that they differ only in what they compute on the
+/// way: with the same body inputs, as those of which one was made from the other, or without
+/// states, as two maps over the same sequences.
 bool twins(const Apply& a, const Apply& b) {
   const auto& x = static_cast<const Scan&>(a.op()).spec();
   const auto& y = static_cast<const Scan&>(b.op()).spec();
-  return x.n_sequences == y.n_sequences && x.n_states == y.n_states && x.has_until == y.has_until &&
-         x.body.inputs.size() == y.body.inputs.size() &&
-         std::equal(x.body.inputs.begin(), x.body.inputs.end(), y.body.inputs.begin(), VarSame{}) &&
-         std::equal(a.inputs().begin(), a.inputs().end(), b.inputs().begin(), VarSame{});
+  if (x.n_sequences != y.n_sequences || x.n_states != y.n_states || x.has_until != y.has_until ||
+      x.body.inputs.size() != y.body.inputs.size() ||
+      !std::equal(a.inputs().begin(), a.inputs().end(), b.inputs().begin(), VarSame{}))
+    return false;
+  const auto equal = [&](auto same) {
+    return std::equal(x.body.inputs.begin(), x.body.inputs.end(), y.body.inputs.begin(), same);
+  };
+  if (equal(VarSame{})) return true;
+  return x.n_states == 0 && !x.has_until && x.name == y.name &&
+         equal([](const Var& v, const Var& w) { return v.type() == w.type(); });
+}
+
+/// Part of the body of one twin, of the inputs of the other's.
+Var with_inputs_of(const Var& v, const Apply& from, const Apply& to) {
+  const Vars& old = static_cast<const Scan&>(from.op()).spec().body.inputs;
+  const Vars& now = static_cast<const Scan&>(to.op()).spec().body.inputs;
+  VarMap with;
+  for (std::size_t i = 0; i < old.size(); ++i) {
+    if (!same(old[i], now[i])) with.emplace(old[i], now[i]);
+  }
+  return with.empty() ? v : replace(v, with);
 }
 
 /// Joins the twins among the loops of a graph.
@@ -64,7 +83,10 @@ class MergeTwins {
       std::vector<std::size_t> place;
       for (const OpenLoop::Output& o : part.outputs) {
         OpenLoop::Output mapped = o;
-        if (!o.of_state) mapped.index = find_extra(all, part.extras[o.index]);
+        if (!o.of_state) {
+          const Var extra = with_inputs_of(part.extras[o.index], member.owner(), node);
+          mapped.index = find_extra(all, extra);
+        }
         place.push_back(all.add_output(mapped));
       }
       places.push_back(std::move(place));

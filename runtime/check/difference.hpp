@@ -20,6 +20,11 @@ struct Difference {
 /// that.
 std::optional<Difference> differ(const Tensor& before, const Tensor& after, double scale = 0);
 
+/// Compares what a rewrite replaced with what it put in place where it says that nothing changes:
+/// NaN only by NaN, everything else by the same value, and zeros by zeros of the same sign when
+/// `signs`.
+std::optional<Difference> differ_at_all(const Tensor& before, const Tensor& after, bool signs);
+
 /// The largest magnitude among the finite elements; 0 for none.
 double magnitude(const Tensor& t);
 
