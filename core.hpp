@@ -7,6 +7,12 @@
 #include <damo/graph/updates.hpp>
 #include <damo/models/annealed_importance.hpp>
 #include <damo/models/denoising_autoencoder.hpp>
+#include <damo/models/energy/check/check.hpp>
+#include <damo/models/energy/energy_model.hpp>
+#include <damo/models/energy/estimators/objective.hpp>
+#include <damo/models/energy/evaluation/annealing.hpp>
+#include <damo/models/energy/evaluation/diagnostics.hpp>
+#include <damo/models/energy/explain_model.hpp>
 #include <damo/models/frame_scores.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>

@@ -2,18 +2,19 @@
 #include <damo/damo.hpp>
 #include <damo/io/dataset.hpp>
 using namespace damo;
+using namespace damo::energy;
 
 int main() {
   const SharedVar W = models::normal_parameter({9, 12}, 0.1, 1234, "W");
   const SharedVar b = models::zero_parameter(9, "b"), c = models::zero_parameter(12, "c");
-  const auto free_energy = [&](const Var& v) {
-    return -dot(v, b) - sum(log(1 + exp(dot(v, W) + c)), 1);
-  };
-  const Var v = matrix("v");
-  const Var log_z = logsumexp(-free_energy(models::all_binary_states(9)));
-  const Var cost = mean(free_energy(v)) + log_z;  // the mean of -log p(v)
-  const Updates updates = models::adam({W, b, c}, grad(cost, {W, b, c}), {.lr = 0.02});
-  Function train = function({v}, {cost}, {.updates = updates});
+  const Unit v = bernoulli("v", 9), h = bernoulli("h", 12);
+  const EnergyModel rbm(-dot(v, b) - dot(h, c) - sum(dot(v, W) * h, 1),
+                        {.visible = {v}, .hidden = {h}, .params = {W, b, c}});
+
+  const Var x = matrix("x");
+  const Objective exact = exact_likelihood(rbm, {x});  // or contrastive_divergence, and so on
+  const Updates updates = models::adam({W, b, c}, exact.gradients({W, b, c}), {.lr = 0.02});
+  Function train = function({x}, {exact.cost}, {.updates = updates});
 
   const Array patterns = io::bars_and_stripes(3);  // 16 pictures of 3 x 3 pixels
   for (int step = 0; step <= 2000; ++step) {

@@ -1,0 +1,276 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/models/energy/derivation/dependence.hpp>
+#include <damo/models/energy/derivation/derivation.hpp>
+#include <damo/models/energy/derivation/probe.hpp>
+#include <damo/models/energy/model_data.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo::energy {
+
+Var zero_state(const Unit& unit, const Units& units, const Units& gone) {
+  Var rows = int_constant(1);
+  for (const Unit& other : units) {
+    if (contains(gone, other)) continue;
+    rows = other.shape(0);
+    break;
+  }
+  if (unit.classes() > 0) return zeros({rows, unit.n(), unit.classes()}, unit.dtype());
+  return zeros({rows, unit.n()}, unit.dtype());
+}
+
+namespace {
+
+Var scaled(double c, const Var& v) { return c == 1 ? v : c == -1 ? -v : c * v; }
+Var plus(const Var& sum, double c, const Var& v) {
+  if (!sum) return scaled(c, v);
+  return c < 0 ? sum - scaled(-c, v) : sum + scaled(c, v);
+}
+
+class Deriver {
+ public:
+  Deriver(const DerivationInput& model, const Unit& unit, Trace& trace)
+      : model_(model), unit_(unit), trace_(trace) {
+    Dependences dependences(unit);
+    for (const Term& t : model.terms) {
+      if (!reads(t.value, unit)) continue;
+      mine_.push_back(t);
+      const int degree = dependences.of(t.value).degree;
+      if (degree > allowed()) open_.push_back(t);
+      const Var g = gradients_or_nothing({t.value}, {unit}, {ones_like(t.value)}).front();
+      if (g) force_ = plus(force_, -t.coefficient, g);
+    }
+    if (!force_) force_ = zeros_like(Var(unit));
+    force_ = simplified(force_, trace);
+  }
+
+  Derivation run() {
+    Derivation d;
+    const bool reads_itself = reads(force_, unit_);
+    if (model_.blocks.how != Blocks::How::whole && reads_itself) {
+      find_colors(d);
+    } else if (reads_itself && !sites_apart(d)) {
+      if (unit_.kind().support.set != Support::Set::real) refuse();
+      make_multivariate(d);
+    }
+    if (!d.precision) fill_natural(d);
+    d.natural.total = total();
+    if (!d.sampled.empty() || !open_.empty()) try_on_random_states(d);
+    return d;
+  }
+
+ private:
+  int allowed() const { return unit_.kind().squares ? 2 : 1; }
+  // Whether x^2 = x, whether x^2 = 1, on the support.
+  bool zero_or_one() const {
+    const Support& s = unit_.kind().support;
+    return s.set == Support::Set::one_hot || s.levels == std::vector<double>{0, 1};
+  }
+  bool plus_or_minus_one() const {
+    return unit_.kind().support.levels == std::vector<double>{-1, 1};
+  }
+  void find_couplings() {
+    coupled_ = couplings(force_, unit_, model_.units, model_.params);
+    for (std::size_t i = 0; i < coupled_.size(); ++i) bends_ = bends_ || coupled_[i][i];
+  }
+
+  // Whether each site's slope moves with that site alone.
+  bool sites_apart(Derivation& d) {
+    if (unit_.kind().squares && Dependences(unit_).of(force_).elementwise) return true;
+    find_couplings();
+    if (!is_diagonal(coupled_)) return false;
+    d.sampled = "that its sites do not interact";
+    return true;
+  }
+
+  void find_colors(Derivation& d) {
+    find_couplings();
+    std::vector<int> color = coloring(coupled_);
+    if (model_.blocks.how == Blocks::How::one_site) {
+      for (std::size_t i = 0; i < color.size(); ++i) color[i] = static_cast<int>(i);
+    }
+    const std::int64_t n_colors = *std::max_element(color.begin(), color.end()) + 1;
+    std::vector<double> rows(static_cast<std::size_t>(n_colors * unit_.n()), 0.0);
+    for (std::size_t i = 0; i < color.size(); ++i)
+      rows[static_cast<std::size_t>(color[i] * unit_.n()) + i] = 1;
+    d.colours = Array::from(rows, Shape{n_colors, unit_.n()}).cast(unit_.dtype());
+    const bool one_hot = unit_.classes() > 0;
+    d.mask = input({unit_.dtype(), one_hot ? Shape{1, unit_.n(), 1} : Shape{1, unit_.n()}},
+                   "sites of " + unit_.name());
+    d.sampled = "which of its sites interact";
+  }
+
+  void fill_natural(Derivation& d) const {
+    const Var none = zero();
+    const Var others = d.mask ? unit_ * (1 - d.mask) : none;
+    d.natural.linear = simplified(at(force_, unit_, others), trace_);
+    if (!reads(force_, unit_) || !(unit_.kind().squares || bends_)) return;
+    const Var along = d.mask ? unit_ * 0 + d.mask : ones_like(Var(unit_));
+    const Var curve = simplified(at(Rop(force_, unit_, along), unit_, others), trace_);
+    if (unit_.kind().squares) {
+      d.natural.quadratic = curve / 2;
+    } else if (zero_or_one()) {
+      d.natural.linear = d.natural.linear + curve / 2;
+    } else if (plus_or_minus_one()) {
+      d.offset = -curve / 2;
+    }
+  }
+
+  void make_multivariate(Derivation& d) const {
+    const Var none = zero();
+    d.natural.linear = simplified(at(force_, unit_, none), trace_);
+    const Var direction = input(unit_.type(), "direction");
+    const Var turned = simplified(-Rop(force_, unit_, direction), trace_);
+    if (reads(turned, unit_)) refuse();
+    const Var each = eye(unit_.n(), unit_.dtype());
+    const Vars needed = leaves(std::span(&turned, 1));
+    const bool alike = std::all_of(needed.begin(), needed.end(), [&](const Var& leaf) {
+      return !is_input(leaf) || same(leaf, direction) || !reads(turned, leaf);
+    });
+    if (alike) {
+      std::vector<std::pair<Var, Var>> with{{direction, each}};
+      for (const Unit& u : model_.units) with.emplace_back(u, zeros_of(u, unit_.n()));
+      d.precision = dimshuffle(simplified(clone(turned, with), trace_), {newaxis, 0, 1});
+      return;
+    }
+    const Var like = none;
+    const auto column = [&](const Var& e) {
+      return at(at(turned, direction, broadcast_like(dimshuffle(e, {newaxis, 0}), like)), unit_,
+                like);
+    };
+    d.precision = transpose(map(column, {each}, {.name = "precision"}).outputs[0], {1, 0, 2});
+  }
+  static Var zeros_of(const Unit& u, std::int64_t rows) {
+    if (u.classes() > 0) return zeros({rows, u.n(), u.classes()}, u.dtype());
+    return zeros({rows, u.n()}, u.dtype());
+  }
+
+  Var total() const {
+    if (unit_.kind().support.set != Support::Set::counts) return {};
+    if (unit_.total() == 0) return sum(unit_, 1);
+    return full({zero().shape(0)}, Arg(static_cast<double>(unit_.total())).var(unit_.dtype()));
+  }
+  // Of the other units; of a unit by itself, its own.
+  Var zero() const {
+    return model_.units.size() == 1 ? zero_state(unit_, model_.units, {})
+                                    : zero_state(unit_, model_.units, {unit_});
+  }
+
+  // Moves all sites that are drawn together at once: the energy must move as the natural parameters
+  // say.
+  void try_on_random_states(Derivation& d) const {
+    constexpr std::int64_t rows = 32;
+    if (d.sampled.empty()) d.sampled = "that the energy has this form in it";
+    Var energy;
+    for (const Term& t : model_.terms) energy = plus(energy, t.coefficient, t.value);
+    const Var moved = input(unit_.type(), "moved");
+    const Var to = d.mask ? unit_ * (1 - d.mask) + moved * d.mask : moved;
+    const Var difference = at(energy, unit_, to) - energy;
+    Var claimed = d.precision ? gaussian_change(d, to) : d.natural.linear * (to - unit_);
+    if (d.natural.quadratic) claimed = claimed + d.natural.quadratic * (sqr(to) - sqr(unit_));
+    std::vector<int> axes;
+    for (std::size_t a = 1; a < claimed.ndim(); ++a) axes.push_back(static_cast<int>(a));
+    const Var off = max(abs(difference + sum(claimed, axes)));
+    const Var scale = 1 + max(abs(energy)) + max(abs(at(energy, unit_, to)));
+    const std::int64_t n_colors = d.mask ? d.colours.shape()[0] : 1;
+    for (std::int64_t c = 0; c < n_colors; ++c) {
+      const Probe probe(energy, model_.units, model_.params, rows, 100 + c, false);
+      if (probe.missing()) return;
+      std::vector<std::pair<Var, Array>> more{{moved, random_states(unit_, rows, 200 + c)}};
+      if (d.mask) more.emplace_back(d.mask, color_row(d, c));
+      const double error = probe.value(off / scale, more).item<double>();
+      if (!(error <= (unit_.dtype() == float64 ? 1e-9 : 1e-4))) refuse();
+    }
+  }
+  Var gaussian_change(const Derivation& d, const Var& to) const {
+    const auto half = [&](const Var& x) {
+      const Var column = dimshuffle(x, {0, 1, newaxis});
+      const Var p = broadcast_to(d.precision, {x.shape(0), unit_.n(), unit_.n()});
+      return x * d.natural.linear - sum(column * p, 1) * x / 2;
+    };
+    return half(to) - half(unit_);
+  }
+  static Array color_row(const Derivation& d, std::int64_t c) {
+    const std::int64_t n = d.colours.shape()[1];
+    const Array wide = d.colours.cast(float64);
+    std::vector<double> row(wide.data<double>() + c * n, wide.data<double>() + (c + 1) * n);
+    return Array::from(row, d.mask.type().dims).cast(d.mask.dtype());
+  }
+
+  [[noreturn]] void refuse() const {
+    const std::string kind = unit_.kind().name;
+    const std::string named = fmt::format("{} '{}'", kind, unit_.name());
+    const Term* guilty = nullptr;
+    for (const Term& t : mine_) {
+      const Var g = gradients_or_nothing({t.value}, {unit_}, {ones_like(t.value)}).front();
+      const bool open = std::any_of(open_.begin(), open_.end(),
+                                    [&](const Term& o) { return same(o.value, t.value); });
+      Trace unused;
+      const bool bends = g && reads(simplified(g, unused), unit_);
+      if (open || (bends && !unit_.kind().squares)) guilty = &t;
+      if (guilty != nullptr) break;
+    }
+    if (guilty == nullptr) guilty = &mine_.back();
+    const std::string term = fmt::format("the term {}, made at {},", pprint(guilty->value),
+                                         to_string(guilty->value.site()));
+    if (unit_.kind().squares)
+      throw GraphError(fmt::format(
+          "EnergyModel: the energy is not quadratic in {}, whose sites must not interact unless "
+          "they are gaussian: {} is not. Without conditional and Gibbs sampling such an energy can "
+          "still be trained by score matching and sampled by Langevin dynamics",
+          named, term));
+    throw GraphError(fmt::format(
+        "EnergyModel: the sites of {} interact with each other, or the energy is not linear in "
+        "them: {} is not linear in '{}', so they cannot be drawn together. Leave the term out, "
+        "split '{}' into units that do not interact, or make the model with .blocks = colored(), "
+        "which draws sites that interact one group after the other",
+        named, term, unit_.name(), unit_.name()));
+  }
+
+  const DerivationInput& model_;
+  const Unit& unit_;
+  Trace& trace_;
+  std::vector<Term> mine_, open_;
+  std::vector<std::vector<bool>> coupled_{};
+  bool bends_ = false;
+  Var force_;
+};
+
+}  // namespace
+
+Derivation derive(const DerivationInput& model, const Unit& unit, Trace& trace) {
+  const SiteScope scope(unit.site());
+  return Deriver(model, unit, trace).run();
+}
+
+Var energy_at_zero(const std::vector<Term>& terms, const Units& units, const Units& at_zero,
+                   Trace& trace) {
+  std::vector<std::pair<Var, Var>> with;
+  for (const Unit& u : at_zero) with.emplace_back(u, zero_state(u, units, at_zero));
+  Var rest;
+  for (const Term& t : terms) {
+    const bool gone = std::any_of(at_zero.begin(), at_zero.end(), [&](const Unit& u) {
+      return Dependences(u).of(t.value).vanishes;
+    });
+    if (gone) continue;
+    const bool reads_any = std::any_of(at_zero.begin(), at_zero.end(),
+                                       [&](const Unit& u) { return reads(t.value, u); });
+    const Var value = reads_any ? simplified(clone(t.value, with), trace) : t.value;
+    rest = plus(rest, t.coefficient, value);
+  }
+  if (rest) return rest;
+  return zeros({with.front().second.shape(0)}, units.front().dtype());
+}
+
+}  // namespace damo::energy

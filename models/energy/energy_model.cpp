@@ -1,0 +1,217 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/models/energy/derivation/dependence.hpp>
+#include <damo/models/energy/derivation/probe.hpp>
+#include <damo/models/energy/model_data.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo::energy {
+namespace {
+
+void check_names(const Var& energy, const Units& units, const Vars& params) {
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (!reads(energy, units[i]))
+      throw GraphError(
+          fmt::format("EnergyModel: the energy does not read {} {}; leave it out of "
+                      "the model, or add what it takes part in",
+                      units[i].kind().name, describe(units[i])));
+    for (std::size_t j = 0; j < i; ++j) {
+      if (same(units[i], units[j]))
+        throw GraphError(fmt::format("EnergyModel: {} is named twice", describe(units[i])));
+    }
+    if (units[i].dtype() != units[0].dtype())
+      throw TypeError(fmt::format("EnergyModel: units must be of one dtype: {} and {}",
+                                  describe(units[0]), describe(units[i])));
+  }
+  for (const Var& p : params) {
+    if (!reads(energy, p))
+      throw GraphError(
+          fmt::format("EnergyModel: the energy does not read the parameter {}", describe(p)));
+  }
+}
+
+void check_energy(const Var& energy, const Units& units) {
+  const std::string wanted = "the energy must be one number a row, (rows,)";
+  if (!is_float(energy.dtype()))
+    throw TypeError(
+        fmt::format("EnergyModel: the energy must be a float, not {}", describe(energy)));
+  if (energy.ndim() == 0)
+    throw ShapeError(fmt::format(
+        "EnergyModel: {}, not a scalar: {}. Sum over the sites of a row (axis 1), not over rows",
+        wanted, describe(energy)));
+  if (energy.ndim() != 1)
+    throw ShapeError(
+        fmt::format("EnergyModel: {}, not {}. Sum over axis 1", wanted, describe(energy)));
+  if (energy.type().dims[0] > 1)
+    throw ShapeError(fmt::format("EnergyModel: {}; {} has {} of them, whatever the rows", wanted,
+                                 describe(energy), energy.type().dims[0]));
+  for (const std::int64_t rows : {3, 5}) {
+    std::int64_t found = rows;
+    const Probe probe(energy, units, {}, rows, 1, false);
+    if (probe.missing()) return;
+    found = probe.value(energy.shape(0)).item<std::int64_t>();
+    if (found != rows)
+      throw ShapeError(fmt::format("EnergyModel: {}; {} has {} numbers for states of {} rows",
+                                   wanted, describe(energy), found, rows));
+  }
+}
+
+}  // namespace
+
+EnergyModel::EnergyModel(const Var& energy, const EnergyModelOptions& options)
+    : data_(std::make_shared<Data>(Data{.energy = energy, .options = options, .units = {}})) {
+  const SiteScope scope(SiteScope::or_else(options.site));
+  Units& units = data_->units;
+  units = options.visible;
+  units.insert(units.end(), options.hidden.begin(), options.hidden.end());
+  if (units.empty()) throw GraphError("EnergyModel: a model needs units: .visible = {v}");
+  if (!energy) throw GraphError("EnergyModel: the energy is an empty Var");
+  check_names(energy, units, options.params.vars());
+  check_energy(energy, units);
+}
+
+const Units& EnergyModel::units() const { return data_->units; }
+const Units& EnergyModel::visible() const { return data_->options.visible; }
+const Units& EnergyModel::hidden() const { return data_->options.hidden; }
+const Vars& EnergyModel::parameters() const { return data_->options.params.vars(); }
+const Var& EnergyModel::energy() const { return data_->energy; }
+const Trace& EnergyModel::trace() const { return data_->trace; }
+
+std::vector<SharedVar> EnergyModel::params() const {
+  std::vector<SharedVar> all;
+  for (const Var& p : parameters()) {
+    if (is_shared(p)) all.emplace_back(p);
+  }
+  return all;
+}
+
+const std::vector<Term>& EnergyModel::terms() const {
+  if (data_->terms.empty()) {
+    Var reduced = data_->energy;
+    for (const Unit& unit : units()) reduced = linear_on_support(reduced, unit, data_->trace);
+    data_->terms = split_terms(reduced);
+  }
+  return data_->terms;
+}
+
+std::size_t EnergyModel::index_of(const Unit& unit) const {
+  for (std::size_t i = 0; i < units().size(); ++i) {
+    if (same(units()[i], unit)) return i;
+  }
+  throw GraphError(fmt::format("EnergyModel: {} is no unit of this model", describe(unit)));
+}
+
+const Derivation& EnergyModel::derivation(const Unit& unit) const {
+  const std::size_t i = index_of(unit);
+  if (const auto it = data_->derivations.find(i); it != data_->derivations.end()) return it->second;
+  if (data_->mix) return data_->derivations[i] = mixed(units()[i]);
+  const DerivationInput input{terms(), units(), parameters(), data_->options.blocks};
+  return data_->derivations[i] = derive(input, units()[i], data_->trace);
+}
+
+// States for all units: those of `left_out` may be missing or empty; where they are given, the
+// number of their rows counts.
+Vars EnergyModel::full_states(const VarsOf& given, const Units& left_out) const {
+  Vars states = given.vars();
+  if (states.empty()) return {units().begin(), units().end()};
+  if (states.size() != units().size()) {
+    if (states.size() + left_out.size() != units().size())
+      throw GraphError(fmt::format("EnergyModel: {} states for {} units ({} of which need none)",
+                                   states.size(), units().size(), left_out.size()));
+    Vars all;
+    std::size_t next = 0;
+    for (const Unit& u : units()) all.push_back(contains(left_out, u) ? Var() : states[next++]);
+    states = all;
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    const bool needless = contains(left_out, units()[i]);
+    if (states[i]) states[i] = as_state(units()[i], states[i]);
+    if (!states[i] && !needless)
+      throw GraphError(fmt::format("EnergyModel: no state for {}", describe(units()[i])));
+  }
+  return states;
+}
+
+// `v` at other states; an empty state is not read, except for its shape.
+Var EnergyModel::put(const Var& v, const Vars& given) const {
+  if (!v) return v;
+  Vars states = given;
+  Units gone;
+  std::vector<std::pair<Var, Var>> with;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (!states[i]) {
+      gone.push_back(units()[i]);
+    } else if (!same(states[i], units()[i])) {
+      with.emplace_back(units()[i], as_state(units()[i], states[i]));
+    }
+  }
+  const std::vector<std::pair<Var, Var>> moved = with;
+  for (const Unit& unit : gone)
+    with.emplace_back(unit, clone(zero_state(unit, units(), gone), moved));
+  return with.empty() ? v : clone(v, with);
+}
+
+Var EnergyModel::energy(const VarsOf& states) const {
+  const SiteScope scope(SiteScope::or_else(data_->energy.site()));
+  return put(data_->energy, full_states(states, {}));
+}
+
+Var EnergyModel::at_states(const Var& v, const VarsOf& states) const {
+  return put(v, full_states(states, {}));
+}
+
+Var EnergyModel::expected_energy(const VarsOf& means) const {
+  const SiteScope scope(SiteScope::or_else(data_->energy.site()));
+  Var energy;
+  for (const Term& t : terms()) {
+    const Var part = t.coefficient == 1 ? t.value : t.coefficient * t.value;
+    energy = energy ? energy + part : part;
+  }
+  return put(energy, full_states(means, {}));
+}
+
+Derivation EnergyModel::derivation_at(const Unit& unit, const Vars& states, const Var& mask) const {
+  Derivation d = derivation(unit);
+  const auto there = [&](const Var& v) {
+    const Var moved = put(v, states);
+    return moved && mask ? clone(moved, {{d.mask, mask}}) : moved;
+  };
+  d.natural = {there(d.natural.linear), there(d.natural.quadratic), there(d.natural.total)};
+  d.precision = there(d.precision);
+  d.offset = there(d.offset);
+  if (mask) d.mask = mask;
+  return d;
+}
+
+Conditional EnergyModel::conditional(const Unit& unit) const { return conditional(unit, VarsOf()); }
+
+Conditional EnergyModel::conditional(const Unit& unit, const VarsOf& states) const {
+  const Derivation& d = derivation(unit);
+  if (d.mask)
+    throw GraphError(fmt::format(
+        "EnergyModel: the sites of {} interact, so it has no conditional distribution as a whole; "
+        "ask for one of its {} colours: conditional(unit, color)",
+        describe(unit), d.colours.shape()[0]));
+  const bool needs_itself = d.natural.total && reads(d.natural.total, unit);
+  return {unit, derivation_at(unit, full_states(states, needs_itself ? Units{} : Units{unit}), {})};
+}
+
+Conditional EnergyModel::conditional(const Unit& unit, int color, const VarsOf& states) const {
+  const Derivation& d = derivation(unit);
+  if (!d.mask) return conditional(unit, states);
+  if (color < 0 || color >= d.colours.shape()[0])
+    throw GraphError(fmt::format("EnergyModel: {} has {} colours, there is none of number {}",
+                                 describe(unit), d.colours.shape()[0], color));
+  const std::int64_t n = unit.n();
+  const Array wide = d.colours.cast(float64);
+  const double* row = wide.data<double>() + color * n;
+  const Array mask = Array::from(std::vector<double>(row, row + n), d.mask.type().dims);
+  return {unit, derivation_at(unit, full_states(states, {}), constant(mask.cast(unit.dtype())))};
+}
+
+}  // namespace damo::energy

@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/models/energy/estimators/objective_parts.hpp>
+#include <damo/models/energy/model_data.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+
+namespace damo::energy {
+
+Noise::Noise(const EnergyModel& independent) {
+  if (independent.blocks().size() != 1)
+    throw GraphError("noise_contrastive: the units of the noise must not interact");
+  sample = [independent](const Var& rows, RandomStream rng) {
+    Vars none;
+    for (const Unit& u : independent.units())
+      none.push_back(u.classes() > 0 ? zeros({rows, u.n(), u.classes()}, u.dtype())
+                                     : zeros({rows, u.n()}, u.dtype()));
+    Vars drawn;
+    for (const Unit& u : independent.units())
+      drawn.push_back(independent.conditional(u, none).sample(rng));
+    return drawn;
+  };
+  log_prob = [independent](const Vars& states) {
+    Var total;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      const Var own = independent.conditional(independent.units()[i], states).log_prob(states[i]);
+      total = total ? total + own : own;
+    }
+    return total;
+  };
+}
+
+Objective noise_contrastive(const EnergyModel& model, const VarsOf& data, const Noise& noise,
+                            const NoiseContrastiveOptions& o) {
+  const Vars x = visible_states(model, data);
+  const RandomStream rng = o.rng ? *o.rng : RandomStream(1);
+  const Vars drawn = noise.sample(x.front().shape(0) * o.ratio, rng);
+  const double log_ratio = std::log(static_cast<double>(o.ratio));
+  const auto log_odds = [&](const Vars& states) {
+    Var g = -model.free_energy(states) - noise.log_prob(states) - log_ratio;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      const UnitKind& kind = model.visible()[i].kind();
+      if (kind.log_base) g = g + kind.log_base(as_state(model.visible()[i], states[i]));
+    }
+    return o.log_z ? g - o.log_z : g;
+  };
+  const Var real = log_odds(x), fake = log_odds(drawn);
+  const Var cost =
+      -mean(log(sigmoid(real))) - static_cast<double>(o.ratio) * mean(log(sigmoid(-fake)));
+  const DType t = cost.dtype();
+  const Var right =
+      (sum(cast(real > 0, t)) + sum(cast(fake <= 0, t))) / cast(real.shape(0) + fake.shape(0), t);
+  return {cost, as_constants(drawn), right, {}};
+}
+
+}  // namespace damo::energy

@@ -1,0 +1,31 @@
+#pragma once
+#include <damo/models/energy/estimators/objective.hpp>
+
+// What several estimators share.
+namespace damo::energy {
+
+/// The stream, or a GraphError that names who needs one.
+RandomStream required(const std::optional<RandomStream>& rng, const char* who);
+/// The data as states of the visible units.
+Vars visible_states(const EnergyModel& model, const VarsOf& data);
+/// States as constants of a cost.
+Vars as_constants(const Vars& states);
+/// The first states, those of the visible units.
+Vars visible_part(const EnergyModel& model, const Vars& states);
+/// The mean log-probability of data given the means of hidden units: see `contrastive_divergence`.
+Var reconstruction(const EnergyModel& model, const Vars& data);
+
+/// Chains that go on from update to update, with only the states that a sweep reads.
+class PersistentChains {
+ public:
+  PersistentChains(const EnergyModel& model, std::int64_t rows, RandomStream rng);
+  /// States of all units; an empty Var where none is kept.
+  const Vars& start() const { return start_; }
+  /// The updates that put these states in their place.
+  Updates moved_to(const Vars& end) const;
+
+ private:
+  Vars start_;
+};
+
+}  // namespace damo::energy

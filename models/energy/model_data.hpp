@@ -1,0 +1,35 @@
+#pragma once
+#include <algorithm>
+#include <map>
+
+#include <damo/models/energy/energy_model.hpp>
+
+namespace damo::energy {
+
+/// What copies of a model share. Derivations are made when they are asked for, and kept.
+struct EnergyModel::Data {
+  Var energy;
+  EnergyModelOptions options;
+  Units units;
+  std::vector<Term> terms{};
+  std::map<std::size_t, Derivation> derivations{};
+  Trace trace{};
+  /// Of a tempered model: derivations are linear in the energy, so they are made of those of its
+  /// ends.
+  struct Mix {
+    EnergyModel hot;
+    Var beta;
+    std::optional<EnergyModel> base;
+  };
+  std::shared_ptr<const Mix> mix{};
+};
+
+inline bool contains(const Units& units, const Var& v) {
+  return std::any_of(units.begin(), units.end(), [&](const Unit& u) { return same(u, v); });
+}
+
+/// Zeros for a unit whose states are gone from an expression: as many rows as the first unit has
+/// that is not gone; one where all are.
+Var zero_state(const Unit& unit, const Units& units, const Units& gone);
+
+}  // namespace damo::energy

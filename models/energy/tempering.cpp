@@ -1,0 +1,86 @@
+#include <damo/models/energy/derivation/dependence.hpp>
+#include <damo/models/energy/model_data.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo::energy {
+namespace {
+
+// One number a row, against (rows, n) or (rows, n, classes).
+Var beside(const Var& beta, const Var& v) {
+  if (beta.ndim() == 0) return beta;
+  std::vector<AxisEntry> pattern{0};
+  while (pattern.size() < v.ndim()) pattern.emplace_back(newaxis);
+  return dimshuffle(beta, pattern);
+}
+
+Var mix(const Var& beta, const Var& hot, const Var& base) {
+  if (!hot && !base) return {};
+  if (!base) return beside(beta, hot) * hot;
+  if (!hot) return (1 - beside(beta, base)) * base;
+  return beside(beta, hot) * hot + (1 - beside(beta, base)) * base;
+}
+
+}  // namespace
+
+Var EnergyModel::base_energy() const {
+  Var energy;
+  for (const Unit& unit : units()) {
+    if (!unit.kind().base_energy) continue;
+    const Derivation& d = derivation(unit);
+    const bool linear = !d.natural.quadratic && !d.precision;
+    const Var own = linear ? sum(Var(unit), 1) : unit.kind().base_energy(unit);
+    energy = energy ? energy + own : own;
+  }
+  return energy;
+}
+
+EnergyModel EnergyModel::tempered(const Arg& beta) const { return tempered(beta, base_energy()); }
+
+EnergyModel EnergyModel::base_model(const Var& base) const {
+  Var energy = base ? base : base_energy();
+  const DType dtype = data_->energy.dtype();
+  if (!energy) energy = zeros({units().front().shape(0)}, dtype);
+  EnergyModel model;
+  model.data_ =
+      std::make_shared<Data>(Data{.energy = energy, .options = data_->options, .units = units()});
+  model.data_->options.params = {};
+  return model;
+}
+
+EnergyModel EnergyModel::tempered(const Arg& beta, const Var& base) const {
+  const SiteScope scope(SiteScope::or_else(data_->options.site));
+  const DType dtype = data_->energy.dtype();
+  const Var b = beta.is_literal() ? beta.var(dtype) : cast(beta, dtype);
+  std::optional<EnergyModel> cold;
+  if (base) cold = base_model(base);
+  const Var hot = b * data_->energy;
+  EnergyModel model;
+  model.data_ = std::make_shared<Data>(Data{
+      .energy = base ? hot + (1 - b) * base : hot, .options = data_->options, .units = units()});
+  model.data_->mix = std::make_shared<const Data::Mix>(Data::Mix{*this, b, cold});
+  return model;
+}
+
+Derivation EnergyModel::mixed(const Unit& unit) const {
+  const auto& [hot, beta, base] = *data_->mix;
+  Derivation d = hot.derivation(unit);
+  Derivation at_base;
+  if (base && reads(base->energy(), unit)) at_base = base->derivation(unit);
+  d.natural.linear = mix(beta, d.natural.linear, at_base.natural.linear);
+  if (d.precision) {
+    const Var own = at_base.natural.quadratic
+                        ? dimshuffle(-2 * at_base.natural.quadratic, {0, 1, newaxis}) *
+                              eye(unit.n(), unit.dtype())
+                        : Var();
+    d.precision = mix(beta, d.precision, own);
+  } else {
+    d.natural.quadratic = mix(beta, d.natural.quadratic, at_base.natural.quadratic);
+  }
+  if (d.offset || at_base.offset) d.offset = mix(beta, d.offset, at_base.offset);
+  return d;
+}
+
+}  // namespace damo::energy

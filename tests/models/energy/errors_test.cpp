@@ -1,0 +1,129 @@
+#include "tests/models/energy/enumeration.hpp"
+
+using namespace damo;
+using namespace damo::energy;
+using namespace damo::test;
+
+namespace {
+
+const char* const here = "errors_test.cpp:";
+
+SharedVar weights(const Sizes& size, const char* name) {
+  return models::normal_parameter(size, 0.6, 1, name);
+}
+
+}  // namespace
+
+TEST_CASE("energy errors: lateral weights are named with their line and the way out") {
+  const Var L = weights({3, 3}, "L"), c = weights({3}, "c");
+  const Unit h = bernoulli("h", 3), v = bernoulli("v", 3);
+  const EnergyModel m(-dot(h, c) - sum(dot(h, L) * h, 1) - sum(v * h, 1),
+                      {.visible = {v}, .hidden = {h}});
+  for (const auto& ask : std::vector<std::function<void()>>{
+           [&] { m.conditional(h); }, [&] { m.free_energy(); }, [&] { m.blocks(); },
+           [&] {
+             m.gibbs(Vars{v, h}, {.k = 1, .rng = RandomStream(1)});
+           }}) {
+    const std::string text = error_of<GraphError>(ask);
+    CAPTURE(text);
+    CHECK(contains(text, "bernoulli 'h'"));
+    CHECK(contains(text, "sum(dot(h, L) * h, axis=1)"));
+    CHECK(contains(text, here));
+    CHECK(contains(text, "colored()"));
+  }
+  // Weights that happen to be zero now are weights all the same.
+  const SharedVar Z = models::zero_parameter({3, 3}, "Z");
+  const EnergyModel zero(-dot(h, c) - sum(dot(h, Z) * h, 1), {.visible = {h}, .params = {Z}});
+  CHECK_THROWS_AS(zero.conditional(h), GraphError);
+}
+
+TEST_CASE("energy errors: an energy of another degree than the unit allows names its term") {
+  const Var b = weights({3}, "b");
+  const Unit x = gaussian("x", 3), k = binomial("k", 3, 4), e = truncated_exponential("e", 3);
+  const EnergyModel quartic(sum(sqr(x), 1) + sum(pow(x, 4), 1) - dot(x, b), {.visible = {x}});
+  const std::string text = error_of<GraphError>([&] { quartic.conditional(x); });
+  CAPTURE(text);
+  CHECK(contains(text, "not quadratic in gaussian 'x'"));
+  CHECK(contains(text, "pow"));
+  CHECK(contains(text, here));
+  CHECK(contains(text, "Langevin"));
+  for (const EnergyModel& m : {EnergyModel(sum(sqr(k), 1), {.visible = {k}}),
+                               EnergyModel(sum(sqr(e - b), 1), {.visible = {e}}),
+                               EnergyModel(sum(sign(x) + sqr(x), 1), {.visible = {x}}),
+                               EnergyModel(sum(abs(x) + sqr(x), 1), {.visible = {x}})}) {
+    CHECK_THROWS_AS(m.conditional(m.units()[0]), GraphError);
+  }
+}
+
+TEST_CASE("energy errors: an energy must be one number a row") {
+  const Var b = weights({3}, "b");
+  const Unit v = bernoulli("v", 3);
+  const auto text_of = [&](const Var& e) {
+    return error_of<ShapeError>([&] { EnergyModel m(e, {.visible = {v}}); });
+  };
+  CHECK(contains(text_of(-sum(v * b)), "not a scalar"));
+  CHECK(contains(text_of(-v * b), "(rows,)"));
+  CHECK(contains(text_of(-sum(v * b, 0)), "whatever the rows"));
+  CHECK(contains(text_of(sum(dot(v, weights({3, 4}, "W")), 0)), "numbers for states of"));
+  CHECK_THROWS_AS(EnergyModel(cast(sum(v, 1), int64), {.visible = {v}}), TypeError);
+}
+
+TEST_CASE("energy errors: units and parameters must occur, once, in one dtype") {
+  const Var b = weights({3}, "b");
+  const SharedVar c = weights({3}, "c");
+  const Unit v = bernoulli("v", 3), h = bernoulli("h", 3), d = bernoulli("d", 3, float64);
+  const Var e = -dot(v, b);
+  const std::string text =
+      error_of<GraphError>([&] { EnergyModel m(e, {.visible = {v}, .hidden = {h}}); });
+  CHECK(contains(text, "does not read bernoulli"));
+  CHECK(contains(text, "'h'"));
+  CHECK(contains(text, here));
+  CHECK_THROWS_AS(EnergyModel(e, {.visible = {v, v}}), GraphError);
+  CHECK_THROWS_AS(EnergyModel(e, {.visible = {v}, .params = {c}}), GraphError);
+  CHECK_THROWS_AS(EnergyModel(e, {}), GraphError);
+  CHECK_THROWS_AS(EnergyModel(e - sum(d, 1), {.visible = {v}, .hidden = {d}}), TypeError);
+  const EnergyModel m(e, {.visible = {v}});
+  CHECK_THROWS_AS(m.conditional(h), GraphError);
+  CHECK_THROWS_AS(m.free_energy({matrix("x"), matrix("y")}), GraphError);
+}
+
+TEST_CASE("energy errors: states that do not fit name the unit") {
+  const FloatXScope scope(float64);
+  const Var W = weights({3, 2}, "W");
+  const Unit v = bernoulli("v", 3), h = bernoulli("h", 2);
+  const EnergyModel m(-sum(dot(v, W) * h, 1), {.visible = {v}, .hidden = {h}});
+  CHECK(contains(error_of<ShapeError>([&] { m.free_energy({vector("x")}); }), "bernoulli 'v'"));
+  CHECK(contains(error_of<ShapeError>([&] { m.free_energy({zeros({5, 4})}); }), "bernoulli 'v'"));
+  CHECK(contains(error_of<TypeError>([&] { m.free_energy({fmatrix("x")}); }), "bernoulli 'v'"));
+  const Var x = matrix("x");
+  Function f = function({x}, {m.free_energy({x})});
+  CHECK_THROWS_AS(f(Array(float64, {5, 4})), ShapeError);  // the size is known at the call only
+  // Whole numbers and bools are states.
+  const Var i = lmatrix("i");
+  CHECK(function({i}, {m.free_energy({i})})(Array(int64, {5, 3}))[0].elements() == 5);
+  // Batches that differ.
+  const Var y = matrix("y");
+  Function both = function({x, y}, {m.energy({x, y})});
+  CHECK_THROWS_AS(both(Array(float64, {5, 3}), Array(float64, {4, 2})), ShapeError);
+}
+
+TEST_CASE("energy errors: a precision that is not positive is a NumericError that says so") {
+  const FloatXScope scope(float64);
+  const Unit x = gaussian("x", 2), h = bernoulli("h", 2);
+  const SharedVar a = shared(Array::scalar(-0.5), "a");
+  const EnergyModel diagonal(a * sum(sqr(x), 1) - sum(x * h, 1), {.visible = {x}, .hidden = {h}});
+  const std::vector<std::pair<Var, Array>> at{{h, Array(float64, {1, 2})}};
+  CHECK(contains(error_of<NumericError>([&] { evaluate(diagonal.conditional(x).mean(), at); }),
+                 "gaussian"));
+  a.set_value(0.5);
+  CHECK(evaluate(diagonal.conditional(x).mean(), at).elements() == 2);
+  const EnergyModel none(-sum(x * h, 1), {.visible = {x}, .hidden = {h}});
+  CHECK(contains(error_of<NumericError>([&] { none.conditional(x).mean(); }), "x^2"));
+  const Array A = Array::from(std::vector<double>{1, 2, 2, 1}, Shape{2, 2});
+  const EnergyModel indefinite(sum(dot(x, constant(A)) * x, 1) / 2 - sum(x * h, 1),
+                               {.visible = {x}, .hidden = {h}});
+  const std::string text =
+      error_of<NumericError>([&] { evaluate(indefinite.conditional(x).mean(), at); });
+  CHECK(contains(text, "positive definite"));
+  CHECK(contains(text, "'x'"));
+}
