@@ -2,23 +2,40 @@
 
 // Every file that defines ops. A graph read from text may hold any of them, so they are named here
 // for the linker, which would else leave out those that the program does not call.
-#define DAMO_OP_FILES(X)                                                                         \
-  X(altered_gradient)                                                                            \
-  X(advanced_subtensor)                                                                          \
-  X(arange)                                                                                      \
-  X(arithmetic)                                                                                  \
-  X(batched_dot)                                                                                 \
-  X(binary_dot)                                                                                  \
-  X(broadcast)                                                                                   \
-  X(comparison)                                                                                  \
-  X(cumsum)                                                                                      \
-  X(dimshuffle)                                                                                  \
-  X(dot)                                                                                         \
-  X(draw)                                                                                        \
-  X(draw_derivatives)                                                                            \
-  X(effects) X(exponential) X(gemm) X(ifelse) X(join) X(leave_one_out_product) X(nonzero)        \
-      X(reduce) X(reshape) X(rounding) X(scan) X(shape_of) X(slice_length) X(softmax) X(special) \
-          X(subgraph) X(subtensor) X(sum_of_products)
+// clang-format off
+#define DAMO_OP_FILES(X) \
+  X(altered_gradient) \
+  X(advanced_subtensor) \
+  X(arange) \
+  X(arithmetic) \
+  X(batched_dot) \
+  X(binary_dot) \
+  X(broadcast) \
+  X(comparison) \
+  X(cumsum) \
+  X(dimshuffle) \
+  X(dot) \
+  X(draw) \
+  X(draw_derivatives) \
+  X(effects) \
+  X(exponential) \
+  X(gemm) \
+  X(ifelse) \
+  X(join) \
+  X(leave_one_out_product) \
+  X(nonzero) \
+  X(reduce) \
+  X(reshape) \
+  X(rounding) \
+  X(scan) \
+  X(shape_of) \
+  X(slice_length) \
+  X(softmax) \
+  X(special) \
+  X(subgraph) \
+  X(subtensor) \
+  X(sum_of_products)
+// clang-format on
 
 namespace damo {
 
