@@ -46,7 +46,7 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
   if (spec.has_until) stop_ = &body_->slots[body_->roots.back()].tensor;
 }
 
-std::size_t ScanInstruction::body_output(const Carried& c) const {
+std::size_t ScanInstruction::body_output(const LoopValue& c) const {
   return static_cast<std::size_t>(&c - carried_.data());
 }
 
@@ -77,7 +77,7 @@ void ScanInstruction::bind_inputs() {
     body_->bind(body_->inputs[spec.n_sequences + spec.n_states + i],
                 *in()[op().non_sequence_input(i)]);
   }
-  for (Carried& c : carried_) {
+  for (LoopValue& c : carried_) {
     if (c.state_slot >= 0) bind_state(c);
   }
   body_->bind_shared();
@@ -86,7 +86,7 @@ void ScanInstruction::bind_inputs() {
 
 /// Later values of a state lie without gaps, so the first one has to as well: shapes and strides
 /// then stay the same from step to step and from call to call.
-void ScanInstruction::bind_state(Carried& c) {
+void ScanInstruction::bind_state(LoopValue& c) {
   const Tensor& given = *in()[c.state_input];
   Tensor initial{given.data, given.dtype, given.shape, contiguous_strides(given.shape)};
   if (!given.contiguous()) {
@@ -100,7 +100,7 @@ void ScanInstruction::bind_state(Carried& c) {
 
 /// Gives the node's outputs their memory for a loop of `n` steps.
 void ScanInstruction::allocate(Program& outer, std::int64_t n) {
-  for (Carried& c : carried_) {
+  for (LoopValue& c : carried_) {
     const DType dtype = body_->slots[c.slot].tensor.dtype;
     c.row_bytes = bytes_of(c.shape, dtype);
     c.base = nullptr;
@@ -124,14 +124,14 @@ void ScanInstruction::allocate(Program& outer, std::int64_t n) {
   }
 }
 
-void ScanInstruction::start_in_place(Carried& c) {
+void ScanInstruction::start_in_place(LoopValue& c) {
   copy_bytes(c.base, c.first, c.row_bytes);
   body_->slots[static_cast<std::size_t>(c.state_slot)].tensor.data = c.base;
 }
 
 /// Where the value of step `t` of `n` goes. Without a trace two buffers take turns so that the last
 /// value ends up in the output's memory.
-std::byte* ScanInstruction::place(const Carried& c, std::int64_t t, std::int64_t n) const {
+std::byte* ScanInstruction::place(const LoopValue& c, std::int64_t t, std::int64_t n) const {
   if (c.keeper >= 0 && keep(c) == Keep::trace) return c.base + t * c.row_bytes;
   if (c.keeper >= 0 && keep(c) == Keep::history) return c.base + (t + 1) * c.row_bytes;
   if (c.state_slot < 0 || c.in_place || (n - 1 - t) % 2 == 0) return c.base;
@@ -148,7 +148,7 @@ void ScanInstruction::run(Program& outer) {
   }
   if (shapes_known_) {
     allocate(outer, n);
-    for (Carried& c : carried_) {
+    for (LoopValue& c : carried_) {
       if (c.in_place) start_in_place(c);
     }
   }
@@ -164,7 +164,7 @@ std::int64_t ScanInstruction::loop(Program& outer, std::int64_t n) {
     for (const Sequence& s : sequences_) {
       body_->slots[s.slot].tensor.data = s.data + t * s.step_bytes;
     }
-    for (const Carried& c : carried_) {
+    for (const LoopValue& c : carried_) {
       if (c.storage < 0) continue;
       body_->storages[static_cast<std::size_t>(c.storage)].bound =
           shapes_known_ && c.base != nullptr ? place(c, t, n) : nullptr;
@@ -182,22 +182,22 @@ std::int64_t ScanInstruction::loop(Program& outer, std::int64_t n) {
 void ScanInstruction::collect(Program& outer, std::int64_t t, std::int64_t n) {
   if (t == 0) {
     bool same = shapes_known_;
-    for (const Carried& c : carried_) {
+    for (const LoopValue& c : carried_) {
       same = same && body_->slots[c.slot].tensor.shape == c.shape;
     }
     if (!same) adopt_shapes(outer, n);
   }
-  for (Carried& c : carried_) {
+  for (LoopValue& c : carried_) {
     if (!c.constant && c.base != nullptr) collect_one(c, t, n);
   }
-  for (const Carried& c : carried_) {
+  for (const LoopValue& c : carried_) {
     if (c.state_slot >= 0 && !c.constant) {
       body_->slots[static_cast<std::size_t>(c.state_slot)].tensor.data = c.last;
     }
   }
 }
 
-void ScanInstruction::collect_one(Carried& c, std::int64_t t, std::int64_t n) {
+void ScanInstruction::collect_one(LoopValue& c, std::int64_t t, std::int64_t n) {
   const Tensor& value = body_->slots[c.slot].tensor;
   c.last = place(c, t, n);
   if (value.shape != c.shape) {
@@ -209,7 +209,7 @@ void ScanInstruction::collect_one(Carried& c, std::int64_t t, std::int64_t n) {
 
 /// The shapes of the first step hold for all.
 void ScanInstruction::adopt_shapes(Program& outer, std::int64_t n) {
-  for (Carried& c : carried_) {
+  for (LoopValue& c : carried_) {
     c.shape = body_->slots[c.slot].tensor.shape;
     if (c.state_slot < 0) continue;
     const Shape& before = body_->slots[static_cast<std::size_t>(c.state_slot)].tensor.shape;
@@ -220,7 +220,7 @@ void ScanInstruction::adopt_shapes(Program& outer, std::int64_t n) {
 }
 
 void ScanInstruction::finish(Program& outer, std::int64_t done) {
-  for (Carried& c : carried_) {
+  for (LoopValue& c : carried_) {
     if (c.keeper < 0) continue;
     Slot& slot = outer.slots[out_slots()[static_cast<std::size_t>(c.keeper)]];
     const Keep how = keep(c);
@@ -235,7 +235,7 @@ void ScanInstruction::finish(Program& outer, std::int64_t done) {
   }
 }
 
-void ScanInstruction::finish_copy(Program& outer, const Carried& c, std::size_t output,
+void ScanInstruction::finish_copy(Program& outer, const LoopValue& c, std::size_t output,
                                   std::int64_t done) {
   Slot& slot = outer.slots[out_slots()[output]];
   const Keep how = op().spec().outputs[output].keep;
@@ -261,7 +261,7 @@ void ScanInstruction::run_zero(Program& outer) {
   op().run_shapes(node(), in(), shapes_);
   const auto& outputs = op().spec().outputs;
   for (std::size_t j = 0; j < outputs.size(); ++j) {
-    const Carried& c = carried_[outputs[j].body_output];
+    const LoopValue& c = carried_[outputs[j].body_output];
     const bool wants_value = outputs[j].keep >= Keep::last;
     if (outputs[j].keep == Keep::last_strict || (wants_value && c.state_slot < 0)) {
       op().fail_no_step(body_output(c));

@@ -26,25 +26,25 @@ class ScanInstruction final : public Instruction {
   };
 
   const Scan& op() const { return static_cast<const Scan&>(node().op()); }
-  Scan::Keep keep(const Carried& c) const { return kept_of(op(), c); }
-  void start_in_place(Carried& c);
+  Scan::Keep keep(const LoopValue& c) const { return kept_of(op(), c); }
+  void start_in_place(LoopValue& c);
   std::int64_t read_steps() const;
   void bind_inputs();
-  void bind_state(Carried& c);
+  void bind_state(LoopValue& c);
   void allocate(Program& outer, std::int64_t n);
-  std::byte* place(const Carried& c, std::int64_t t, std::int64_t n) const;
+  std::byte* place(const LoopValue& c, std::int64_t t, std::int64_t n) const;
   std::int64_t loop(Program& outer, std::int64_t n);
   void collect(Program& outer, std::int64_t t, std::int64_t n);
-  void collect_one(Carried& c, std::int64_t t, std::int64_t n);
+  void collect_one(LoopValue& c, std::int64_t t, std::int64_t n);
   void adopt_shapes(Program& outer, std::int64_t n);
   void finish(Program& outer, std::int64_t done);
-  void finish_copy(Program& outer, const Carried& c, std::size_t output, std::int64_t done);
+  void finish_copy(Program& outer, const LoopValue& c, std::size_t output, std::int64_t done);
   void run_zero(Program& outer);
-  std::size_t body_output(const Carried& c) const;
+  std::size_t body_output(const LoopValue& c) const;
 
   std::unique_ptr<Program> body_;
   std::vector<Sequence> sequences_;
-  std::vector<Carried> carried_;
+  std::vector<LoopValue> carried_;
   std::vector<Shape> shapes_;
   const Tensor* stop_ = nullptr;
   bool shapes_known_ = false;

@@ -6,14 +6,14 @@ namespace damo {
 
 using Keep = Scan::Keep;
 
-Keep kept_of(const Scan& scan, const Carried& c) {
+Keep kept_of(const Scan& scan, const LoopValue& c) {
   return scan.spec().outputs[static_cast<std::size_t>(c.keeper)].keep;
 }
 
 namespace {
 
 /// The output that keeps most decides; the others are copied from it.
-void choose_keeper(const Scan& scan, Carried& c, std::size_t body_output) {
+void choose_keeper(const Scan& scan, LoopValue& c, std::size_t body_output) {
   const auto& outputs = scan.spec().outputs;
   const auto worth = [](Keep keep) {
     return keep == Keep::history ? 2 : keep == Keep::trace ? 1 : 0;
@@ -35,7 +35,7 @@ void choose_keeper(const Scan& scan, Carried& c, std::size_t body_output) {
 
 /// Whether the one instruction that reads the state is the one that computes its next value, can do
 /// so in place, and no trace is kept.
-bool can_overwrite(const Scan& scan, const Program& body, const Carried& c) {
+bool can_overwrite(const Scan& scan, const Program& body, const LoopValue& c) {
   const bool traced = c.keeper >= 0 && kept_of(scan, c) < Keep::last;
   if (c.state_slot < 0 || c.storage < 0 || traced) return false;
   const auto state = static_cast<std::uint32_t>(c.state_slot);
@@ -58,12 +58,12 @@ bool can_overwrite(const Scan& scan, const Program& body, const Carried& c) {
 
 }  // namespace
 
-std::vector<Carried> plan_carried(const Scan& scan, const Program& body, bool inplace) {
+std::vector<LoopValue> plan_carried(const Scan& scan, const Program& body, bool inplace) {
   const Scan::Spec& spec = scan.spec();
-  std::vector<Carried> carried;
+  std::vector<LoopValue> carried;
   std::vector<bool> claimed(body.storages.size(), false);
   for (std::size_t k = 0; k < scan.n_body_outputs(); ++k) {
-    Carried c;
+    LoopValue c;
     c.slot = body.roots[k];
     const std::int32_t storage = body.slots[c.slot].storage;
     if (storage >= 0 && body.storages[static_cast<std::size_t>(storage)].exported &&

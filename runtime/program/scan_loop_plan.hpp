@@ -7,7 +7,7 @@
 namespace damo {
 
 /// One value that the body computes at each step.
-struct Carried {
+struct LoopValue {
   std::uint32_t slot = 0;
   /// The storage that can be pointed at the place of the value; -1 when it has to be copied
   /// there.
@@ -35,10 +35,10 @@ struct Carried {
 };
 
 /// What is kept of a value that some output asks for.
-Scan::Keep kept_of(const Scan& scan, const Carried& c);
+Scan::Keep kept_of(const Scan& scan, const LoopValue& c);
 
 /// Where each value that the body computes goes, settled before the loop runs. With `inplace`,
 /// states may be written over.
-std::vector<Carried> plan_carried(const Scan& scan, const Program& body, bool inplace);
+std::vector<LoopValue> plan_carried(const Scan& scan, const Program& body, bool inplace);
 
 }  // namespace damo
