@@ -226,9 +226,20 @@ class InlineSequences {
       if (k == kept.end()) return false;
       source = node.output(static_cast<std::size_t>(k - kept.begin()));
     }
-    // Items of another rank are not moved by what moves the trace.
-    if (path != nullptr && path->movement->input(0).ndim() != source.ndim()) return false;
+    if (path != nullptr && !stretches_to(source.type(), path->movement->input(0).type()))
+      return false;
     return same_graph(at->second, surface({source, path}));
+  }
+
+  /// Whether items of one type have a place among items of the other, so that what moves these
+  /// moves those.
+  static bool stretches_to(const TensorType& from, const TensorType& to) {
+    if (from.rank() != to.rank()) return false;
+    for (std::size_t a = 0; a < from.rank(); ++a) {
+      const bool known = from.dims[a] != unknown && to.dims[a] != unknown;
+      if (known && from.dims[a] != to.dims[a] && !from.broadcastable(a)) return false;
+    }
+    return true;
   }
 
   Var item_of_sequence(const Var& outer) {

@@ -5,7 +5,9 @@
 
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -235,4 +237,37 @@ TEST_CASE("a gradient with respect to a loop's values stops there although a log
   CHECK(values_of(out[0])[0] == 6);
   CHECK(values_of(out[0])[1] == doctest::Approx(3 * (1 + std::exp(-1.0))));
   CHECK(values_of(out[1])[1] == 0);
+}
+
+// The loop of the gradient reads the loop's own values, (rows), and its sequence, (sites): what
+// moves the one does not fit the other.
+TEST_CASE("a loop's values and its sequence may have items of different known sizes") {
+  const Var b = dvector("b");
+  const Var rows = input(TensorType{float64, {4, 3}}, "rows");
+  const auto flip = [&](const Var& site) {
+    return dot(rows + dimshuffle(site, {newaxis, 0}) * (1 - 2 * rows), b) - dot(rows, b);
+  };
+  const Var ratios = map(flip, {eye(3, float64)}).outputs[0];
+  const Var p = sum(sqr(sigmoid(ratios)), 0);
+  const Vars outputs{mean(p), grad(mean(p), b)};
+  const std::vector<double> x{0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1, 0};
+  const std::vector<double> at{0.3, -0.4, 0.9};
+  double truth = 0;
+  for (std::size_t r = 0; r < 4; ++r) {
+    for (std::size_t i = 0; i < 3; ++i) {
+      const Real q = s(at[i] * (1 - 2 * x[3 * r + i]));
+      truth += static_cast<double>(q * q) / 4;
+    }
+  }
+  const Array data = Array::from(x, {4, 3}), point = array_of(at, float64);
+  Function plain = function({rows, b}, outputs, {.mode = Mode::none()});
+  const auto slope = values_of(plain(data, point)[1]);
+  for (const Mode& mode : {Mode::fast(), Mode::fast_compile()}) {
+    Function f = function({rows, b}, outputs, {.mode = mode});
+    const Outputs out = f(data, point);
+    CHECK(values_of(out[0])[0] == doctest::Approx(truth));
+    for (std::size_t i = 0; i < slope.size(); ++i)
+      CHECK(values_of(out[1])[i] == doctest::Approx(slope[i]));
+  }
+  verify_grad(outputs[0], {rows, b}, {data, point});
 }
