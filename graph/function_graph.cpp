@@ -10,11 +10,13 @@ namespace damo {
 Vars FunctionGraph::roots() const {
   Vars all = outputs;
   for (const auto& [target, value] : updates) all.push_back(value);
+  all.insert(all.end(), checks.begin(), checks.end());
   return all;
 }
 
 FunctionGraph FunctionGraph::with_roots(const Vars& roots) const {
   FunctionGraph result{inputs, {}, updates, name};
+  result.checks.assign(roots.end() - static_cast<std::ptrdiff_t>(checks.size()), roots.end());
   const auto n = static_cast<std::ptrdiff_t>(outputs.size());
   result.outputs.assign(roots.begin(), roots.begin() + n);
   for (std::size_t i = 0; i < updates.size(); ++i)

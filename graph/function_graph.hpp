@@ -14,8 +14,10 @@ struct FunctionGraph {
   /// Shared variables and their next values.
   std::vector<std::pair<Var, Var>> updates{};
   std::string name{};
+  /// What must be computed besides, for the errors that it may be.
+  Vars checks{};
 
-  /// Outputs, then update values: everything to be computed.
+  /// Outputs, then update values, then checks: everything to be computed.
   Vars roots() const;
   /// The same graph computing `roots` (as many as `roots()`).
   FunctionGraph with_roots(const Vars& roots) const;

@@ -30,6 +30,8 @@ std::vector<std::optional<Vars>> Op::shape_rule(const Apply& node, const std::ve
   return std::vector<std::optional<Vars>>(node.n_outputs());
 }
 
+std::vector<Demand> Op::demands(const Apply&, const std::vector<Vars>&) const { return {}; }
+
 std::string Op::hint(const Vars&, std::span<const TensorType>) const { return {}; }
 
 Gradients Op::gradient(const Apply& node, const Vars&) const {
@@ -130,7 +132,7 @@ Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site) {
   std::vector<TensorType> types;
   types.reserve(inputs.size());
   for (const Var& v : inputs) {
-    if (!v)
+    if (!v.defined())
       throw GraphError(
           fmt::format("{}: an empty Var among its operands, at {}", op->name(), to_string(site)));
     types.push_back(v.type());

@@ -38,6 +38,18 @@ struct Gradient {
 };
 using Gradients = std::vector<Gradient>;
 
+/// What a node asks of sizes and positions (int64 scalars) when it runs: it throws a ShapeError
+/// where they are otherwise.
+struct Demand {
+  enum class Kind : std::uint8_t {
+    equal,    ///< a = b
+    inside,   ///< -b <= a < b, for each element of a: positions among b
+    at_least  ///< a >= b
+  };
+  Kind kind;
+  Var a, b;
+};
+
 /// The text of an expression and how tightly its outermost operator binds (100 for a call or a
 /// name).
 struct Printed {
@@ -71,6 +83,12 @@ class Op : public std::enable_shared_from_this<Op> {
   /// input's elements; nullopt for an output whose shape depends on elements that only a run knows.
   virtual std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                                       const std::vector<Vars>& input_shapes) const;
+
+  /// What a run asks of the inputs' sizes, and of inputs that are sizes or positions, as far as
+  /// types do not say it. A rewrite may make the node superfluous without a thought of these:
+  /// `optimize` puts back what no node is left to ask.
+  virtual std::vector<Demand> demands(const Apply& node,
+                                      const std::vector<Vars>& input_shapes) const;
 
   /// Reverse mode: given the cost's gradient at each output (null where none flows), that at each
   /// input.

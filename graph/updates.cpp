@@ -7,16 +7,16 @@
 namespace damo {
 
 Updates::Slot& Updates::Slot::operator=(const Arg& value) {
-  updates_.set(target_, value.is_literal() ? value.var(target_.dtype()) : value.var());
+  const Var next = value.is_literal() ? value.var(target_.dtype()) : value.var();
+  updates_.set(target_, next);
+  Var::operator=(next);
   return *this;
 }
 
-Updates::Slot::operator Var() const { return updates_.find(target_); }
-
 void Updates::set(const Var& target, const Var& value) {
-  if (!target || !is_shared(target)) {
+  if (!target.defined() || !is_shared(target)) {
     throw TypeError(fmt::format("updates: only shared variables have updates, got {}",
-                                target ? describe(target) : "an empty Var"));
+                                target.defined() ? describe(target) : "an empty Var"));
   }
   for (auto& [known, next] : pairs_) {
     if (same(known, target)) {
@@ -35,8 +35,8 @@ Var Updates::find(const Var& target) const {
 }
 
 void Updates::add(const Var& target, const Var& value) {
-  const Var known = target ? find(target) : Var{};
-  if (known && !same_graph(known, value)) {
+  const Var known = target.defined() ? find(target) : Var{};
+  if (known.defined() && !same_graph(known, value)) {
     throw GraphError(fmt::format("updates: two updates for {}\n  first   {}\n  second  {}",
                                  describe(target), describe(known), describe(value)));
   }

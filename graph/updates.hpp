@@ -18,12 +18,14 @@ class Updates {
     for (const auto& [target, value] : pairs) add(target, value);
   }
   /// `updates[W] = W - lr * gW`; assigning again replaces. Throws TypeError when the key is not a
-  /// shared variable.
-  class Slot {
+  /// shared variable. What is read is the next value so far: an operand like any other variable.
+  class Slot : public Var {
    public:
-    Slot(Updates& updates, Var target) : updates_(updates), target_(std::move(target)) {}
+    Slot(Updates& updates, Var target)
+        : Var(updates.find(target)), updates_(updates), target_(std::move(target)) {}
+    Slot(const Slot&) = default;
     Slot& operator=(const Arg& value);
-    operator Var() const;
+    Slot& operator=(const Slot& value) { return *this = Arg(value); }
 
    private:
     Updates& updates_;

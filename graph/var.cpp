@@ -13,13 +13,13 @@ Var::Var(const Apply* owner, std::size_t index) : owner_(owner), index_(index) {
   if (owner_ != nullptr) owner_->retain();
 }
 Var::Var(const Var& other) : Var(other.owner_, other.index_) {}
-Var& Var::operator=(const Var& other) {
+Var& Var::operator=(const Var& other) & {
   Var copy(other);
   std::swap(owner_, copy.owner_);
   std::swap(index_, copy.index_);
   return *this;
 }
-Var& Var::operator=(Var&& other) noexcept {
+Var& Var::operator=(Var&& other) & noexcept {
   std::swap(owner_, other.owner_);
   std::swap(index_, other.index_);
   return *this;
@@ -39,7 +39,7 @@ Var Var::named(std::string name) const {
 }
 
 Arg::Arg(const Var& v, const char* f, unsigned l) : kind_(Kind::variable), var_(v), site_{f, l} {
-  if (!v)
+  if (!v.defined())
     throw GraphError(fmt::format("an empty Var was used as an operand at {}", to_string(site_)));
 }
 
@@ -61,7 +61,8 @@ Var Arg::var() const { return var(dtype()); }
 Var Arg::var(DType dtype) const {
   if (!is_literal()) return var_;
   const bool fraction = kind_ == Kind::real && std::trunc(real_) != real_;
-  if ((fraction && !is_float(dtype)) ||
+  const bool too_large = kind_ == Kind::real && !(std::abs(real_) < 0x1p63);
+  if (((fraction || too_large) && !is_float(dtype)) ||
       (dtype == DType::boolean && integer_ != 0 && integer_ != 1)) {
     throw TypeError(fmt::format("the literal {} at {} cannot become {}", real_, to_string(site_),
                                 damo::name(dtype)));

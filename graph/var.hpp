@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include <damo/graph/errors/source_line.hpp>
+#include <damo/graph/values/axes.hpp>
 #include <damo/graph/values/type.hpp>
 
 namespace damo {
@@ -20,16 +22,21 @@ class Op;
 /// the node.
 class Var {
  public:
-  /// No variable; `operator bool` tells.
+  /// No variable; `defined` tells.
   Var() = default;
   Var(const Apply* owner, std::size_t index);
   Var(const Var& other);
   Var(Var&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), index_(other.index_) {}
-  Var& operator=(const Var& other);
-  Var& operator=(Var&& other) noexcept;
+  Var& operator=(const Var& other) &;
+  Var& operator=(Var&& other) & noexcept;
+  /// `x[i] = y` would change nothing: it does not compile.
+  template <class T>
+  void operator=(T&&) && = delete;  // no assignment to x[i]: set_subtensor(x[i], y) makes a new x
   ~Var();
 
-  explicit operator bool() const { return owner_ != nullptr; }
+  /// Whether there is a variable.
+  bool defined() const { return owner_ != nullptr; }
+  explicit operator bool() const { return defined(); }
   /// The node that computes this variable; leaves (inputs, constants, shared variables) are nodes
   /// without inputs.
   const Apply& owner() const { return *owner_; }
@@ -55,9 +62,20 @@ class Var {
   Var shape(Site site = Site::here()) const;
   /// int64 scalar; a negative axis counts from the end.
   Var shape(int axis, Site site = Site::here()) const;
-  /// Over all axes.
-  Var sum(Site site = Site::here()) const;
-  Var mean(Site site = Site::here()) const;
+  /// Reductions, as the functions of these names: `x.sum()`, `x.max(0)`, `x.mean({0, 1}, {.keepdims
+  /// = true})`.
+  Var sum(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var prod(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var mean(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var max(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var min(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var any(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var all(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var argmax(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var argmin(const Axes& axes = {}, ReduceOptions options = {}, Site site = Site::here()) const;
+  Var var(const Axes& axes = {}, VarianceOptions options = {}, Site site = Site::here()) const;
+  Var std(const Axes& axes = {}, VarianceOptions options = {}, Site site = Site::here()) const;
+  Var norm(const Axes& axes = {}, NormOptions options = {}, Site site = Site::here()) const;
   /// x[-1], x[i], x[range(a, b)], x[idx].
   Var operator[](const Index& index) const;
   /// x(all(), i), x(range(a, b), all()): one entry an axis; axes without one are taken whole.
@@ -78,6 +96,16 @@ class Var {
 };
 
 using Vars = std::vector<Var>;
+
+/// The expression, as `pprint` has it.
+std::ostream& operator<<(std::ostream& out, const Var& v);
+
+/// What `a < b` gives: a bool variable like any other, but for `0 <= x < 1`, which would compare it
+/// with 1 and does not compile.
+class Comparison : public Var {
+ public:
+  explicit Comparison(Var v) : Var(std::move(v)) {}
+};
 
 /// Variables as `function`, `map` and the like take them: a list, or one variable.
 class VarList {

@@ -103,7 +103,7 @@ void SharedVar::set_default_update(const Arg& next) const {
   if (value.dtype() != dtype()) throw TypeError(fail("dtype"));
   if (value.ndim() != ndim()) throw ShapeError(fail("number of dimensions"));
   SharedCell& c = cell();
-  if (!c.self) c.self = input(type(), name(), site());
+  if (!c.self.defined()) c.self = input(type(), name(), site());
   c.next = replace(value, {{*this, c.self}});
 }
 
@@ -111,7 +111,7 @@ void SharedVar::clear_default_update() const { cell().next = {}; }
 
 Var SharedVar::default_update() const {
   const SharedCell& c = cell();
-  return c.next ? replace(c.next, {{c.self, *this}}) : Var{};
+  return c.next.defined() ? replace(c.next, {{c.self, *this}}) : Var{};
 }
 
 Var input(TensorType type, std::string name, Site site) {

@@ -156,12 +156,16 @@ Var replace(const Var& output, const VarMap& with) {
 Vars clone(const Vars& outputs, const std::vector<std::pair<Var, Var>>& with) {
   VarMap map;
   for (const auto& [from, to] : with) {
-    if (!from || !to) throw GraphError("clone: an empty Var among the replacements");
+    if (!from.defined() || !to.defined())
+      throw GraphError("clone: an empty Var among the replacements");
     if (!map.emplace(from, to).second) {
       throw GraphError(fmt::format("clone: two replacements for {}", describe(from)));
     }
   }
   return replace(outputs, map);
+}
+Vars clone(std::initializer_list<Var> outputs, const std::vector<std::pair<Var, Var>>& with) {
+  return clone(Vars(outputs), with);
 }
 Var clone(const Var& output, const std::vector<std::pair<Var, Var>>& with) {
   return clone(Vars{output}, with).front();

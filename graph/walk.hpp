@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <initializer_list>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -30,6 +31,7 @@ Var replace(const Var& output, const VarMap& with);
 /// `outputs` built anew with other variables in the place of some: of inputs, shared variables or
 /// expressions, all at once. Throws TypeError when the types do not fit.
 Vars clone(const Vars& outputs, const std::vector<std::pair<Var, Var>>& with);
+Vars clone(std::initializer_list<Var> outputs, const std::vector<std::pair<Var, Var>>& with);
 Var clone(const Var& output, const std::vector<std::pair<Var, Var>>& with);
 
 /// The node with its inputs exchanged; keeps op, creation line and names. Returns the outputs.

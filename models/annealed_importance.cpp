@@ -1,6 +1,13 @@
+#include <fmt/format.h>
+
 #include <cmath>
 
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/models/annealed_importance.hpp>
+#include <damo/ops/control/debug.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
@@ -14,11 +21,28 @@ namespace {
 
 const double log_2 = std::log(2.0);
 
+/// The betas if they rise from 0 to 1: NumericError now where they are known, else of the run.
+Var checked_path(const Var& betas, Site site) {
+  const SiteScope scope(SiteScope::or_else(site));
+  const char* what = "build_ais: betas must rise from 0 to 1";
+  // The ends as float32 has them.
+  const Var starts = abs(betas[0]) <= 1e-6, ends = abs(betas[-1] - 1) <= 1e-6;
+  const Var rises = all(betas[from(1)] >= betas[range(-1)]);
+  if (constant_value(betas) != nullptr) {
+    const bool fine = evaluate(and_(and_(starts, ends), rises)).item<bool>();
+    if (!fine)
+      throw NumericError(fmt::format("{}, got {}, at {}", what, describe(betas),
+                                     to_string(SiteScope::or_else(site))));
+  }
+  return Assert(what)(betas, starts, ends, rises);
+}
+
 }  // namespace
 
 AisGraph build_ais(const Var& W, const Var& bv, const Var& bh, const Var& base_bias,
-                   const Var& betas, const Arg& n_runs, RandomStream rng) {
+                   const Var& given_betas, const Arg& n_runs, RandomStream rng) {
   const DType dtype = W.dtype();
+  const Var betas = checked_path(given_betas, n_runs.site());
   const Var runs = n_runs.var(int64);
   const Var n = bv.shape(0);
   // One row a run and RBM, the RBMs of a run together.

@@ -17,7 +17,8 @@ struct AisGraph {
 /// Annealed importance sampling (Neal 2001; Salakhutdinov and Murray 2008) of the RBMs that share
 /// `W` and have the rows of `bv` (n, n_visible) and `bh` (n, n_hidden) as biases: each run goes
 /// from an RBM without weights whose visible biases are `base_bias` (n_visible,), a data set's log
-/// odds for example, to the RBM in question along `betas`, a float vector that rises from 0 to 1.
+/// odds for example, to the RBM in question along `betas`, a float vector that rises from 0 to 1: a
+/// NumericError otherwise, when the graph is built for constants, else when it runs.
 /// Sums are in float64. E[Z] is exact, so log Z tends to come out low, and a likelihood high.
 AisGraph build_ais(const Var& W, const Var& bv, const Var& bh, const Var& base_bias,
                    const Var& betas, const Arg& runs, RandomStream rng);

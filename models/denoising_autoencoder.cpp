@@ -10,16 +10,17 @@
 namespace damo::models {
 
 dA::dA(const DAOptions& o)
-    : x(o.input ? o.input : matrix("input")),
+    : x(o.input.defined() ? o.input : matrix("input")),
       n_visible(o.n_visible),
       n_hidden(o.n_hidden),
       W(o.W),
       b(o.bhid),
       b_prime(o.bvis),
-      rng(stream_or(o.rng, o.numpy_rng, o.seed)) {
-  if (!W) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
-  if (!b) b = zero_parameter(n_hidden, "b");
-  if (!b_prime) b_prime = zero_parameter(n_visible, "b_prime");
+      rng(stream_or(o.rng, o.numpy_rng, o.seed, o.site)) {
+  const SiteScope scope(SiteScope::or_else(o.site));
+  if (!W.defined()) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
+  if (!b.defined()) b = zero_parameter(n_hidden, "b");
+  if (!b_prime.defined()) b_prime = zero_parameter(n_visible, "b_prime");
   params = {W, b, b_prime};
 }
 

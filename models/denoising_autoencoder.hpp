@@ -21,6 +21,7 @@ struct DAOptions {
   /// order and with the numbers of the classic program over NumPy: bit for bit its model and
   /// chains. It moves on as in Python.
   NumpyRandomState* numpy_rng = nullptr;
+  Site site = Site::here();  ///< the line that errors about parameters name
 };
 
 /// A denoising autoencoder with tied weights (Vincent et al. 2008), as in the Deep Learning

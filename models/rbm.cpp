@@ -13,16 +13,17 @@
 namespace damo::models {
 
 RBM::RBM(const RBMOptions& o)
-    : input(o.input ? o.input : matrix("input")),
+    : input(o.input.defined() ? o.input : matrix("input")),
       n_visible(o.n_visible),
       n_hidden(o.n_hidden),
       W(o.W),
       hbias(o.hbias),
       vbias(o.vbias),
-      rng(stream_or(o.rng, o.numpy_rng, o.seed)) {
-  if (!W) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
-  if (!hbias) hbias = zero_parameter(n_hidden, "hbias");
-  if (!vbias) vbias = zero_parameter(n_visible, "vbias");
+      rng(stream_or(o.rng, o.numpy_rng, o.seed, o.site)) {
+  const SiteScope scope(SiteScope::or_else(o.site));
+  if (!W.defined()) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
+  if (!hbias.defined()) hbias = zero_parameter(n_hidden, "hbias");
+  if (!vbias.defined()) vbias = zero_parameter(n_visible, "vbias");
   params = {W, hbias, vbias};
 }
 
@@ -66,7 +67,8 @@ std::array<Var, 6> RBM::gibbs_vhv(const Var& v) {
 }
 
 RBM::Training RBM::get_cost_updates(const CostOptions& o) {
-  const Var chain_start = o.persistent ? Var(o.persistent) : sample_h_given_v(input).sample;
+  const Var chain_start =
+      o.persistent.defined() ? Var(o.persistent) : sample_h_given_v(input).sample;
   auto [outs, updates] = scan([this](Var h) { return gibbs_hvh(h); },
                               {.outputs_info = {none, none, none, none, none, chain_start},
                                .n_steps = o.k,
@@ -78,7 +80,7 @@ RBM::Training RBM::get_cost_updates(const CostOptions& o) {
   for (std::size_t i = 0; i < params.size(); ++i)
     updates[params[i]] = params[i] - gradients[i] * o.lr;
 
-  if (!o.persistent) {
+  if (!o.persistent.defined()) {
     const Var pre_sigmoid_nv = outs[0][-1];
     return {get_reconstruction_cost(updates, pre_sigmoid_nv), updates};
   }

@@ -23,6 +23,7 @@ struct RBMOptions {
   /// order and with the numbers of the classic program over NumPy: bit for bit its model and
   /// chains. It moves on as in Python.
   NumpyRandomState* numpy_rng = nullptr;
+  Site site = Site::here();  ///< the line that errors about parameters name
 };
 
 /// How `get_cost_updates` trains.

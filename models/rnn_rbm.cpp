@@ -36,6 +36,7 @@ const RnnRbmOptions& checked(const RnnRbmOptions& o) {
 }
 
 RnnRbmParameters create_parameters(const RnnRbmOptions& o, std::int64_t n_visible) {
+  const SiteScope scope(SiteScope::or_else(o.site));
   if (o.numpy_rng != nullptr) {
     return RnnRbmParameters::create(n_visible, o.n_hidden, o.n_hidden_recurrent, *o.numpy_rng,
                                     o.dtype);
@@ -47,12 +48,12 @@ RnnRbmParameters create_parameters(const RnnRbmOptions& o, std::int64_t n_visibl
 
 RnnRbm::RnnRbm(const RnnRbmOptions& o)
     : options(checked(o)),
-      rng(stream_or({}, o.numpy_rng, o.seed)),
+      rng(stream_or({}, o.numpy_rng, o.seed, o.site)),
       parameters(create_parameters(o, n_visible())),
       params(parameters.list()) {
   u0_ = zeros({o.n_hidden_recurrent}, o.dtype);
   if (o.learn_initial_state) {
-    params.push_back(zero_parameter(o.n_hidden_recurrent, "u0", o.dtype));
+    params.push_back(zero_parameter(o.n_hidden_recurrent, "u0", o.dtype, o.site));
     u0_ = params.back();
   }
   const Var v = matrix("v", o.dtype);

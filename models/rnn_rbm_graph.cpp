@@ -111,10 +111,12 @@ GenerationGraph build_generation(const RnnRbmParameters& p, const Var& u0, Rando
 RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,
                          std::int64_t n_hidden_recurrent, const RandomStream& rng,
                          const RnnRbmGraphOptions& o) {
-  const auto params =
-      o.numpy_rng != nullptr
-          ? RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, *o.numpy_rng, o.dtype)
-          : RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, o.seed, o.dtype);
+  const auto params = [&] {
+    const SiteScope scope(SiteScope::or_else(o.site));
+    if (o.numpy_rng == nullptr)
+      return RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, o.seed, o.dtype);
+    return RnnRbmParameters::create(n_visible, n_hidden, n_hidden_recurrent, *o.numpy_rng, o.dtype);
+  }();
   const Var v = matrix("v", o.dtype);
   const Var u0 = zeros({n_hidden_recurrent}, o.dtype);
   const RecurrenceGraph biases = build_recurrence(params, v, u0);

@@ -88,6 +88,7 @@ struct RnnRbmGraphOptions {
   std::uint64_t seed = 1;                 ///< of the initial parameters
   DType dtype = floatX();                 ///< of parameters and frames
   NumpyRandomState* numpy_rng = nullptr;  ///< where given, the initial parameters come from it
+  Site site = Site::here();               ///< the line that errors about parameters name
 };
 /// The recurrent temporal RBM of Boulanger-Lewandowski, Bengio and Vincent (ICML 2012): an RNN
 /// whose state, zero at first, sets the biases of an RBM for each frame.

@@ -4,7 +4,9 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/models/update_rules.hpp>
+#include <damo/ops/control/debug.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 
@@ -131,10 +133,19 @@ UpdateRule parse_update_rule(std::string_view name) {
 
 Vars clip_by_norm(const Vars& gradients, const Arg& max_norm) {
   if (gradients.empty()) return {};
+  const SiteScope scope(SiteScope::or_else(max_norm.site()));
+  const auto known = max_norm.is_literal() ? max_norm.real() : scalar_constant(max_norm.var());
+  if (known && !(*known >= 0)) {
+    throw NumericError(fmt::format("clip_by_norm: a norm cannot be {}, at {}", *known,
+                                   to_string(SiteScope::or_else(max_norm.site()))));
+  }
+  const Var limit =
+      known ? max_norm.var(gradients.front().dtype())
+            : Assert("clip_by_norm: a norm cannot be negative")(max_norm.var(), max_norm >= 0);
   Var squares = sum(sqr(gradients.front()));
   for (std::size_t i = 1; i < gradients.size(); ++i) squares = squares + sum(sqr(gradients[i]));
   const Var norm = sqrt(squares);
-  const Var scale = where(norm > max_norm, max_norm / norm, 1.0);
+  const Var scale = where(norm > limit, limit / norm, 1.0);
   Vars clipped;
   for (const Var& g : gradients) clipped.push_back(g * scale);
   return clipped;
@@ -153,7 +164,8 @@ std::vector<SharedVar> average_parameters(const std::vector<SharedVar>& params, 
   std::vector<SharedVar> averages;
   for (const SharedVar& p : params) {
     const Var next = updates.find(p);
-    if (!next) throw GraphError(fmt::format("average_parameters: no update for {}", describe(p)));
+    if (!next.defined())
+      throw GraphError(fmt::format("average_parameters: no update for {}", describe(p)));
     const SharedVar average = shared(Array(p.value()), "average of " + p.name(), p.site());
     updates[average] = average + rate * (next - average);
     averages.push_back(average);

@@ -62,7 +62,7 @@ std::vector<std::string> update_rule_names();
 UpdateRule parse_update_rule(std::string_view name);
 
 /// Gradients scaled down together so that their joint norm is at most `max_norm` (Pascanu et al.
-/// 2013).
+/// 2013). Throws NumericError for a number below 0; a negative expression is one when it runs.
 Vars clip_by_norm(const Vars& gradients, const Arg& max_norm);
 /// Gradients with `rate * p` added (L2 weight decay).
 Vars add_weight_decay(const std::vector<SharedVar>& params, const Vars& gradients, const Arg& rate);

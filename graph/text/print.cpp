@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <ostream>
+
 #include <algorithm>
 #include <deque>
 #include <unordered_map>
@@ -136,6 +138,10 @@ std::string debugprint(std::span<const Var> outputs) {
   return printer.finish();
 }
 std::string debugprint(const Var& v) { return debugprint(std::span(&v, 1)); }
+std::ostream& operator<<(std::ostream& out, const Var& v) {
+  return out << (v.defined() ? pprint(v) : "(no variable)");
+}
+
 std::string debugprint(const FunctionGraph& graph) { return debugprint(graph.roots()); }
 
 std::string to_dot(std::span<const Var> outputs) {

@@ -105,6 +105,16 @@ Array Array::reshaped(const Shape& shape) const {
 
 Tensor Array::view() const { return {memory_.get(), dtype_, shape_, contiguous_strides(shape_)}; }
 
+void Array::set_row(std::size_t i, const Array& row) {
+  Shape expected;
+  for (std::size_t axis = 1; axis < rank(); ++axis) expected.push_back(shape_[axis]);
+  if (!(row.shape() == expected)) {
+    throw ShapeError(fmt::format("array: row {} has shape {}, those before it {}", i,
+                                 to_string(row.shape()), to_string(expected)));
+  }
+  std::copy_n(row.raw(), row.bytes(), raw() + i * row.bytes());
+}
+
 void Array::check_count(std::size_t count, const Shape& shape) {
   if (static_cast<std::int64_t>(count) != shape.elements()) {
     throw ShapeError(fmt::format("array: shape {} has {} elements, not {}", to_string(shape),

@@ -58,6 +58,21 @@ class Array {
     return from(values, Shape{static_cast<std::int64_t>(values.size())});
   }
 
+  /// Rows of one length (of rows of one length, ...); throws ShapeError when they differ.
+  template <class T>
+  static Array from_rows(const std::vector<T>& rows) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      return from(rows);
+    } else {
+      const Array first = from_rows(rows.empty() ? T{} : rows.front());
+      Shape shape{static_cast<std::int64_t>(rows.size())};
+      for (const std::int64_t size : first.shape()) shape.push_back(size);
+      Array all(first.dtype(), shape);
+      for (std::size_t i = 0; i < rows.size(); ++i) all.set_row(i, from_rows(rows[i]));
+      return all;
+    }
+  }
+
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   std::size_t rank() const { return shape_.rank(); }
@@ -102,6 +117,7 @@ class Array {
     void operator()(std::byte* p) const;
   };
   static void check_count(std::size_t count, const Shape& shape);
+  void set_row(std::size_t i, const Array& row);
   void check_type(DType wanted) const;
 
   std::unique_ptr<std::byte[], Free> memory_;

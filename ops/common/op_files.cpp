@@ -29,6 +29,7 @@
   X(rounding) \
   X(scan) \
   X(shape_of) \
+  X(size_check) \
   X(slice_length) \
   X(softmax) \
   X(special) \

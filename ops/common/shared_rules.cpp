@@ -17,8 +17,8 @@ Vars reapply_with_zeros(const Apply& node, const Vars& tangents) {
   Vars inputs;
   bool any = false;
   for (std::size_t i = 0; i < tangents.size(); ++i) {
-    any = any || tangents[i];
-    inputs.push_back(tangents[i] ? tangents[i] : zeros_like(node.input(i)));
+    any = any || tangents[i].defined();
+    inputs.push_back(tangents[i].defined() ? tangents[i] : zeros_like(node.input(i)));
   }
   if (!any) return Vars(node.n_outputs());
   return make_node(node.op_ptr(), std::move(inputs), node.site());
@@ -35,8 +35,8 @@ Var number(double value, DType dtype) {
 }
 
 Var add_or_either(const Var& a, const Var& b) {
-  if (!a) return b;
-  return b ? a + b : a;
+  if (!a.defined()) return b;
+  return b.defined() ? a + b : a;
 }
 
 std::string closed(const Printed& operand) {

@@ -202,7 +202,7 @@ Breakpoint::Breakpoint(Callback callback, BreakpointOptions options)
     : callback_(std::move(callback)), options_(std::move(options)) {
   if (!callback_) throw GraphError("Breakpoint: its callback is empty");
   const Var& c = options_.condition;
-  if (c && (c.dtype() != DType::boolean || c.ndim() != 0)) {
+  if (c.defined() && (c.dtype() != DType::boolean || c.ndim() != 0)) {
     throw TypeError(
         fmt::format("Breakpoint: the condition must be a bool scalar, got {}", describe(c)));
   }
@@ -214,7 +214,7 @@ Var Breakpoint::apply(const Arg& x, Vars others) const {
   inputs.insert(inputs.end(), others.begin(), others.end());
   Names names;
   for (const Var& in : inputs) names.push_back(short_name(in));
-  if (options_.condition) inputs.push_back(options_.condition);
+  if (options_.condition.defined()) inputs.push_back(options_.condition);
   return after_effect(x, v,
                       std::make_shared<const Effect>("Breakpoint", options_.name, names_text(names),
                                                      break_action(callback_, options_.name, names)),

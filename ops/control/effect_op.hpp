@@ -64,7 +64,9 @@ class After final : public OpOf<After>, public ReadsElements {
   }
   bool is_view() const override { return true; }
   void view(const Apply&, TensorsIn in, Tensor& out) const override { out = *in[0]; }
-  Printed print(const Apply&, std::span<const Printed> in) const override { return in[1]; }
+  Printed print(const Apply& node, std::span<const Printed> in) const override {
+    return as<Effect>(node.input(1)) != nullptr ? in[1] : in[0];
+  }
   friend bool operator==(const After&, const After&) = default;
 };
 

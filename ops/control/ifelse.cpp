@@ -52,9 +52,9 @@ Gradients IfElse::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars IfElse::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[1] && !tangents[2]) return {Var{}};
+  if (!tangents[1].defined() && !tangents[2].defined()) return {Var{}};
   const auto tangent = [&](std::size_t i) {
-    return tangents[i] ? tangents[i] : zeros_like(node.input(i));
+    return tangents[i].defined() ? tangents[i] : zeros_like(node.input(i));
   };
   return {ifelse(node.input(0), tangent(1), tangent(2))};
 }

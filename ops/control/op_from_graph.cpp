@@ -56,11 +56,11 @@ OpFromGraph::OpFromGraph(const Vars& inputs, const Vars& outputs, OpFromGraphOpt
   if (outputs.empty()) fail("it has no outputs");
   VarSet formal;
   for (const Var& v : inputs) {
-    if (!v) fail("an empty Var among its inputs");
+    if (!v.defined()) fail("an empty Var among its inputs");
     if (!formal.insert(v).second) fail("an input is given twice: " + describe(v));
   }
   for (const Var& v : outputs) {
-    if (!v) fail("an empty Var among its outputs");
+    if (!v.defined()) fail("an empty Var among its outputs");
   }
   captured_ = capture(outputs, formal);
   Vars all = inputs;

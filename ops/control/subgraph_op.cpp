@@ -25,7 +25,8 @@ namespace {
 /// An input of the body's world for each of `outside`, an empty Var for an empty one.
 Vars stand_ins(const Vars& outside) {
   Vars inside;
-  for (const Var& v : outside) inside.push_back(v ? input(v.type(), v.name(), v.site()) : Var{});
+  for (const Var& v : outside)
+    inside.push_back(v.defined() ? input(v.type(), v.name(), v.site()) : Var{});
   return inside;
 }
 
@@ -84,14 +85,14 @@ Gradients SubGraph::gradient(const Apply& node, const Vars& g) const {
   VarMap outside;
   const Vars inside = stand_ins(g);
   for (std::size_t k = 0; k < g.size(); ++k) {
-    if (!g[k]) continue;
+    if (!g[k].defined()) continue;
     outputs.push_back(body_.outputs[k]);
     flowing.push_back(inside[k]);
     outside.emplace(inside[k], g[k]);
   }
   Gradients result;
   for (const Var& v : gradients_or_nothing(outputs, body_.inputs, flowing))
-    result.emplace_back(v ? replace(in_place({v}, node).front(), outside) : Var{});
+    result.emplace_back(v.defined() ? replace(in_place({v}, node).front(), outside) : Var{});
   return result;
 }
 
@@ -108,7 +109,7 @@ GivenDerivative SubGraph::as_graph(const Given& given, const Vars& inputs, const
     result.graph.inputs.insert(result.graph.inputs.end(), more->begin(), more->end());
   Vars parts;
   for (std::size_t i = 0; i < made.size(); ++i) {
-    if (!made[i]) continue;
+    if (!made[i].defined()) continue;
     result.parts.push_back(i);
     parts.push_back(made[i]);
   }
@@ -149,7 +150,7 @@ std::optional<GivenDerivative> SubGraph::push_forward_graph() const {
 
 Gradients SubGraph::given_gradient(const Apply& node, Vars g) const {
   for (std::size_t k = 0; k < g.size(); ++k) {
-    if (!g[k]) g[k] = zeros_like(node.output(k));
+    if (!g[k].defined()) g[k] = zeros_like(node.output(k));
   }
   const Vars given = derivative(options_->gradient, node, g);
   const auto fail = [&](const std::string& what) {
@@ -160,7 +161,7 @@ Gradients SubGraph::given_gradient(const Apply& node, Vars g) const {
   Gradients result;
   for (std::size_t i = 0; i < n_arguments_; ++i) {
     const bool fits =
-        !given[i] ||
+        !given[i].defined() ||
         (given[i].ndim() == node.input(i).ndim() &&
          (given[i].dtype() == node.input(i).dtype() || !is_float(node.input(i).dtype())));
     if (!fits) {
@@ -180,12 +181,12 @@ Gradients SubGraph::given_gradient(const Apply& node, Vars g) const {
 }
 
 Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
-  if (std::none_of(tangents.begin(), tangents.end(), [](const Var& t) { return bool(t); }))
+  if (std::none_of(tangents.begin(), tangents.end(), [](const Var& t) { return t.defined(); }))
     return Vars(node.n_outputs());
   if (options_->push_forward) {
     Vars all;
     for (std::size_t i = 0; i < n_arguments_; ++i)
-      all.push_back(tangents[i] ? tangents[i] : zeros_like(node.input(i)));
+      all.push_back(tangents[i].defined() ? tangents[i] : zeros_like(node.input(i)));
     const Vars given = derivative(options_->push_forward, node, all);
     if (given.size() == node.n_outputs()) return given;
     throw GradError(fmt::format("the tangents given for {}: {} for {} outputs", describe(node),
@@ -196,7 +197,7 @@ Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
   VarMap outside;
   const Vars inside = stand_ins(tangents);
   for (std::size_t i = 0; i < tangents.size(); ++i) {
-    if (!tangents[i]) continue;
+    if (!tangents[i].defined()) continue;
     moving.push_back(body_.inputs[i]);
     along.push_back(inside[i]);
     outside.emplace(inside[i], tangents[i]);

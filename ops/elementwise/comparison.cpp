@@ -79,21 +79,21 @@ std::shared_ptr<const Op> logical(const char* name) {
 
 }  // namespace
 
-Var operator<(const Arg& a, const Arg& b) {
+Comparison operator<(const Arg& a, const Arg& b) {
   static const auto op = comparison<Less>("less", "<", false);
-  return elementwise(op, {a, b});
+  return Comparison(elementwise(op, {a, b}));
 }
-Var operator<=(const Arg& a, const Arg& b) {
+Comparison operator<=(const Arg& a, const Arg& b) {
   static const auto op = comparison<LessEqual>("less_equal", "<=", false);
-  return elementwise(op, {a, b});
+  return Comparison(elementwise(op, {a, b}));
 }
-Var operator>(const Arg& a, const Arg& b) {
+Comparison operator>(const Arg& a, const Arg& b) {
   static const auto op = comparison<Greater>("greater", ">", false);
-  return elementwise(op, {a, b});
+  return Comparison(elementwise(op, {a, b}));
 }
-Var operator>=(const Arg& a, const Arg& b) {
+Comparison operator>=(const Arg& a, const Arg& b) {
   static const auto op = comparison<GreaterEqual>("greater_equal", ">=", false);
-  return elementwise(op, {a, b});
+  return Comparison(elementwise(op, {a, b}));
 }
 Var eq(const Arg& a, const Arg& b) {
   static const auto op = comparison<Equal>("eq", "", true);
@@ -163,10 +163,10 @@ Var where(const Arg& cond, const Arg& a, const Arg& b) {
 
 DAMO_OPS(comparison) {
   using namespace samples;
-  ops.sample(samples::comparison("lt", operator<));
-  ops.sample(samples::comparison("le", operator<=));
-  ops.sample(samples::comparison("gt", operator>));
-  ops.sample(samples::comparison("ge", operator>=));
+  ops.sample(samples::comparison("lt", [](const Arg& a, const Arg& b) -> Var { return a < b; }));
+  ops.sample(samples::comparison("le", [](const Arg& a, const Arg& b) -> Var { return a <= b; }));
+  ops.sample(samples::comparison("gt", [](const Arg& a, const Arg& b) -> Var { return a > b; }));
+  ops.sample(samples::comparison("ge", [](const Arg& a, const Arg& b) -> Var { return a >= b; }));
   ops.sample(samples::comparison("eq", eq));
   ops.sample(samples::comparison("neq", neq));
   ops.sample(samples::comparison("and_", and_, DType::boolean));

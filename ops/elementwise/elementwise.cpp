@@ -99,6 +99,15 @@ Var unstretched(const Var& g, const Var& x, const TensorType& out) {
   return axes.empty() ? g : sum(g, axes, {.keepdims = true});
 }
 
+/// A float is no truth value: what is meant is a comparison.
+void check_condition(const ScalarOp& s, const Arg& a) {
+  if (a.is_literal() || !is_float(a.dtype())) return;
+  throw TypeError(
+      fmt::format("{}: a condition is bool, not {}, at {}\n  hint: neq({}, 0) or {} > 0.5", s.name,
+                  describe(a.var()), to_string(SiteScope::or_else(a.site())), short_name(a.var()),
+                  short_name(a.var())));
+}
+
 /// Any number is a truth value.
 Var literal(const Arg& a, DType dtype) {
   return dtype == DType::boolean ? Arg(a.real() != 0).var() : a.var(dtype);
@@ -164,6 +173,7 @@ Var elementwise(const std::shared_ptr<const Op>& op, std::initializer_list<Arg> 
   std::size_t rank = 0;
   for (const Arg& a : operands) {
     const bool condition = inputs.empty() && s.types == ScalarOp::Types::select;
+    if (condition || s.types == ScalarOp::Types::logical) check_condition(s, a);
     const DType wanted = condition                             ? DType::boolean
                          : s.types == ScalarOp::Types::convert ? a.dtype()
                                                                : dtype;
@@ -202,7 +212,8 @@ std::vector<std::optional<Vars>> Elementwise::shape_rule(const Apply& node,
       const TensorType& t = node.input(i).type();
       if (t.rank() == 0 || (t.dims[axis] == 1 && out.dims[axis] != 1)) continue;
       // A constant size says more than a computed one.
-      if (!size || (constant_value(size) == nullptr && constant_value(shapes[i][axis]) != nullptr))
+      if (!size.defined() ||
+          (constant_value(size) == nullptr && constant_value(shapes[i][axis]) != nullptr))
         size = shapes[i][axis];
     }
     sizes.push_back(size);
@@ -218,12 +229,27 @@ void Elementwise::facts(const Apply& node, std::span<const Fact> in, std::span<F
   }
 }
 
+std::vector<Demand> Elementwise::demands(const Apply& node, const std::vector<Vars>& shapes) const {
+  const TensorType& out = node.types()[0];
+  std::vector<Demand> all;
+  for (std::size_t axis = 0; axis < out.rank(); ++axis) {
+    const Var* first = nullptr;
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const TensorType& t = node.input(i).type();
+      if (t.rank() == 0 || (t.dims[axis] == 1 && out.dims[axis] != 1)) continue;
+      if (first != nullptr) all.push_back({Demand::Kind::equal, *first, shapes[i][axis]});
+      if (first == nullptr) first = &shapes[i][axis];
+    }
+  }
+  return all;
+}
+
 Gradients Elementwise::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
-  if (!scalar_->gradient || !g[0]) return result;
+  if (!scalar_->gradient || !g[0].defined()) return result;
   const Vars flowing = scalar_->gradient(node.inputs(), node.output(), g[0]);
   for (std::size_t i = 0; i < flowing.size(); ++i) {
-    if (!flowing[i]) continue;
+    if (!flowing[i].defined()) continue;
     const Var& x = node.input(i);
     result[i] = unstretched(cast(flowing[i], gradient_dtype(x)), x, node.types()[0]);
   }

@@ -70,6 +70,7 @@ class Elementwise final : public OpOf<Elementwise> {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
   /// The gradient when only elements under `mask` are asked for. What flows back stays to be chosen
   /// by the result's masks, which this function's own choices join where what computes the input

@@ -20,18 +20,25 @@ Var operator-(const Arg& a);
 Var floor_div(const Arg& a, const Arg& b);
 Var pow(const Arg& base, const Arg& exponent);
 
-Var operator<(const Arg& a, const Arg& b);
-Var operator<=(const Arg& a, const Arg& b);
-Var operator>(const Arg& a, const Arg& b);
-Var operator>=(const Arg& a, const Arg& b);
+Comparison operator<(const Arg& a, const Arg& b);
+Comparison operator<=(const Arg& a, const Arg& b);
+Comparison operator>(const Arg& a, const Arg& b);
+Comparison operator>=(const Arg& a, const Arg& b);
+// `a < b < c` compares a bool with c. What is meant is and_(a < b, b < c).
+// clang-format off
+template <class T> void operator<(const Comparison&, const T&) = delete;   // and_(a < b, b < c)
+template <class T> void operator<=(const Comparison&, const T&) = delete;  // and_(a < b, b <= c)
+template <class T> void operator>(const Comparison&, const T&) = delete;   // and_(a > b, b > c)
+template <class T> void operator>=(const Comparison&, const T&) = delete;  // and_(a > b, b >= c)
+// clang-format on
 Var eq(const Arg& a, const Arg& b);
 Var neq(const Arg& a, const Arg& b);
 Var and_(const Arg& a, const Arg& b);
 Var or_(const Arg& a, const Arg& b);
 Var xor_(const Arg& a, const Arg& b);
 Var not_(const Arg& a);
-/// a where cond holds, b elsewhere; NaN in the branch not taken does not leak, in value or
-/// gradient.
+/// a where cond (a bool; an int64 holds where it is not 0; a float is a TypeError) holds, b
+/// elsewhere; NaN in the branch not taken does not leak, in value or gradient.
 Var where(const Arg& cond, const Arg& a, const Arg& b);
 
 Var exp(const Arg& x);
@@ -76,6 +83,9 @@ Var gammaln(const Arg& x);
 Var digamma(const Arg& x);
 /// The derivative of digamma.
 Var trigamma(const Arg& x);
+/// The n-th derivative of digamma, for whole n from 0 to 150; NaN for another one. No gradient
+/// flows into n.
+Var polygamma(const Arg& n, const Arg& x);
 /// x log x, 0 at 0.
 Var xlogx(const Arg& x);
 /// x log y, 0 where x is 0 unless y is NaN.

@@ -1,6 +1,5 @@
 #include <cmath>
 
-#include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
@@ -42,6 +41,33 @@ struct Trigamma {
         1.0 / 6 -
         z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * 691.0 / 2730))));
     return static_cast<T>(sum + 1 / x + z / 2 + tail * z / x);
+  }
+};
+
+// The sum of n! (-1)^(n+1) (x + k)^-(n+1) over k = 0, 1, ...: its terms up to n + 12, the rest by
+// Euler and Maclaurin (Abramowitz and Stegun 6.4.10, 23.1.30).
+struct Polygamma {
+  template <class T>
+  T operator()(T order, T value) const {
+    const double n = static_cast<double>(order);
+    double x = static_cast<double>(value);
+    if (!(n >= 0) || n != std::floor(n) || n > 150 || x < -1e6) return static_cast<T>(NAN);
+    if (n == 0) return static_cast<T>(math::digamma(x));
+    const bool odd = std::fmod(n, 2) == 1;
+    if (x <= 0 && x == std::floor(x)) return static_cast<T>(odd ? INFINITY : NAN);
+    const double s = n + 1;
+    double sum = 0;
+    for (; x < n + 12; x += 1) sum += std::pow(x, -s);
+    constexpr double bernoulli[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
+                                    5.0 / 66, -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
+    const double head = std::pow(x, -s);
+    sum += head * x / (s - 1) + head / 2;
+    double term = head / x;  // x^(-s-2j+1) s (s+1) ... (s+2j-2) / (2j)!
+    for (int j = 1; j <= 8; ++j) {
+      term *= j == 1 ? s / 2 : (s + 2 * j - 3) * (s + 2 * j - 2) / (2 * j * (2 * j - 1) * x * x);
+      sum += bernoulli[j - 1] * term;
+    }
+    return static_cast<T>((odd ? 1 : -1) * std::tgamma(s) * sum);
   }
 };
 
@@ -152,11 +178,19 @@ Var digamma(const Arg& x) {
 Var trigamma(const Arg& x) {
   static const auto op = real_unary(
       "trigamma", real_loops<Trigamma, 1>(),
-      [](const Vars&, const Var&, const Var&) -> Vars {
-        throw GradError("trigamma: no derivative is provided");
-      },
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * polygamma(2, in[0])}; },
       always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
+}
+Var polygamma(const Arg& n, const Arg& x) {
+  static const auto op = define({.name = "polygamma",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = real_loops<Polygamma, 2>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   return {Arg(0.0).var(), g * polygamma(in[0] + 1, in[1])};
+                                 }});
+  return elementwise(op, {n, x});
 }
 
 DAMO_OPS(special) {
@@ -173,10 +207,10 @@ DAMO_OPS(special) {
   ops.sample(unary("erf", erf));
   ops.sample(unary("erfc", erfc));
   ops.sample(unary("gammaln", gammaln, 0.5, 3));
-  OpSample once = unary("digamma", digamma, 0.5, 3);
-  once.twice_differentiable = false;
-  ops.sample(once);
-  ops.sample(step("trigamma", trigamma, {.low = 0.5}));
+  ops.sample(unary("digamma", digamma, 0.5, 3));
+  ops.sample(unary("trigamma", trigamma, 0.5, 3));
+  ops.sample(binary("polygamma", polygamma, {.low = 1, .high = 4, .dtype = DType::int64},
+                    {.low = 0.5, .high = 3}));
 }
 
 }  // namespace damo

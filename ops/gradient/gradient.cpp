@@ -26,8 +26,8 @@ Vars collect(BackwardSweep& sweep, const Vars& wrt, const GradOptions& options,
   Vars result;
   for (const Var& v : wrt) {
     Var g = sweep.total(v);
-    if (!g) g = missing(v);
-    if (!g) {
+    if (!g.defined()) g = missing(v);
+    if (!g.defined()) {
       const std::string text = fmt::format("grad: the cost does not depend on {}\n  called at {}",
                                            describe(v), to_string(options.site));
       if (options.disconnected_inputs == Disconnected::raise) {
@@ -67,7 +67,7 @@ Vars flows_from(const Vars& f, const Vars& wrt, const Vars& eval, const VarSet& 
 
 Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options) {
   Vars roots;
-  if (cost) {
+  if (cost.defined()) {
     check_cost(cost, options.site);
     roots.push_back(cost);
   } else if (options.known_grads.empty()) {

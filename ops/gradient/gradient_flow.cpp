@@ -53,7 +53,7 @@ Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
                               : sum_of(sides[i], depth + 1, v);
     };
     const Var chosen = ifelse(condition, side(0), side(1));
-    sum = sum ? sum + chosen : chosen;
+    sum = sum.defined() ? sum + chosen : chosen;
   }
   return sum;
 }

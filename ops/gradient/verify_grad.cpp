@@ -231,9 +231,9 @@ class Check {
     for (const Var& g : gradients) {
       const Array value = evaluate(g, bindings_);
       const Var part = sum(g * constant(random_array(value.shape(), rng_)));
-      total = total ? total + part : part;
+      total = total.defined() ? total + part : part;
     }
-    if (!total) return;
+    if (!total.defined()) return;
     VerifyGradOptions again = options_;
     again.second_order = false;
     again.projections = 1;

@@ -71,6 +71,50 @@ TensorType infer_selected(const IndexSpec& index, const TensorType& x,
   return {x.dtype, selected_shape(index, index.view_dims(x.dims), common)};
 }
 
+/// The sizes of what is selected, by those of the node's inputs, of which the bounds begin at
+/// `first_bound`.
+Vars selected_sizes(const IndexSpec& index, const Apply& node, const std::vector<Vars>& shapes,
+                    std::size_t first_bound) {
+  const auto bounds = std::span(node.inputs()).subspan(first_bound, index.n_bounds());
+  const Vars view = index.view_sizes(shapes[0], bounds);
+  const std::size_t first_index = first_bound + index.n_bounds();
+  const std::size_t rank = node.input(first_index).ndim();
+  // As numbers, sizes of the view are 0, 1, ... and those of the index tensors follow: so the shape
+  // tells which goes where.
+  Shape view_numbers;
+  for (std::size_t i = 0; i < view.size(); ++i) view_numbers.push_back(static_cast<int>(i));
+  Shape index_numbers;
+  Vars named = view;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    std::size_t k = first_index;
+    while (k + 1 < node.inputs().size() && node.input(k).type().broadcastable(axis)) ++k;
+    index_numbers.push_back(static_cast<std::int64_t>(named.size()));
+    named.push_back(shapes[k][axis]);
+  }
+  Vars sizes;
+  for (const std::int64_t i : selected_shape(index, view_numbers, index_numbers))
+    sizes.push_back(named[static_cast<std::size_t>(i)]);
+  return sizes;
+}
+
+/// That positions are inside, and index tensors of one shape.
+std::vector<Demand> selection_demands(const IndexSpec& index, const Apply& node,
+                                      const std::vector<Vars>& shapes, std::size_t first_bound) {
+  const auto rest = std::span(node.inputs()).subspan(first_bound);
+  std::vector<Demand> all =
+      index.demands(shapes[0], rest.first(index.n_bounds()), rest.subspan(index.n_bounds()));
+  const std::size_t first = first_bound + index.n_bounds();
+  for (std::size_t axis = 0; axis < node.input(first).ndim(); ++axis) {
+    const Var* size = nullptr;
+    for (std::size_t k = first; k < node.inputs().size(); ++k) {
+      if (node.input(k).type().broadcastable(axis)) continue;
+      if (size != nullptr) all.push_back({Demand::Kind::equal, *size, shapes[k][axis]});
+      size = &shapes[k][axis];
+    }
+  }
+  return all;
+}
+
 /// What a run works on: the named elements of `x`.
 struct Selection {
   std::vector<std::size_t> axes;
@@ -129,27 +173,12 @@ std::vector<TensorType> AdvancedSubtensor::infer(std::span<const TensorType> in)
 
 std::vector<std::optional<Vars>> AdvancedSubtensor::shape_rule(
     const Apply& node, const std::vector<Vars>& shapes) const {
-  const auto bounds = std::span(node.inputs()).subspan(first_bound, index_.n_bounds());
-  const Vars view = index_.view_sizes(shapes[0], bounds);
-  const std::size_t first_index = first_bound + index_.n_bounds();
-  const std::size_t rank = node.input(first_index).ndim();
-  // As numbers, sizes of the view are 0, 1, ... and those of the index tensors follow: so the shape
-  // tells which goes where.
-  Shape view_numbers;
-  for (std::size_t i = 0; i < view.size(); ++i) view_numbers.push_back(static_cast<int>(i));
-  Shape index_numbers;
-  Vars named = view;
-  for (std::size_t axis = 0; axis < rank; ++axis) {
-    std::size_t k = first_index;
-    while (k + 1 < node.inputs().size() && node.input(k).type().broadcastable(axis)) ++k;
-    index_numbers.push_back(static_cast<std::int64_t>(named.size()));
-    named.push_back(shapes[k][axis]);
-  }
-  Vars sizes;
-  for (const std::int64_t i : selected_shape(index_, view_numbers, index_numbers)) {
-    sizes.push_back(named[static_cast<std::size_t>(i)]);
-  }
-  return {sizes};
+  return {selected_sizes(index_, node, shapes, first_bound)};
+}
+
+std::vector<Demand> AdvancedSubtensor::demands(const Apply& node,
+                                               const std::vector<Vars>& shapes) const {
+  return selection_demands(index_, node, shapes, first_bound);
 }
 
 Gradients AdvancedSubtensor::gradient(const Apply& node, const Vars& g) const {
@@ -160,7 +189,7 @@ Gradients AdvancedSubtensor::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars AdvancedSubtensor::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
 }
 
@@ -200,6 +229,15 @@ std::vector<std::optional<Vars>> AdvancedIncSubtensor::shape_rule(
   return {shapes[0]};
 }
 
+std::vector<Demand> AdvancedIncSubtensor::demands(const Apply& node,
+                                                  const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all = selection_demands(index_, node, shapes, first_bound);
+  const Vars part = selected_sizes(index_, node, shapes, first_bound);
+  for (std::size_t i = 0; i < part.size(); ++i)
+    all.push_back({Demand::Kind::equal, part[i], shapes[1][i]});
+  return all;
+}
+
 Gradients AdvancedIncSubtensor::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   if (!is_float(node.input(0).dtype())) return result;
@@ -224,10 +262,10 @@ Gradients AdvancedIncSubtensor::gradient(const Apply& node, const Vars& g) const
 }
 
 Vars AdvancedIncSubtensor::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0] && !tangents[1]) return {Var{}};
+  if (!tangents[0].defined() && !tangents[1].defined()) return {Var{}};
   Vars operands;
   for (std::size_t i = 0; i < 2; ++i) {
-    operands.push_back(tangents[i] ? tangents[i] : zeros_like(node.input(i)));
+    operands.push_back(tangents[i].defined() ? tangents[i] : zeros_like(node.input(i)));
   }
   return {apply_with_rest(node.op_ptr(), std::move(operands), node, first_bound)};
 }

@@ -135,6 +135,25 @@ Vars IndexSpec::view_sizes(const Vars& x, std::span<const Var> bounds) const {
   return sizes;
 }
 
+std::vector<Demand> IndexSpec::demands(const Vars& x, std::span<const Var> bounds,
+                                       std::span<const Var> advanced) const {
+  std::vector<Demand> all;
+  std::size_t axis = 0;
+  for (const IndexEntry& e : entries_) {
+    if (e.kind == Index::Kind::newaxis) continue;
+    const Var& n = x[axis++];
+    if (e.kind == Index::Kind::element) {
+      const bool number = e.start.kind == Bound::Kind::number;
+      all.push_back({Demand::Kind::inside, number ? int_constant(e.start.value) : bounds[0], n});
+    } else if (e.kind == Index::Kind::advanced) {
+      all.push_back({Demand::Kind::inside, advanced.front(), n});
+      advanced = advanced.subspan(1);
+    }
+    bounds = bounds.subspan(inputs_of(e));
+  }
+  return all;
+}
+
 Tensor IndexSpec::view(const Tensor& x, TensorsIn bounds) const {
   BoundReader reader(bounds, [](const Tensor* t) { return t->first<std::int64_t>(); });
   Tensor out{x.data, x.dtype, {}, {}};

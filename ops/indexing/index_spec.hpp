@@ -53,6 +53,10 @@ class IndexSpec {
   Shape view_dims(const Shape& x) const;
   /// Sizes as int64 scalars.
   Vars view_sizes(const Vars& x, std::span<const Var> bounds) const;
+  /// That elements, and the positions in index tensors, are inside the axes of x, whose sizes are
+  /// these.
+  std::vector<Demand> demands(const Vars& x, std::span<const Var> bounds,
+                              std::span<const Var> advanced) const;
   /// The view itself. Throws ShapeError when an element is outside.
   Tensor view(const Tensor& x, TensorsIn bounds) const;
   /// Which axes of the view are advanced.
@@ -85,6 +89,9 @@ void check_change(const TensorType& x, const TensorType& part, const TensorType&
 /// The length of a range (`entry`) of an axis of size `n`: an int64 scalar, a constant where all
 /// are.
 Var slice_length(const IndexEntry& entry, const Var& n, std::span<const Var> bounds);
+
+/// The range whose length an op of `slice_length` computes; null for another op.
+const IndexEntry* range_measured(const Op& op);
 
 /// Where the elements of a bool tensor are that hold, in row-major order: an int64 vector for each
 /// axis. The tensor must have the given sizes.

@@ -23,7 +23,7 @@ struct Parsed {
   Vars advanced;
 
   Bound bound(const Var& v) {
-    if (!v) return {};
+    if (!v.defined()) return {};
     if (const auto number = scalar_constant(v); number && v.ndim() == 0) {
       return {Bound::Kind::number, constant_value(v)->item<std::int64_t>()};
     }

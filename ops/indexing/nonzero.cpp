@@ -41,6 +41,12 @@ class NonZero final : public OpOf<NonZero> {
     for (const TensorType& size : in.subspan(1)) check_int_scalar(size);
     return std::vector<TensorType>(in[0].rank(), {DType::int64, {unknown}});
   }
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override {
+    std::vector<Demand> all;
+    for (std::size_t i = 0; i < shapes[0].size(); ++i)
+      all.push_back({Demand::Kind::equal, shapes[0][i], node.input(1 + i)});
+    return all;
+  }
   Vars push_forward(const Apply& node, const Vars&) const override {
     return Vars(node.n_outputs());
   }

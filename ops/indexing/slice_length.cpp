@@ -39,6 +39,7 @@ class SliceLength final : public OpOf<SliceLength> {
     const auto n = in[0]->first<std::int64_t>();
     *out[0]->as<std::int64_t>() = slice_range(n, start, stop, read(entry_.step)).length;
   }
+  const IndexEntry& entry() const { return entry_; }
   friend bool operator==(const SliceLength&, const SliceLength&) = default;
 
  private:
@@ -53,6 +54,11 @@ OpPtr read_slice_length(OpText& text) {
 }
 
 }  // namespace
+
+const IndexEntry* range_measured(const Op& op) {
+  const auto* length = as<SliceLength>(op);
+  return length != nullptr ? &length->entry() : nullptr;
+}
 
 Var slice_length(const IndexEntry& entry, const Var& n, std::span<const Var> bounds) {
   if (const Array* known = constant_value(n)) {

@@ -64,6 +64,10 @@ std::vector<std::optional<Vars>> Subtensor::shape_rule(const Apply& node,
   return {index_.view_sizes(shapes[0], bounds_of(node, first_bound))};
 }
 
+std::vector<Demand> Subtensor::demands(const Apply& node, const std::vector<Vars>& shapes) const {
+  return index_.demands(shapes[0], bounds_of(node, first_bound), {});
+}
+
 Gradients Subtensor::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   result[0] = apply_with_bounds(std::make_shared<IncSubtensor>(index_, false),
@@ -73,7 +77,7 @@ Gradients Subtensor::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars Subtensor::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
 }
 
@@ -113,6 +117,16 @@ std::vector<std::optional<Vars>> IncSubtensor::shape_rule(const Apply&,
   return {shapes[0]};
 }
 
+std::vector<Demand> IncSubtensor::demands(const Apply& node,
+                                          const std::vector<Vars>& shapes) const {
+  const auto bounds = bounds_of(node, first_bound);
+  std::vector<Demand> all = index_.demands(shapes[0], bounds, {});
+  const Vars part = index_.view_sizes(shapes[0], bounds);
+  for (std::size_t i = 0; i < part.size(); ++i)
+    all.push_back({Demand::Kind::equal, part[i], shapes[1][i]});
+  return all;
+}
+
 Gradients IncSubtensor::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   if (!is_float(node.input(0).dtype())) return result;
@@ -125,10 +139,10 @@ Gradients IncSubtensor::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars IncSubtensor::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0] && !tangents[1]) return {Var{}};
+  if (!tangents[0].defined() && !tangents[1].defined()) return {Var{}};
   Vars operands;
   for (std::size_t i = 0; i < 2; ++i) {
-    operands.push_back(tangents[i] ? tangents[i] : zeros_like(node.input(i)));
+    operands.push_back(tangents[i].defined() ? tangents[i] : zeros_like(node.input(i)));
   }
   return {apply_with_bounds(node.op_ptr(), std::move(operands), bounds_of(node, first_bound),
                             node.site())};

@@ -19,6 +19,7 @@ class Subtensor final : public OpOf<Subtensor>, public ReadsElements {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
@@ -52,6 +53,7 @@ class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;

@@ -45,6 +45,10 @@ class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public R
                                               const std::vector<Vars>& shapes) const override {
     return {Vars{shapes[0][0], shapes[0][1], shapes[1][2]}};
   }
+  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
+    return {{Demand::Kind::equal, shapes[0][0], shapes[1][0]},
+            {Demand::Kind::equal, shapes[0][2], shapes[1][1]}};
+  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     if (!is_float(node.input(0).dtype())) return Gradients(2);
     return {batched_dot(g[0], transpose(node.input(1), {0, 2, 1})),
@@ -63,8 +67,8 @@ class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public R
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
     Var t;
-    if (tangents[0]) t = batched_dot(tangents[0], node.input(1));
-    if (tangents[1]) t = add_or_either(t, batched_dot(node.input(0), tangents[1]));
+    if (tangents[0].defined()) t = batched_dot(tangents[0], node.input(1));
+    if (tangents[1].defined()) t = add_or_either(t, batched_dot(node.input(0), tangents[1]));
     return {t};
   }
   void run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const override {

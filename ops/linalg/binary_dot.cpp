@@ -50,14 +50,18 @@ std::vector<std::optional<Vars>> BinaryDot::shape_rule(const Apply&,
   return {Vars{shapes[0][0], shapes[1][1]}};
 }
 
+std::vector<Demand> BinaryDot::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  return {{Demand::Kind::equal, shapes[0].back(), shapes[1].front()}};
+}
+
 Gradients BinaryDot::gradient(const Apply& node, const Vars& g) const {
   return {dot(g[0], node.input(1).T()), dot(node.input(0).T(), g[0])};
 }
 
 Vars BinaryDot::push_forward(const Apply& node, const Vars& tangents) const {
   Var t;
-  if (tangents[0]) t = dot(tangents[0], node.input(1));
-  if (tangents[1]) t = add_or_either(t, dot(node.input(0), tangents[1]));
+  if (tangents[0].defined()) t = dot(tangents[0], node.input(1));
+  if (tangents[1].defined()) t = add_or_either(t, dot(node.input(0), tangents[1]));
   return {t};
 }
 

@@ -37,9 +37,11 @@ void multiply(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c
   } else {
     for (std::int64_t i = 0; i < c.rows; ++i) {
       for (std::int64_t j = 0; j < c.cols; ++j) {
-        T total = 0;
-        for (std::int64_t k = 0; k < a.cols; ++k) total += a(i, k) * b(k, j);
-        c(i, j) = alpha * total + (beta == 0 ? 0 : beta * c(i, j));
+        // Integers wrap around: signed overflow would be undefined.
+        std::uint64_t total = 0;
+        for (std::int64_t k = 0; k < a.cols; ++k)
+          total += static_cast<std::uint64_t>(a(i, k)) * static_cast<std::uint64_t>(b(k, j));
+        c(i, j) = alpha * static_cast<T>(total) + (beta == 0 ? 0 : beta * c(i, j));
       }
     }
   }
@@ -95,6 +97,10 @@ std::vector<std::optional<Vars>> Dot::shape_rule(const Apply&,
   if (shapes[0].size() == 2) sizes.push_back(shapes[0][0]);
   if (shapes[1].size() == 2) sizes.push_back(shapes[1][1]);
   return {sizes};
+}
+
+std::vector<Demand> Dot::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  return {{Demand::Kind::equal, shapes[0].back(), shapes[1].front()}};
 }
 
 Gradients Dot::gradient(const Apply& node, const Vars& g) const {
@@ -160,8 +166,8 @@ Gradients Dot::gradient_of_marked(const Apply& node, const Vars& g, const Vars& 
 
 Vars Dot::push_forward(const Apply& node, const Vars& tangents) const {
   Var t;
-  if (tangents[0]) t = dot(tangents[0], node.input(1));
-  if (tangents[1]) t = add_or_either(t, dot(node.input(0), tangents[1]));
+  if (tangents[0].defined()) t = dot(tangents[0], node.input(1));
+  if (tangents[1].defined()) t = add_or_either(t, dot(node.input(0), tangents[1]));
   return {t};
 }
 

@@ -16,6 +16,7 @@ class Dot final : public OpOf<Dot>, public MatrixProduct, public ReadsElements {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
   Slope slope(const Apply&) const override { return Slope::tame; }
   Var read_for(const Apply& node, std::size_t input, std::size_t output,

@@ -34,6 +34,16 @@ std::vector<std::optional<Vars>> Gemm::shape_rule(const Apply&,
   return {shapes[0]};
 }
 
+std::vector<Demand> Gemm::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all{{Demand::Kind::equal, shapes[2].back(), shapes[3].front()}};
+  Vars product;
+  if (shapes[2].size() == 2) product.push_back(shapes[2][0]);
+  if (shapes[3].size() == 2) product.push_back(shapes[3][1]);
+  for (std::size_t i = 0; i < product.size(); ++i)
+    all.push_back({Demand::Kind::equal, shapes[0][i], product[i]});
+  return all;
+}
+
 Gradients Gemm::gradient(const Apply& node, const Vars& g) const {
   const Var &c = node.input(0), &alpha = node.input(1), &beta = node.input(4);
   const Var product = dot(node.input(2), node.input(3));
@@ -45,11 +55,11 @@ Vars Gemm::push_forward(const Apply& node, const Vars& tangents) const {
   const Var &c = node.input(0), &alpha = node.input(1), &beta = node.input(4);
   const Var product = dot(node.input(2), node.input(3));
   Var t;
-  if (tangents[0]) t = beta * tangents[0];
-  if (tangents[1]) t = add_or_either(t, tangents[1] * product);
+  if (tangents[0].defined()) t = beta * tangents[0];
+  if (tangents[1].defined()) t = add_or_either(t, tangents[1] * product);
   const Var inner = product.op().push_forward(product.owner(), {tangents[2], tangents[3]})[0];
-  if (inner) t = add_or_either(t, alpha * inner);
-  if (tangents[4]) t = add_or_either(t, tangents[4] * c);
+  if (inner.defined()) t = add_or_either(t, alpha * inner);
+  if (tangents[4].defined()) t = add_or_either(t, tangents[4] * c);
   return {t};
 }
 

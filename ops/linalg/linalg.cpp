@@ -28,12 +28,13 @@ std::pair<Var, Var> in_one_dtype(const Arg& a, const Arg& b) {
   return {converted(a), converted(b)};
 }
 
-std::vector<int> positive(const std::vector<int>& axes, const Var& x) {
+std::vector<int> positive(const std::vector<int>& axes, const Var& x, Site site) {
   std::vector<int> result;
   const int n = static_cast<int>(x.ndim());
   for (const int axis : axes) {
     if (axis < -n || axis >= n) {
-      throw ShapeError(fmt::format("tensordot: there is no axis {} in {}", axis, describe(x)));
+      throw ShapeError(fmt::format("tensordot: there is no axis {} in {}, at {}", axis, describe(x),
+                                   to_string(SiteScope::or_else(site))));
     }
     result.push_back(axis < 0 ? axis + n : axis);
   }
@@ -65,18 +66,24 @@ Var as_matrix(const Var& x, const std::vector<int>& rows, const std::vector<int>
                  Vars{size_product(sizes_of(x, rows)), size_product(sizes_of(x, cols))});
 }
 
+/// "left" and "right" lines, and the user's own.
+std::string operands_text(const Var& a, const Var& b, Site site) {
+  return fmt::format("\n  left   {}\n  right  {}\n  node   tensordot, made at {}", describe(a),
+                     describe(b), to_string(SiteScope::or_else(site)));
+}
+
 void check_pairs(const Var& a, const Var& b, const std::vector<int>& a_axes,
-                 const std::vector<int>& b_axes) {
+                 const std::vector<int>& b_axes, Site site) {
   if (a_axes.size() != b_axes.size()) {
-    throw ShapeError(fmt::format("tensordot: {} axes of the left operand are paired with {}",
-                                 a_axes.size(), b_axes.size()));
+    throw ShapeError(fmt::format("tensordot: {} axes of the left operand are paired with {}{}",
+                                 a_axes.size(), b_axes.size(), operands_text(a, b, site)));
   }
   for (std::size_t i = 0; i < a_axes.size(); ++i) {
     const std::int64_t left = a.type().dims[static_cast<std::size_t>(a_axes[i])];
     const std::int64_t right = b.type().dims[static_cast<std::size_t>(b_axes[i])];
     if (left == right || left == unknown || right == unknown) continue;
-    throw ShapeError(fmt::format("tensordot: sizes differ, {} and {}\n  left   {}\n  right  {}",
-                                 left, right, describe(a), describe(b)));
+    throw ShapeError(fmt::format("tensordot: sizes differ, {} and {}, along axes {} and {}{}", left,
+                                 right, a_axes[i], b_axes[i], operands_text(a, b, site)));
   }
 }
 
@@ -115,9 +122,9 @@ Var tensordot(const Arg& a, const Arg& b, const std::vector<int>& a_axes,
               const std::vector<int>& b_axes) {
   const auto [left, right] = in_one_dtype(a, b);
   const SiteScope scope(SiteScope::or_else(a.site()));
-  const std::vector<int> left_axes = positive(a_axes, left);
-  const std::vector<int> right_axes = positive(b_axes, right);
-  check_pairs(left, right, left_axes, right_axes);
+  const std::vector<int> left_axes = positive(a_axes, left, a.site());
+  const std::vector<int> right_axes = positive(b_axes, right, b.site());
+  check_pairs(left, right, left_axes, right_axes, a.site());
   const std::vector<int> left_rest = others(left_axes, left);
   const std::vector<int> right_rest = others(right_axes, right);
   const Var product =

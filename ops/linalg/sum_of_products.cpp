@@ -75,14 +75,19 @@ std::vector<std::optional<Vars>> SumOfProducts::shape_rule(const Apply&,
   return {Vars{shapes[0][2], shapes[1][2]}};
 }
 
+std::vector<Demand> SumOfProducts::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  return {{Demand::Kind::equal, shapes[0][0], shapes[1][0]},
+          {Demand::Kind::equal, shapes[0][1], shapes[1][1]}};
+}
+
 Gradients SumOfProducts::gradient(const Apply& node, const Vars& g) const {
   return {dot(node.input(1), g[0].T()), dot(node.input(0), g[0])};
 }
 
 Vars SumOfProducts::push_forward(const Apply& node, const Vars& tangents) const {
   Var t;
-  if (tangents[0]) t = sum_of_products(tangents[0], node.input(1));
-  if (tangents[1]) t = add_or_either(t, sum_of_products(node.input(0), tangents[1]));
+  if (tangents[0].defined()) t = sum_of_products(tangents[0], node.input(1));
+  if (tangents[1].defined()) t = add_or_either(t, sum_of_products(node.input(0), tangents[1]));
   return {t};
 }
 

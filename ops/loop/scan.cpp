@@ -47,7 +47,8 @@ bool ScanBuilder::type_numbers(const Vars& outputs) {
   bool changed = false;
   for (std::size_t i = 0; i < std::min(outputs.size(), options_.outputs_info.size()); ++i) {
     OutputInfo& info = options_.outputs_info[i];
-    if (!info.number || !outputs[i] || outputs[i].dtype() == info.initial.dtype()) continue;
+    if (!info.number || !outputs[i].defined() || outputs[i].dtype() == info.initial.dtype())
+      continue;
     const DType dtype = outputs[i].dtype();
     if (info.number->kind() == Arg::Kind::real && !is_float(dtype)) continue;
     if (dtype == DType::boolean && info.number->real() != 0 && info.number->real() != 1) continue;
@@ -67,7 +68,7 @@ void ScanBuilder::match_outputs(const Vars& outputs) {
                      depth_.size()));
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    if (!outputs[i]) fail(fmt::format("output {} of the step is empty", i));
+    if (!outputs[i].defined()) fail(fmt::format("output {} of the step is empty", i));
     if (depth_[i] == 0) {
       loop_.extras.push_back(outputs[i]);
       continue;
@@ -85,11 +86,18 @@ Var ScanBuilder::checked_carry(const Var& next, const OpenLoop::State& state,
                                const std::string& role) {
   const TensorType& wanted = state.inner.type();
   if (refines(next.type(), wanted)) return next;
+  if (compatible(next.type(), wanted)) {
+    // The initial value says more of the sizes than the step does; a run checks it.
+    std::vector<Arg> sizes;
+    for (const std::int64_t size : wanted.dims) sizes.emplace_back(size == unknown ? -1 : size);
+    return specify_shape(next, Sizes(sizes));
+  }
   std::string remedy = "cast the initial value, or the output, so that both types match";
   if (next.dtype() == wanted.dtype && next.ndim() == wanted.rank()) {
     remedy =
-        "an axis of size 1 must stay one: build the initial value with an axis not known to be "
-        "1, or specify_shape the output";
+        "what is fed back keeps its size: give the initial value that of the output (an axis known "
+        "to "
+        "be 1 stretches: unbroadcast takes that away, broadcast_to makes it larger)";
   } else if (next.dtype() == wanted.dtype) {
     remedy = "give the initial value the output's number of dimensions";
   }
@@ -114,7 +122,7 @@ Vars ScanBuilder::roots(const StepResult& result) const {
   Vars all = loop_.extras;
   for (const auto& s : loop_.states) all.push_back(s.next);
   for (const auto& [target, value] : result.updates) all.push_back(value);
-  if (result.condition) all.push_back(result.condition);
+  if (result.condition.defined()) all.push_back(result.condition);
   return all;
 }
 
@@ -125,7 +133,7 @@ void ScanBuilder::collect_shared_updates(const StepResult& result) {
   const Guards guards(all);
   for (const Apply* node : inner_nodes(all)) {
     for (const auto& [state, value] : state_updates(*node, guards)) {
-      if (!is_shared(state) || result.updates.find(state)) continue;
+      if (!is_shared(state) || result.updates.find(state).defined()) continue;
       const auto it = std::find_if(drawn.begin(), drawn.end(), [&state = state](const auto& d) {
         return same(d.first, state);
       });
@@ -160,7 +168,7 @@ void ScanBuilder::add_default_updates(Vars all, std::vector<std::pair<Var, Var>>
       const Var value = is_shared(v) ? SharedVar(v).default_update() : Var{};
       const bool known = std::any_of(next.begin(), next.end(),
                                      [&](const auto& pair) { return same(pair.first, v); });
-      if (!value || known) continue;
+      if (!value.defined() || known) continue;
       next.emplace_back(v, value);
       all.push_back(value);
     }
@@ -223,7 +231,8 @@ namespace {
 void widen_numbers(ScanOptions& options) {
   std::optional<DType> widest;
   const auto see = [&](const Var& v) {
-    if (v && is_float(v.dtype())) widest = std::max(widest.value_or(v.dtype()), v.dtype());
+    if (v.defined() && is_float(v.dtype()))
+      widest = std::max(widest.value_or(v.dtype()), v.dtype());
   };
   for (const Sequence& s : options.sequences) see(s.x);
   for (const OutputInfo& info : options.outputs_info) see(info.number ? Var{} : info.initial);

@@ -28,15 +28,15 @@ void ScanBuilder::add_sequences() {
   Var shortest;
   for (std::size_t i = 0; i < options_.sequences.size(); ++i) {
     const Sequence& s = options_.sequences[i];
-    if (!s.x || s.x.ndim() == 0) {
+    if (!s.x.defined() || s.x.ndim() == 0) {
       fail_type(fmt::format("sequence {} must have a first axis to run along, got {}", i,
-                            s.x ? describe(s.x) : "nothing"));
+                            s.x.defined() ? describe(s.x) : "nothing"));
     }
     if (s.taps.empty()) fail(fmt::format("sequence {} has no taps", i));
     const int low = std::min(0, *std::min_element(s.taps.begin(), s.taps.end()));
     const int high = std::max(0, *std::max_element(s.taps.begin(), s.taps.end()));
     const Var items = high - low == 0 ? s.x.shape(0) : maximum(s.x.shape(0) - (high - low), 0);
-    shortest = shortest ? minimum(shortest, items) : items;
+    shortest = shortest.defined() ? minimum(shortest, items) : items;
     lengths_.push_back(items);
   }
   loop_.n_steps = number_of_steps(shortest);
@@ -53,7 +53,7 @@ void ScanBuilder::add_taps(std::size_t i) {
   std::map<int, Var> slices;
   for (const int tap : by_age) {
     Var& outside = slices[tap];
-    if (outside) continue;
+    if (outside.defined()) continue;
     outside = high == low ? s.x : s.x[range(tap - low, tap - low + lengths_[i])];
     if (options_.go_backwards) outside = outside[backwards()];
   }
@@ -77,7 +77,7 @@ std::string ScanBuilder::item_name(const Var& v, std::size_t i, int tap) {
 
 Var ScanBuilder::number_of_steps(const Var& shortest) const {
   if (!options_.n_steps) {
-    if (!shortest) fail("n_steps is needed when there are no sequences");
+    if (!shortest.defined()) fail("n_steps is needed when there are no sequences");
     return shortest;
   }
   const Arg& n = *options_.n_steps;
@@ -101,7 +101,7 @@ void ScanBuilder::add_outputs() {
     first_state_.push_back(loop_.states.size());
     depth_.push_back(0);
     if (info.taps.empty()) continue;
-    if (!info.initial) fail(fmt::format("output {} has taps but no initial value", i));
+    if (!info.initial.defined()) fail(fmt::format("output {} has taps but no initial value", i));
     const int deepest = *std::min_element(info.taps.begin(), info.taps.end());
     for (const int tap : info.taps) {
       if (tap >= 0)
@@ -146,7 +146,7 @@ void ScanBuilder::add_state(const OutputInfo& info, std::size_t output, int back
 }
 
 void ScanBuilder::add_non_sequence(const Var& v) {
-  if (!v) fail("an empty Var among non_sequences");
+  if (!v.defined()) fail("an empty Var among non_sequences");
   listed_.insert(v);
   args_.push_back(v);
 }

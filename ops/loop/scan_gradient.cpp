@@ -230,7 +230,8 @@ Var BackwardLoop::initial_gradient(std::size_t state, const Vars& carried) const
   if (g && spec_.truncate_gradient >= 0) {
     g = where(eq(rows_, steps_), g, 0.0);
     std::int64_t left = 1;
-    for (std::size_t tap = state + 1; tap < spec_.n_states && carried[tap]; ++tap, ++left) {
+    for (std::size_t tap = state + 1; tap < spec_.n_states && carried[tap].defined();
+         ++tap, ++left) {
       if (!same(spec_.body.outputs[tap], scan_.body_state(tap - 1))) break;
       g = where(eq(rows_ - steps_, left), carried[tap], g);
     }

@@ -141,7 +141,7 @@ class ReferenceRun {
     }
     const Vars item = scan_.item_sizes(stand_ins, shapes, body_output);
     for (const Var& size : item)
-      shape.push_back(size ? evaluate(size, values).item<std::int64_t>() : 0);
+      shape.push_back(size.defined() ? evaluate(size, values).item<std::int64_t>() : 0);
     return {type.dtype, shape};
   }
 

@@ -6,6 +6,7 @@
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
+#include <damo/ops/shape/sizes.hpp>
 
 // The shapes of a loop's outputs, without running it: sizes inside follow from the sizes of what
 // enters.
@@ -37,7 +38,7 @@ class SizesInside {
       const auto* shape = as<ShapeOf>(node->op());
       if (shape == nullptr || is_leaf(node->input(0))) continue;
       const Var inner = size(node->input(0), shape->axis(), depth + 1);
-      if (!inner) return {};
+      if (!inner.defined()) return {};
       found.emplace(node->output(), inner);
     }
     return replace(size_of_inputs, found);
@@ -56,7 +57,7 @@ Vars Scan::item_sizes(const Vars& inputs, const std::vector<Vars>& shapes,
   Vars result;
   for (std::size_t axis = 0; axis < out.ndim(); ++axis) {
     Var size = inside.size(out, axis);
-    if (!size) {
+    if (!size.defined()) {
       result.emplace_back();
       continue;
     }
@@ -94,10 +95,22 @@ std::vector<std::optional<Vars>> Scan::shape_rule(const Apply& node,
       all.push_back(spec_.has_until ? size_at(node.output(k), 0) : rows);
     }
     for (const Var& size : item_sizes(node.inputs(), shapes, o.body_output))
-      all.push_back(size ? size : size_at(node.output(k), all.size()));
+      all.push_back(size.defined() ? size : size_at(node.output(k), all.size()));
     rules.emplace_back(std::move(all));
   }
   return rules;
+}
+
+std::vector<Demand> Scan::demands(const Apply& node, const std::vector<Vars>& shapes) const {
+  const Var& steps = node.input(0);
+  std::vector<Demand> all{{Demand::Kind::at_least, steps, int_constant(0)}};
+  for (std::size_t i = 0; i < spec_.n_sequences; ++i)
+    all.push_back({Demand::Kind::at_least, shapes[sequence_input(i)][0], steps});
+  for (const Output& o : spec_.outputs) {
+    if (o.keep == Keep::last_strict)
+      all.push_back({Demand::Kind::at_least, steps, int_constant(1)});
+  }
+  return all;
 }
 
 }  // namespace damo

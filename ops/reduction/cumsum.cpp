@@ -42,7 +42,7 @@ class CumSum final : public OpOf<CumSum>, public ReadsElements {
     return {reversed(cumsum(reversed(g[0], axis_), static_cast<int>(axis_)), axis_)};
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
-    if (!tangents[0]) return {Var{}};
+    if (!tangents[0].defined()) return {Var{}};
     return {reapply(node, tangents[0])};
   }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {

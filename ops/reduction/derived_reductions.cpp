@@ -34,7 +34,8 @@ Var root(const Var& total, F f) {
 Var mean(const Arg& x, const Axes& axes, ReduceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x.var());
-  return sum(v, axes, options) / count(v, axes.mask(v.ndim()));
+  const std::uint32_t mask = axes_of("mean", x.var(), axes, x.site());
+  return sum(v, axes, options) / count(v, mask);
 }
 
 namespace detail {
@@ -42,8 +43,9 @@ namespace detail {
 Var var(const Arg& x, const Axes& axes, VarianceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x.var());
+  const std::uint32_t mask = axes_of("var", x.var(), axes, x.site());
   const Var spread = sqr(v - mean(v, axes, {.keepdims = true}));
-  Var divisor = count(v, axes.mask(v.ndim()));
+  Var divisor = count(v, mask);
   if (options.ddof != 0) divisor = maximum(divisor - options.ddof, 0);
   return sum(spread, axes, {.keepdims = options.keepdims}) / divisor;
 }
@@ -56,6 +58,7 @@ Var std(const Arg& x, const Axes& axes, VarianceOptions options) {
 Var norm(const Arg& x, const Axes& axes, NormOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x.var());
+  axes_of("norm", x.var(), axes, x.site());
   const ReduceOptions keep{.keepdims = options.keepdims};
   if (options.ord == 2) return root(sum(sqr(v), axes, keep), [](const Var& s) { return sqrt(s); });
   if (options.ord == 1) return sum(abs(v), axes, keep);

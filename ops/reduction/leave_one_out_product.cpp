@@ -35,7 +35,7 @@ class ProductOfOthers final : public OpOf<ProductOfOthers> {
     return {times_derivative(node.input(0), g[0])};
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
-    if (!tangents[0]) return {Var{}};
+    if (!tangents[0].defined()) return {Var{}};
     return {times_derivative(node.input(0), tangents[0])};
   }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/error_text.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -15,39 +16,33 @@ namespace {
 
 bool reduced(std::uint32_t axes, std::size_t axis) { return (axes >> axis & 1U) != 0; }
 
+constexpr const char* reduction_names[] = {"sum", "prod", "max", "min", "any", "all"};
+
 Var apply_reduction(Reduction kind, const Arg& x, const Axes& axes, ReduceOptions options) {
   const Var v = x.var();
-  const std::uint32_t mask = axes.mask(v.ndim());
+  const auto which = static_cast<std::size_t>(kind);
+  const std::uint32_t mask = axes_of(reduction_names[which], v, axes, x.site());
   if (mask == 0 && reduced_dtype(kind, v.dtype()) == v.dtype()) return v;
   return make_var(std::make_shared<Reduce>(kind, mask, options.keepdims), {v}, x.site());
 }
 
 Var apply_arg_reduction(bool largest, const Arg& x, const Axes& axes, ReduceOptions options) {
   const Var v = x.var();
-  return make_var(std::make_shared<ArgReduce>(largest, axes.mask(v.ndim()), options.keepdims), {v},
-                  x.site());
+  const std::uint32_t mask = axes_of(largest ? "argmax" : "argmin", v, axes, x.site());
+  return make_var(std::make_shared<ArgReduce>(largest, mask, options.keepdims), {v}, x.site());
 }
 
 }  // namespace
 
-Axes::Axes(std::initializer_list<Entry> axes) : axes_(std::vector<int>{}) {
-  for (const Entry& entry : axes) axes_->push_back(entry.axis);
-}
-
-std::uint32_t Axes::mask(std::size_t rank) const {
-  if (!axes_) return (1U << rank) - 1U;
-  std::uint32_t mask = 0;
-  const int n = static_cast<int>(rank);
-  for (const int axis : *axes_) {
-    if (axis < -n || axis >= n) {
-      throw ShapeError(
-          fmt::format("reduction: there is no axis {} in a tensor of {} dimensions", axis, rank));
-    }
-    const std::uint32_t bit = 1U << static_cast<unsigned>(axis < 0 ? axis + n : axis);
-    if ((mask & bit) != 0) throw ShapeError(fmt::format("reduction: axis {} is named twice", axis));
-    mask |= bit;
+std::uint32_t axes_of(const char* who, const Var& x, const Axes& axes, Site site) {
+  try {
+    return axes.mask(x.ndim());
+  } catch (const ShapeError& e) {
+    ErrorText text(who, e.what());
+    text.add("input", fmt::format("{} {}", to_string(x.type()), reference(x)));
+    text.add("node", fmt::format("{}, made at {}", who, to_string(SiteScope::or_else(site))));
+    throw ShapeError(text.text());
   }
-  return mask;
 }
 
 Shape reduced_dims(const Shape& dims, std::uint32_t axes, bool keepdims) {
@@ -121,11 +116,9 @@ Var restore_axes(const Var& reduced_var, std::uint32_t axes, std::size_t rank) {
   return shuffle_axes(reduced_var, std::move(pattern));
 }
 
-std::string Reduce::name() const {
-  constexpr const char* names[] = {"sum", "prod", "max", "min", "any", "all"};
-  static_assert(std::size(names) == static_cast<std::size_t>(Reduction::all) + 1);
-  return names[static_cast<std::size_t>(kind_)];
-}
+static_assert(std::size(reduction_names) == static_cast<std::size_t>(Reduction::all) + 1);
+
+std::string Reduce::name() const { return reduction_names[static_cast<std::size_t>(kind_)]; }
 
 Origin Reduce::origin(const Apply&, std::size_t) const {
   const bool extremum = kind_ == Reduction::max || kind_ == Reduction::min;
@@ -196,7 +189,7 @@ Var Reduce::read_for(const Apply& node, std::size_t, std::size_t, const Var& mar
 Vars Reduce::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& x = node.input(0);
   const Var& t = tangents[0];
-  if (!t || !is_float(x.dtype()) || kind_ >= Reduction::any) return {Var{}};
+  if (!t.defined() || !is_float(x.dtype()) || kind_ >= Reduction::any) return {Var{}};
   const auto total = [&](const Var& v) {
     return sum(v, axis_list(axes_), {.keepdims = keepdims_});
   };
@@ -273,8 +266,24 @@ Var argmin(const Arg& x, const Axes& axes, ReduceOptions options) {
   return apply_arg_reduction(false, x, axes, options);
 }
 
-Var Var::sum(Site site) const { return damo::sum(Arg(*this, site.file, site.line)); }
-Var Var::mean(Site site) const { return damo::mean(Arg(*this, site.file, site.line)); }
+// The same as methods.
+#define DAMO_REDUCTION_METHOD(name, Options)                            \
+  Var Var::name(const Axes& axes, Options options, Site site) const {   \
+    return damo::name(Arg(*this, site.file, site.line), axes, options); \
+  }
+DAMO_REDUCTION_METHOD(sum, ReduceOptions)
+DAMO_REDUCTION_METHOD(prod, ReduceOptions)
+DAMO_REDUCTION_METHOD(mean, ReduceOptions)
+DAMO_REDUCTION_METHOD(max, ReduceOptions)
+DAMO_REDUCTION_METHOD(min, ReduceOptions)
+DAMO_REDUCTION_METHOD(any, ReduceOptions)
+DAMO_REDUCTION_METHOD(all, ReduceOptions)
+DAMO_REDUCTION_METHOD(argmax, ReduceOptions)
+DAMO_REDUCTION_METHOD(argmin, ReduceOptions)
+DAMO_REDUCTION_METHOD(var, VarianceOptions)
+DAMO_REDUCTION_METHOD(std, VarianceOptions)
+DAMO_REDUCTION_METHOD(norm, NormOptions)
+#undef DAMO_REDUCTION_METHOD
 
 DAMO_OPS(reduce) {
   for (const char* name : {"sum", "prod", "max", "min", "any", "all"})

@@ -8,6 +8,9 @@ namespace damo {
 
 class TextReader;
 
+/// A bit for each of `axes`; throws ShapeError that names the operand and the user's line.
+std::uint32_t axes_of(const char* who, const Var& x, const Axes& axes, Site site);
+
 /// Sums, products, extrema and logical folds over some axes.
 class Reduce final : public OpOf<Reduce>, public ReadsElements {
  public:

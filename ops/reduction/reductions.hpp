@@ -1,6 +1,6 @@
 #pragma once
+#include <damo/graph/values/axes.hpp>
 #include <damo/graph/var.hpp>
-#include <damo/ops/reduction/reduce_options.hpp>
 
 // Reductions over all axes, one or several: `sum(x)`, `sum(x, 1)`, `sum(x, {0, -1}, {.keepdims =
 // true})`, `sum(x, {.keepdims = true})`.

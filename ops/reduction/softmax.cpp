@@ -100,7 +100,7 @@ Gradients Softmax::gradient(const Apply& node, const Vars& g) const {
 
 Vars Softmax::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& t = tangents[0];
-  if (!t) return {Var{}};
+  if (!t.defined()) return {Var{}};
   const Var y = node.output();
   return {y * (t - total(t * y, axes_))};
 }
@@ -127,7 +127,7 @@ Gradients LogSoftmax::gradient(const Apply& node, const Vars& g) const {
 
 Vars LogSoftmax::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& t = tangents[0];
-  if (!t) return {Var{}};
+  if (!t.defined()) return {Var{}};
   return {t - total(t * softmax_over(node.input(0), axes_), axes_)};
 }
 
@@ -154,7 +154,7 @@ Gradients LogSumExp::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars LogSumExp::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {sum(tangents[0] * softmax_over(node.input(0), axes_), axis_list(axes_),
               {.keepdims = keepdims_})};
 }
@@ -166,19 +166,20 @@ void LogSumExp::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) 
 Var softmax(const Arg& x, const Axes& axes) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x);
-  return make_var(std::make_shared<Softmax>(axes.mask(v.ndim())), {v});
+  return make_var(std::make_shared<Softmax>(axes_of("softmax", v, axes, x.site())), {v});
 }
 
 Var log_softmax(const Arg& x, const Axes& axes) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x);
-  return make_var(std::make_shared<LogSoftmax>(axes.mask(v.ndim())), {v});
+  return make_var(std::make_shared<LogSoftmax>(axes_of("log_softmax", v, axes, x.site())), {v});
 }
 
 Var logsumexp(const Arg& x, const Axes& axes, ReduceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = as_float(x);
-  return make_var(std::make_shared<LogSumExp>(axes.mask(v.ndim()), options.keepdims), {v});
+  return make_var(
+      std::make_shared<LogSumExp>(axes_of("logsumexp", v, axes, x.site()), options.keepdims), {v});
 }
 
 DAMO_OPS(softmax) {

@@ -78,8 +78,8 @@ class Arange final : public OpOf<Arange> {
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
     Var t;
-    if (tangents[0]) t = broadcast_like(tangents[0], node.output());
-    if (tangents[2]) {
+    if (tangents[0].defined()) t = broadcast_like(tangents[0], node.output());
+    if (tangents[2].defined()) {
       const Var i = cast(arange(size_at(node.output(), 0)), dtype_);
       t = add_or_either(t, tangents[2] * i);
     }

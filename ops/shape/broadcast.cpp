@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -79,6 +80,17 @@ std::vector<std::optional<Vars>> BroadcastTo::shape_rule(const Apply& node,
   return {sizes};
 }
 
+std::vector<Demand> BroadcastTo::demands(const Apply& node, const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all;
+  for (std::size_t i = 0; i < dims_.rank(); ++i) {
+    if (dims_[i] == unknown)
+      all.push_back({Demand::Kind::at_least, size(node, i), int_constant(0)});
+    if (!node.input(0).type().broadcastable(i))
+      all.push_back({Demand::Kind::equal, shapes[0][i], size(node, i)});
+  }
+  return all;
+}
+
 Gradients BroadcastTo::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   const auto axes = stretched(node);
@@ -87,7 +99,7 @@ Gradients BroadcastTo::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars BroadcastTo::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
 }
 
@@ -175,6 +187,18 @@ std::vector<std::optional<Vars>> SpecifyShape::shape_rule(const Apply& node,
   return {sizes};
 }
 
+std::vector<Demand> SpecifyShape::demands(const Apply& node,
+                                          const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all;
+  std::size_t next = 1;
+  for (std::size_t i = 0; i < dims_.rank(); ++i) {
+    if (dims_[i] == free) continue;
+    all.push_back({Demand::Kind::equal, shapes[0][i],
+                   dims_[i] == unknown ? node.input(next++) : int_constant(dims_[i])});
+  }
+  return all;
+}
+
 Gradients SpecifyShape::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   result[0] = g[0];
@@ -182,7 +206,7 @@ Gradients SpecifyShape::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars SpecifyShape::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
 }
 
@@ -223,6 +247,28 @@ Var broadcast_like(const Var& x, const Var& like) {
   }
   return agrees ? v : broadcast_var(v, sizes, x.site());
 }
+
+Var unbroadcast(const Arg& x, const std::vector<int>& axes) {
+  const Var v = x.var();
+  SplitSizes sizes{v.type().dims, {}};
+  const int rank = static_cast<int>(v.ndim());
+  for (const int given : axes) {
+    const int axis = given < 0 ? given + rank : given;
+    if (axis < 0 || axis >= rank ||
+        (sizes.dims[static_cast<std::size_t>(axis)] != 1 &&
+         sizes.dims[static_cast<std::size_t>(axis)] != unknown)) {
+      throw ShapeError(fmt::format("unbroadcast: {} has no axis {} of size 1, at {}", describe(v),
+                                   given, to_string(SiteScope::or_else(x.site()))));
+    }
+    sizes.dims[static_cast<std::size_t>(axis)] = unknown;
+  }
+  for (std::size_t i = 0; i < v.ndim(); ++i) {
+    if (sizes.dims[i] == unknown) sizes.inputs.push_back(size_at(v, i));
+  }
+  return broadcast_var(v, sizes, x.site());
+}
+
+Var unbroadcast(const Arg& x, int axis) { return unbroadcast(x, std::vector<int>{axis}); }
 
 Var specify_shape(const Arg& x, const Sizes& sizes) {
   const Var v = x.var();

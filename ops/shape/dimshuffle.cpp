@@ -116,7 +116,7 @@ Gradients DimShuffle::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars DimShuffle::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
@@ -15,6 +16,7 @@
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/join_op.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/size_check.hpp>
 
 namespace damo {
 namespace {
@@ -59,6 +61,23 @@ Vars in_one_dtype(const char* who, const Vars& tensors, Site site) {
 
 Var with_new_axis(const Var& x, std::size_t axis) { return expand_dims(x, static_cast<int>(axis)); }
 
+/// `times` if it counts repetitions of `n` rows of `x`: TypeError, or ShapeError of a run,
+/// otherwise.
+Var checked_counts(const Var& times, const Var& n, const Var& x, Site site) {
+  if (is_float(times.dtype())) {
+    throw TypeError(fmt::format("repeat: counts are int64, got {}, at {}\n  hint: cast({}, int64)",
+                                describe(times), to_string(SiteScope::or_else(site)),
+                                short_name(times)));
+  }
+  const Var counts = times.dtype() == DType::boolean ? cast(times, DType::int64) : times;
+  const Vars operands{x, times};
+  const auto check = [&](Demand::Kind kind, const Var& a, const Var& b) {
+    return size_check(kind, a, b, "repeat", operands, SiteScope::or_else(site));
+  };
+  return after_checks(counts, {check(Demand::Kind::equal, size_at(counts, 0), n),
+                               check(Demand::Kind::at_least, counts, int_constant(0))});
+}
+
 /// The row of x for each row of the result, when row i is repeated times[i] times.
 Var repeated_rows(const Var& times) {
   const Var ends = cumsum(times);
@@ -100,6 +119,16 @@ std::vector<std::optional<Vars>> Join::shape_rule(const Apply&,
   for (const Vars& shape : shapes) lengths.push_back(shape[axis_]);
   sizes[axis_] = size_sum(lengths);
   return {sizes};
+}
+
+std::vector<Demand> Join::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all;
+  for (std::size_t i = 1; i < shapes.size(); ++i) {
+    for (std::size_t axis = 0; axis < shapes[0].size(); ++axis) {
+      if (axis != axis_) all.push_back({Demand::Kind::equal, shapes[0][axis], shapes[i][axis]});
+    }
+  }
+  return all;
 }
 
 Gradients Join::gradient(const Apply& node, const Vars& g) const {
@@ -166,11 +195,17 @@ Vars split(const Arg& x, const Sizes& lengths, int axis) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const std::size_t along = axis_of("split", axis, v.ndim(), x.site());
   if (lengths.rank() == 0) return {};
-  split_sizes(lengths);  // no length is negative
+  split_sizes(lengths);  // no known length is negative
+  Vars checks;
+  for (std::size_t i = 0; i < lengths.rank(); ++i) {
+    if (lengths.is_number(i)) continue;
+    checks.push_back(size_check(Demand::Kind::at_least, lengths.vars()[i], int_constant(0), "split",
+                                {v, lengths.vars()[i]}, SiteScope::or_else(x.site())));
+  }
   const Vars ends = offsets(lengths.vars());
   std::vector<Arg> promise(v.ndim(), Arg(-1));
   promise[along] = ends.back();
-  const Var whole = specify_shape(v, Sizes(promise));
+  const Var whole = after_checks(specify_shape(v, Sizes(promise)), checks);
   Vars pieces;
   for (std::size_t i = 0; i < lengths.rank(); ++i) {
     pieces.push_back(index_axis(whole, along, between(ends[i], ends[i + 1])));
@@ -178,14 +213,22 @@ Vars split(const Arg& x, const Sizes& lengths, int axis) {
   return pieces;
 }
 
-Var repeat(const Arg& x, const Arg& times) { return repeat(ravel(x), times, 0); }
+Var repeat(const Arg& x, const Arg& times) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  return repeat(ravel(x), times, 0);
+}
 
 Var repeat(const Arg& x, const Arg& times, int axis) {
   const Var v = x.var();
   const SiteScope scope(SiteScope::or_else(x.site()));
   const std::size_t along = axis_of("repeat", axis, v.ndim(), x.site());
   if (!times.is_literal() && times.var().ndim() == 1) {
-    return take(v, repeated_rows(times.var()), static_cast<int>(along));
+    const Var counts = checked_counts(times.var(), size_at(v, along), v, x.site());
+    return take(v, repeated_rows(counts), static_cast<int>(along));
+  }
+  if (times.var().ndim() > 1 || is_float(times.var().dtype())) {
+    throw TypeError(fmt::format("repeat: a count is an int64 scalar or vector, got {}, at {}",
+                                describe(times.var()), to_string(SiteScope::or_else(x.site()))));
   }
   const Sizes n(std::vector<Arg>{times});
   Vars repeated = sizes(v);

@@ -86,6 +86,23 @@ std::vector<std::optional<Vars>> Reshape::shape_rule(const Apply& node,
   return {sizes};
 }
 
+std::vector<Demand> Reshape::demands(const Apply& node, const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all;
+  Vars sizes;
+  std::size_t next = 1;
+  for (const std::int64_t n : dims_) {
+    if (n == rest) continue;
+    sizes.push_back(n == unknown ? node.input(next++) : int_constant(n));
+    if (n == unknown) all.push_back({Demand::Kind::at_least, sizes.back(), int_constant(0)});
+  }
+  const Var total = size_product(shapes[0]);
+  const Var others = size_product(sizes);
+  const bool open = count(dims_, rest) > 0;
+  if (open && sizes.empty()) return all;
+  all.push_back({Demand::Kind::equal, total, open ? floor_div(total, others) * others : others});
+  return all;
+}
+
 Gradients Reshape::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   result[0] = reshape(g[0], sizes(node.input(0)));
@@ -93,7 +110,7 @@ Gradients Reshape::gradient(const Apply& node, const Vars& g) const {
 }
 
 Vars Reshape::push_forward(const Apply& node, const Vars& tangents) const {
-  if (!tangents[0]) return {Var{}};
+  if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
 }
 

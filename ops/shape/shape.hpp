@@ -60,6 +60,11 @@ Var broadcast_to(const Arg& x, const Sizes& sizes);
 /// known to stretch are taken to agree.
 Var broadcast_like(const Var& x, const Var& like);
 
+/// `x` with axes that are known to be 1 no longer known to be: they do not stretch. Negative axes
+/// count from the end; throws ShapeError for one that is not there or may not be 1.
+Var unbroadcast(const Arg& x, const std::vector<int>& axes);
+Var unbroadcast(const Arg& x, int axis);
+
 /// Promises sizes: a number or an int64 scalar is checked when the function runs, -1 promises
 /// nothing. A size promised to be 1 broadcasts. Throws ShapeError for a promise known to be broken.
 Var specify_shape(const Arg& x, const Sizes& sizes);

@@ -95,10 +95,10 @@ Var size_product(const Vars& sizes) {
     if (const Array* value = constant_value(n)) {
       known *= value->item<std::int64_t>();
     } else {
-      rest = rest ? rest * n : n;
+      rest = rest.defined() ? rest * n : n;
     }
   }
-  if (!rest) return int_constant(known);
+  if (!rest.defined()) return int_constant(known);
   return known == 1 ? rest : rest * known;
 }
 
@@ -109,10 +109,10 @@ Var size_sum(const Vars& sizes) {
     if (const Array* value = constant_value(n)) {
       known += value->item<std::int64_t>();
     } else {
-      rest = rest ? rest + n : n;
+      rest = rest.defined() ? rest + n : n;
     }
   }
-  if (!rest) return int_constant(known);
+  if (!rest.defined()) return int_constant(known);
   return known == 0 ? rest : rest + known;
 }
 

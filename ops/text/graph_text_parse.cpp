@@ -85,6 +85,7 @@ class Parser {
       in_.expect("=");
       graph.updates.emplace_back(target, reference(nodes));
     }
+    for (; in_.accept_word("check"); in_.skip_lines()) graph.checks.push_back(reference(nodes));
     in_.expect("}");
     return graph;
   }

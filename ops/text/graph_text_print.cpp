@@ -54,6 +54,10 @@ class Printer {
       begin_line();
       text_ += fmt::format("update {} = {}\n", reference(target), reference(value));
     }
+    for (const Var& check : graph.checks) {
+      begin_line();
+      text_ += fmt::format("check {}\n", reference(check));
+    }
     --depth_;
     begin_line();
     text_ += '}';
@@ -210,7 +214,8 @@ bool operator==(const FunctionGraph& a, const FunctionGraph& b) {
   const Vars x = leaves_to_pair(a);
   const Vars y = leaves_to_pair(b);
   if (a.inputs.size() != b.inputs.size() || a.outputs.size() != b.outputs.size() ||
-      a.updates.size() != b.updates.size() || x.size() != y.size())
+      a.updates.size() != b.updates.size() || a.checks.size() != b.checks.size() ||
+      x.size() != y.size())
     return false;
   VarMap paired;
   for (std::size_t i = 0; i < x.size(); ++i) {

@@ -179,13 +179,13 @@ Terms::Rest Terms::rebuild(std::size_t index, const std::vector<bool>& drop) con
   Rest a = rebuild(node.first, drop);
   switch (node.kind) {
     case Kind::negate:
-      if (a.v && same(a.v, node.v.inputs()[0]) && !a.negative) return {node.v};
+      if (a.v.defined() && same(a.v, node.v.inputs()[0]) && !a.negative) return {node.v};
       return {a.v, !a.negative};
     case Kind::invert:
-      if (a.v && same(a.v, node.v.inputs()[0])) return {node.v, a.negative};
-      return {a.v ? reciprocal(a.v) : Var{}, a.negative};
+      if (a.v.defined() && same(a.v, node.v.inputs()[0])) return {node.v, a.negative};
+      return {a.v.defined() ? reciprocal(a.v) : Var{}, a.negative};
     case Kind::wrap: {
-      if (!a.v) return a;
+      if (!a.v.defined()) return a;
       const Var& inner = node.v.inputs()[0];
       // A movement needs its operand at full size.
       const bool shrunk =
@@ -200,23 +200,24 @@ Terms::Rest Terms::rebuild(std::size_t index, const std::vector<bool>& drop) con
 Terms::Rest Terms::join(const Node& node, const Rest& a, const Rest& b) const {
   using Kind = Node::Kind;
   const auto& in = node.v.inputs();
-  if (a.v && b.v && !a.negative && !b.negative && same(a.v, in[0]) && same(b.v, in.back()))
+  if (a.v.defined() && b.v.defined() && !a.negative && !b.negative && same(a.v, in[0]) &&
+      same(b.v, in.back()))
     return {node.v};
   if (group_ == Group::sum) {
     const bool minus = (node.kind == Kind::part) != b.negative;
-    if (!b.v) return a;
-    if (!a.v) return {b.v, minus};
+    if (!b.v.defined()) return a;
+    if (!a.v.defined()) return {b.v, minus};
     if (a.negative == minus) return {a.v + b.v, minus};
     return {a.negative ? b.v - a.v : a.v - b.v};
   }
   const bool negative = a.negative != b.negative;
-  if (!b.v) return {a.v, negative};
-  if (node.kind == Kind::part) return {a.v ? a.v / b.v : reciprocal(b.v), negative};
-  return {a.v ? a.v * b.v : b.v, negative};
+  if (!b.v.defined()) return {a.v, negative};
+  if (node.kind == Kind::part) return {a.v.defined() ? a.v / b.v : reciprocal(b.v), negative};
+  return {a.v.defined() ? a.v * b.v : b.v, negative};
 }
 
 Var Terms::Rest::value(Group group) const {
-  if (!v) return Arg(group == Group::sum ? 0.0 : (negative ? -1.0 : 1.0)).var();
+  if (!v.defined()) return Arg(group == Group::sum ? 0.0 : (negative ? -1.0 : 1.0)).var();
   return negative ? -v : v;
 }
 

@@ -7,6 +7,7 @@
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/engine/pipeline.hpp>
 #include <damo/optim/engine/rewriter.hpp>
+#include <damo/optim/engine/size_demands.hpp>
 #include <damo/optim/loops/inline_graphs.hpp>
 
 namespace damo {
@@ -68,6 +69,7 @@ FunctionGraph rewrite_alone(const FunctionGraph& body, const Mode& mode, Trace* 
     a.loop = (body.name.empty() ? "scan" : body.name) + (a.loop.empty() ? "" : "/" + a.loop);
     trace->add(std::move(a));
   }
+  result.checks.clear();  // they stand beside the outermost graph
   return result;
 }
 
@@ -133,7 +135,8 @@ std::optional<Mode> own_mode(const Op& op) {
 void set_pass_checks(bool on) { pass_checks = on; }
 
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
-  FunctionGraph result = optim::inline_graphs(graph);
+  const FunctionGraph asked = optim::inline_graphs(graph);
+  FunctionGraph result = asked;
   if (optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
   optim::Learned learned;
   for (const optim::Pass& pass : optim::passes()) {
@@ -143,7 +146,7 @@ FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trac
     result = optim::run_pass(pass, result, mode, trace, learned);
     if (pass_checks) optim::check_after(pass, result);
   }
-  return result;
+  return optim::with_lost_demands(asked, std::move(result));
 }
 
 }  // namespace damo

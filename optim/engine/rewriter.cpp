@@ -75,7 +75,7 @@ bool Rewriter::at_rest(const FunctionGraph& graph) {
   looking_ = true;
   Vars made;
   for (const Apply* node : order) {
-    const bool body_rests = node->op().body() == nullptr || !with_rewritten_body(*node);
+    const bool body_rests = node->op().body() == nullptr || !with_rewritten_body(*node).defined();
     if (!body_rests || first_to_apply(*node, made) != nullptr) looking_ = false;
     if (!looking_) return false;
   }
@@ -151,7 +151,7 @@ void Rewriter::settle(const Apply& node) {
   // While its own rules run, a node that turns up inside a result stands for itself.
   for (std::size_t i = 0; i < node.n_outputs(); ++i) settled_.set(node, i, node.output(i));
   if (node.op().body() != nullptr) {
-    if (const Var fresh = with_rewritten_body(node)) {
+    if (const Var fresh = with_rewritten_body(node); fresh.defined()) {
       settle(fresh.owner());
       return settle_as(node, settled(fresh.owner().outputs()));
     }
@@ -196,7 +196,7 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
   if (recent_.size() < 8) recent_.push_back(&rule);
   if (++applied_ > budget_ || firing_.size() > deepest_chain) report_loop();
   for (std::size_t i = 0; i < result.size(); ++i) {
-    if (!result[i]) result[i] = node.output(i);
+    if (!result[i].defined()) result[i] = node.output(i);
     if (!node.name(i).empty() && result[i].name().empty() && !is_leaf(result[i]))
       static_cast<void>(result[i].named(node.name(i)));
   }
@@ -219,7 +219,7 @@ void Rewriter::check_result(const Rule& rule, const Apply& node, const Vars& res
                                     rule.name(), result.size(), node.n_outputs(), describe(node)));
   }
   for (std::size_t i = 0; i < result.size(); ++i) {
-    if (!result[i] || refines(result[i].type(), node.types()[i])) continue;
+    if (!result[i].defined() || refines(result[i].type(), node.types()[i])) continue;
     throw InternalError(fmt::format("rule '{}': {} cannot stand for {}", rule.name(),
                                     describe(result[i]), describe(node.output(i))));
   }

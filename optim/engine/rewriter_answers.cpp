@@ -41,7 +41,7 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
     if (!entry.rule->has_tag("stabilize")) continue;
     asked_ = asked_ || entry.number >= Refusals{}.size();  // the caller's own may ask for anything
     const auto result = entry.rule->apply(v.owner(), *this);
-    if (!result || !(*result)[v.index()]) continue;
+    if (!result || !(*result)[v.index()].defined()) continue;
     found = (*result)[v.index()];
     break;
   }

@@ -62,7 +62,7 @@ class Matcher {
       found.bindings = bindings_;
       found.rest = terms.without(used);
       found.rest.negative = found.rest.negative != flipped;
-      found.partial = found.rest.v || found.rest.negative;
+      found.partial = found.rest.v.defined() || found.rest.negative;
       // In a longer sum the terms would be added in another order: 1 would be lost in one where
       // they are large and cancel, exp(a) - exp(b) - 1.
       return !found.partial || pattern.group() == Terms::Group::product;
@@ -217,7 +217,7 @@ class Matcher {
     for (const bool u : used) left += u ? 0 : 1;
     if (left < 2) return false;
     const Terms::Rest rest = terms.without(used);
-    if (!rest.v) return false;
+    if (!rest.v.defined()) return false;
     return bind(child.wild, {rest.v}, rest.negative ? -1 : 1, next);
   }
 

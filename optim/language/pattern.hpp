@@ -35,7 +35,7 @@ struct Pattern {
 struct Binding {
   Seen seen{};
   double scale = 1;
-  bool bound() const { return static_cast<bool>(seen.core); }
+  bool bound() const { return seen.core.defined(); }
   Var value() const;
 };
 

@@ -34,7 +34,7 @@ class HoistProducts {
       const ScalarOp* f = scalar_op(v);
       if (f != vocabulary().mul && f != vocabulary().div) continue;
       const Var outside = lifted(*node);
-      if (!outside) continue;
+      if (!outside.defined()) continue;
       outer_[v] = {outside, true};
       const auto stable = probe_.stabilized(outside);
       if (!stable || !refines(stable->type(), outside.type())) continue;
@@ -121,8 +121,8 @@ class InlineSequences {
     edit_.sequences.clear();
     for (const auto& s : before) {
       Var item = inlined(s.outer);
-      if (!item) item = computed_again(s.outer);
-      if (!item || !(item.type() == s.inner.type())) {
+      if (!item.defined()) item = computed_again(s.outer);
+      if (!item.defined() || !(item.type() == s.inner.type())) {
         edit_.sequences.push_back(s);
         continue;
       }

@@ -176,7 +176,7 @@ class Hoist {
     Vars roots;
     for (const auto& s : edit_.states) roots.push_back(s.next);
     roots.insert(roots.end(), edit_.extras.begin(), edit_.extras.end());
-    if (edit_.condition) roots.push_back(edit_.condition);
+    if (edit_.condition.defined()) roots.push_back(edit_.condition);
     const auto order = toposort(roots);
     for (const Apply* node : order) {
       if (!node->inputs().empty()) lift(*node);
@@ -205,7 +205,7 @@ class Hoist {
 
   /// The node outside, when all it reads is there.
   void lift(const Apply& node) {
-    if (const Var size = size_outside(node)) {
+    if (const Var size = size_outside(node); size.defined()) {
       outer_[node.output()] = size;
       return;
     }

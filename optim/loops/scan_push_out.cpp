@@ -26,7 +26,7 @@ class PushOut {
   explicit PushOut(const Apply& node) : node_(node), edit_(OpenLoop::of(node)) {}
 
   std::optional<Vars> run() {
-    if (edit_.condition) return std::nullopt;  // nobody knows how many rows there will be
+    if (edit_.condition.defined()) return std::nullopt;  // nobody knows how many rows there will be
     const bool hoisted = hoist_products();
     find_sums();
     if (!hoisted && sums_.empty()) return std::nullopt;

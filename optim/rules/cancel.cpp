@@ -102,7 +102,7 @@ std::optional<Vars> product_into_where(const Apply& node, Context& context) {
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);
-    if (!rest.v || uniform_value(rest.v)) continue;
+    if (!rest.v.defined() || uniform_value(rest.v)) continue;
     const auto stable = context.stabilized(x * rest.v);
     if (!stable) continue;
     const Var y = rest.negative ? -*stable : *stable;
@@ -125,7 +125,7 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);
-    if (!rest.v || uniform_value(rest.v)) continue;
+    if (!rest.v.defined() || uniform_value(rest.v)) continue;
     if (context.stabilized(rest.v)) continue;  // it needs no help of the sum
     const Var a = surface({core.inputs()[0], leaves[i].seen.path}) * rest.v;
     const Var b = surface({core.inputs()[1], leaves[i].seen.path}) * rest.v;

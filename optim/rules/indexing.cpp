@@ -77,7 +77,7 @@ std::optional<Vars> of_join(const Apply& node, Context& context) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     lengths.push_back(size_at(parts[i], join->axis()));
     const Var end = context.simplified(size_sum(lengths));
-    const bool to_end = stop ? same_graph(stop, end) : i + 1 == parts.size();
+    const bool to_end = stop.defined() ? same_graph(stop, end) : i + 1 == parts.size();
     if (same_graph(start, begin) && to_end) return Vars{fit(parts[i], node.output())};
     begin = end;
   }
@@ -93,7 +93,7 @@ std::optional<Vars> whole_range(const Apply& node, Context& context) {
   const Var start = bound_value(range->second.start, node, next, zero);
   const Var stop = bound_value(range->second.stop, node, next, {});
   if (uniform_value(start) != 0.0) return std::nullopt;
-  if (stop && !same_graph(stop, context.simplified(size_at(node.input(0), range->first))))
+  if (stop.defined() && !same_graph(stop, context.simplified(size_at(node.input(0), range->first))))
     return std::nullopt;
   return Vars{fit(node.input(0), node.output())};
 }

@@ -176,7 +176,7 @@ Var steps_of_history(const Var& v) {
 Var size_without(const Var& x, std::size_t axis) {
   Var size = x.type().dims[axis] != unknown ? size_at(x, axis) : sizes_of(x)[axis];
   if (axis == 0 && drops_first(x.owner())) {
-    if (const Var steps = steps_of_history(x.inputs()[0])) size = steps;
+    if (const Var steps = steps_of_history(x.inputs()[0]); steps.defined()) size = steps;
   }
   const bool same_again = as<ShapeOf>(size) != nullptr && same(size.inputs()[0], x);
   return same_again ? Var{} : size;
@@ -187,9 +187,9 @@ std::optional<Vars> shape_of(const Apply& node, Context& context) {
   Var size = node.output();
   while (const auto* shape = as<ShapeOf>(size)) {
     const Var next = size_without(size.inputs()[0], shape->axis());
-    if (!next) break;
+    if (!next.defined()) break;
     const Var known = context.known(next);
-    size = known ? known : next;
+    size = known.defined() ? known : next;
   }
   if (same(size, node.output())) return std::nullopt;
   return Vars{size};

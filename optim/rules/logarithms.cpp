@@ -109,15 +109,15 @@ std::optional<Vars> log_of_product(const Apply& node, Context& context) {
     if (power == 0) continue;
     const Var term =
         std::abs(power) == 1 ? *stable : *stable * static_cast<double>(std::abs(power));
-    if (!total) {
+    if (!total.defined()) {
       total = power > 0 ? term : -term;
     } else {
       total = power > 0 ? total + term : total - term;
     }
   }
-  if (!total) return std::nullopt;
+  if (!total.defined()) return std::nullopt;
   const Terms::Rest rest = terms.without(taken);
-  if (rest.negative || rest.v) total = total + log(rest.value(Terms::Group::product));
+  if (rest.negative || rest.v.defined()) total = total + log(rest.value(Terms::Group::product));
   return Vars{fit(total, node.output())};
 }
 

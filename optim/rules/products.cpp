@@ -23,18 +23,18 @@ struct Coefficient {
   Var scalar{};
 
   Coefficient times(double c) const { return {number * c, scalar}; }
-  Coefficient times(const Var& s) const { return {number, scalar ? scalar * s : s}; }
-  Coefficient over(const Var& s) const { return {number, scalar ? scalar / s : 1 / s}; }
-  bool is_one() const { return number == 1 && !scalar; }
+  Coefficient times(const Var& s) const { return {number, scalar.defined() ? scalar * s : s}; }
+  Coefficient over(const Var& s) const { return {number, scalar.defined() ? scalar / s : 1 / s}; }
+  bool is_one() const { return number == 1 && !scalar.defined(); }
   Var value(DType dtype) const {
     const Var c = Arg(number).var(dtype);
-    if (!scalar) return c;
+    if (!scalar.defined()) return c;
     const Var s = scalar.dtype() == dtype ? scalar : cast(scalar, dtype);
     return number == 1 ? s : c * s;
   }
   Var applied(const Var& v) const {
     if (is_one()) return v;
-    if (number == -1 && !scalar) return -v;
+    if (number == -1 && !scalar.defined()) return -v;
     return value(v.dtype()) * v;
   }
 };
@@ -60,7 +60,7 @@ struct Combination {
   /// Whether products are only added and subtracted.
   bool plain() const {
     return std::all_of(products.begin(), products.end(), [](const Product& p) {
-      return std::abs(p.coefficient.number) == 1 && !p.coefficient.scalar;
+      return std::abs(p.coefficient.number) == 1 && !p.coefficient.scalar.defined();
     });
   }
 };
@@ -191,10 +191,10 @@ Var accumulate(const Var& c, const Combination::Product& p) {
 Var sum_of_terms(const std::vector<Combination::Term>& terms) {
   Var total;
   for (const auto& [coefficient, v] : terms) {
-    if (total && coefficient.number == -1 && !coefficient.scalar) {
+    if (total.defined() && coefficient.number == -1 && !coefficient.scalar.defined()) {
       total = total - v;
     } else {
-      total = total ? total + coefficient.applied(v) : coefficient.applied(v);
+      total = total.defined() ? total + coefficient.applied(v) : coefficient.applied(v);
     }
   }
   return total;

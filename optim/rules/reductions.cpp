@@ -164,7 +164,7 @@ std::optional<Vars> scalar_operand(const Apply& node, Context&) {
   for (std::size_t i = 0; i < node.inputs().size(); ++i) {
     if (node.input(i).ndim() == 0) continue;
     const Var c = repeated_scalar(node.input(i));
-    if (!c) continue;
+    if (!c.defined()) continue;
     Vars inputs = node.inputs();
     inputs[i] = c;
     const Var result = make_var(node.op_ptr(), std::move(inputs), node.site());

@@ -66,12 +66,12 @@ std::optional<Quotient> divisor_of_scatter(const Var& v, Context& context) {
     } else if (leaves[i].inverse && never_zero(leaves[i], context)) {
       part.divisor = surface(leaves[i].seen);
     }
-    if (!part.divisor || !same_places(part.divisor.owner(), scatter)) continue;
+    if (!part.divisor.defined() || !same_places(part.divisor.owner(), scatter)) continue;
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Var others = terms.without(drop).value(Group::product);
     Vars inputs = scatter.inputs();
-    inputs[1] = fit(part.numerator ? part.numerator * others : others, y);
+    inputs[1] = fit(part.numerator.defined() ? part.numerator * others : others, y);
     return Quotient{make_var(scatter.op_ptr(), std::move(inputs), scatter.site()),
                     Var(part.divisor.inputs()[0])};
   }
@@ -115,7 +115,7 @@ std::optional<Vars> cancel_in_scatter(const Apply& node, Context& context) {
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);
-    if (!rest.v) continue;
+    if (!rest.v.defined()) continue;
     const Step* path = leaves[i].seen.path;
     const auto stable = context.stabilized(surface({quotient->numerator, path}) * rest.v /
                                            surface({quotient->divisor, path}));

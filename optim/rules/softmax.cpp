@@ -72,7 +72,7 @@ std::optional<Vars> exp_over_sum(const Apply& node, Context& context) {
       drop[i] = drop[k] = true;
       const Terms::Rest rest = terms.without(drop);
       const Var s = softmax(e.inputs()[0], axis_list(r->axes()));
-      const Var product = rest.v ? rest.v * s : s;
+      const Var product = rest.v.defined() ? rest.v * s : s;
       return Vars{fit(rest.negative ? -product : product, node.output())};
     }
   }
@@ -111,7 +111,7 @@ std::optional<Vars> log_of_exponentials(const Apply& node, Context& context) {
     } else {
       return std::nullopt;
     }
-    total = total ? logaddexp(total, exponent) : exponent;
+    total = total.defined() ? logaddexp(total, exponent) : exponent;
   }
   return Vars{fit(total, node.output())};
 }

@@ -17,7 +17,7 @@ using Known = std::function<Var(const Var&)>;
 /// `v` with the parts that `known` has a value for exchanged, through elementwise nodes of its
 /// shape, to a small depth.
 Var substituted(const Var& v, const Known& known, int depth) {
-  if (const Var better = known(v)) return better;
+  if (const Var better = known(v); better.defined()) return better;
   if (depth == 0 || scalar_op(v) == nullptr) return v;
   Vars inputs;
   bool changed = false;

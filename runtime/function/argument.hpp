@@ -32,7 +32,7 @@ class Argument {
     if constexpr (is_stored<T>() && !std::is_same_v<T, bool>) {
       *this = Argument(std::span<const T>(values));
     } else {
-      own(Array::from(values));
+      own(Array::from_rows(values));
     }
   }
   /// Any layout of memory that outlives the call.

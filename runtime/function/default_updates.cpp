@@ -16,7 +16,7 @@ Var shared_behind(const Var& v) {
   Var found;
   for (const Var& leaf : leaves(std::span(&v, 1))) {
     if (!is_shared(leaf)) continue;
-    if (found) return {};
+    if (found.defined()) return {};
     found = leaf;
   }
   return found;
@@ -41,7 +41,7 @@ Pairs declared(Vars& roots, const std::function<bool(const Var&)>& moves) {
     for (const Var& v : leaves(roots)) {
       if (!is_shared(v) || !seen.insert(v).second || !moves(v)) continue;
       const Var next = SharedVar(v).default_update();
-      if (!next) continue;
+      if (!next.defined()) continue;
       found.emplace_back(v, next);
       roots.push_back(next);
       more = true;
@@ -55,7 +55,9 @@ Pairs declared(Vars& roots, const std::function<bool(const Var&)>& moves) {
 // Several draws of one stream each propose the state after their own draw; the farthest holds.
 std::vector<std::pair<Var, Var>> default_updates(Vars roots, const Updates& given,
                                                  const NoDefaultUpdates& excluded) {
-  const auto moves = [&](const Var& v) { return !given.find(v) && !excluded.contains(v); };
+  const auto moves = [&](const Var& v) {
+    return !given.find(v).defined() && !excluded.contains(v);
+  };
   const VarSet in_loops = carried(roots);
   Pairs result = declared(roots, [&](const Var& v) { return moves(v) && !in_loops.contains(v); });
   std::vector<std::pair<Var, Vars>> proposals;
@@ -65,7 +67,7 @@ std::vector<std::pair<Var, Var>> default_updates(Vars roots, const Updates& give
       const Var target = shared_behind(update.first), next = update.second;
       const bool has_own = std::any_of(result.begin(), result.end(),
                                        [&](const auto& p) { return same(p.first, target); });
-      if (!target || has_own || !moves(target)) continue;
+      if (!target.defined() || has_own || !moves(target)) continue;
       auto it = std::find_if(proposals.begin(), proposals.end(),
                              [&](const auto& p) { return same(p.first, target); });
       if (it == proposals.end()) it = proposals.insert(it, {target, {}});

@@ -133,10 +133,11 @@ void Function::Impl::swap_variables(const std::vector<std::pair<Var, Var>>& swap
                     [&, &from = from](const Var& v) { return same(v, from); }) ||
         std::any_of(asked.updates.begin(), asked.updates.end(),
                     [&, &from = from](const auto& u) { return same(u.first, from); });
-    if (!from || !to || !is_shared(from) || !is_shared(to) || !present) {
+    if (!from.defined() || !to.defined() || !is_shared(from) || !is_shared(to) || !present) {
       throw GraphError(fmt::format(
           "{}: swap takes a shared variable that the function uses, and another one, got {} and {}",
-          where, from ? describe(from) : "nothing", to ? describe(to) : "nothing"));
+          where, from.defined() ? describe(from) : "nothing",
+          to.defined() ? describe(to) : "nothing"));
     }
     if (!(from.type() == to.type())) {
       throw TypeError(fmt::format("{}: swap: the types differ\n  variable {}\n  other    {}", where,
@@ -173,7 +174,7 @@ Function Function::copy(const CopyOptions& options) const {
     f.parameters.push_back(p.copy());
     for (FunctionGraph* g : {&f.graph, &f.asked}) {
       for (auto& [target, value] : g->updates) {
-        if (p.stored() && same(target, p.stored())) target = f.parameters.back().stored();
+        if (p.stored().defined() && same(target, p.stored())) target = f.parameters.back().stored();
       }
     }
   }
@@ -203,12 +204,13 @@ Function function(const EntryList<In>& inputs, const EntryList<Out>& outputs,
   for (const In& in : inputs.entries()) {
     f.parameters.emplace_back(in, options.allow_input_downcast, f.where);
     const Parameter& p = f.parameters.back();
-    if (p.update()) options.updates.set(p.stored(), p.update());
+    if (p.update().defined()) options.updates.set(p.stored(), p.update());
   }
   auto names = std::make_shared<std::vector<std::string>>();
   for (const Out& out : outputs.entries()) {
     f.borrow.push_back(out.options.borrow);
-    names->push_back(out.options.name.empty() && out.var ? out.var.name() : out.options.name);
+    names->push_back(out.options.name.empty() && out.var.defined() ? out.var.name()
+                                                                   : out.options.name);
   }
   f.output_names = std::move(names);
   f.asked = build_graph(inputs.vars(), outputs.vars(), options, f.where);

@@ -71,7 +71,7 @@ void check_leaves(const FunctionGraph& graph, Unused policy, const std::string& 
 void check_inputs(const Vars& inputs, const std::string& where) {
   VarSet seen;
   for (const Var& v : inputs) {
-    if (!v) throw GraphError(fmt::format("{}: an empty Var among its inputs", where));
+    if (!v.defined()) throw GraphError(fmt::format("{}: an empty Var among its inputs", where));
     if (is_shared(v)) {
       throw GraphError(
           fmt::format("{}: a shared variable cannot be an input: {}\n  hint: put another value in "
@@ -92,7 +92,7 @@ FunctionGraph build_graph(const Vars& inputs, const Vars& outputs, const Functio
   check_inputs(inputs, where);
   check_updates(options.updates, where);
   for (const Var& v : outputs) {
-    if (!v) throw GraphError(fmt::format("{}: an empty Var among its outputs", where));
+    if (!v.defined()) throw GraphError(fmt::format("{}: an empty Var among its outputs", where));
   }
   FunctionGraph graph{inputs, outputs, options.updates.pairs(), options.name};
   const VarMap givens = resolved_givens(options.givens, where);

@@ -42,7 +42,7 @@ void Function::Impl::fail_call(const std::string& what) const {
   std::string text = fmt::format("{}: {}", where, what);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     text += fmt::format("\n  argument {}: {}{}", i, describe(parameters[i].var()),
-                        parameters[i].stored() ? ", may be left out" : "");
+                        parameters[i].stored().defined() ? ", may be left out" : "");
   }
   throw GraphError(text);
 }
@@ -74,7 +74,7 @@ void Function::Impl::choose(std::span<const Argument> arguments) {
     chosen[i] = &a;
   }
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    if (chosen[i] == nullptr && !parameters[i].stored()) count(arguments.size());
+    if (chosen[i] == nullptr && !parameters[i].stored().defined()) count(arguments.size());
   }
 }
 

@@ -11,7 +11,8 @@ class Givens {
  public:
   Givens(const std::vector<std::pair<Var, Var>>& givens, const std::string& where) : where_(where) {
     for (const auto& [from, to] : givens) {
-      if (!from || !to) throw GraphError(fmt::format("{}: an empty Var among the givens", where));
+      if (!from.defined() || !to.defined())
+        throw GraphError(fmt::format("{}: an empty Var among the givens", where));
       check_type(from, to);
       if (!given_.emplace(from, to).second) {
         throw GraphError(fmt::format("{}: two givens for {}", where, describe(from)));

@@ -61,14 +61,14 @@ bool store_whole(const Argument& number, DType dtype, std::byte* out) {
 
 Parameter::Parameter(const In& in, std::optional<bool> allow_downcast, const std::string& function)
     : var_(in.var),
-      name_(in.options.name.empty() && in.var ? in.var.name() : in.options.name),
+      name_(in.options.name.empty() && in.var.defined() ? in.var.name() : in.options.name),
       strict_(in.options.strict),
       mutable_(in.options.mutable_),
       allow_downcast_(in.options.allow_downcast ? in.options.allow_downcast : allow_downcast),
       update_(in.options.update) {
   const Argument* value = in.options.value.get();
   if (value == nullptr) {
-    if (!update_) return;
+    if (!update_.defined()) return;
     throw GraphError(fmt::format("{}: an input has an update but no value to begin with: {}",
                                  function, describe(var_)));
   }
@@ -78,7 +78,7 @@ Parameter::Parameter(const In& in, std::optional<bool> allow_downcast, const std
 
 Parameter Parameter::copy() const {
   Parameter result = *this;
-  if (stored_) result.stored_ = shared(Array(stored_.value()), name_, var_.site());
+  if (stored_.defined()) result.stored_ = shared(Array(stored_.value()), name_, var_.site());
   return result;
 }
 

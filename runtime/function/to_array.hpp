@@ -27,7 +27,7 @@ struct ToArray<T, std::enable_if_t<std::is_arithmetic_v<T>>> {
 };
 template <class T>
 struct ToArray<std::vector<T>> {
-  static Array make(const std::vector<T>& values) { return Array::from(values); }
+  static Array make(const std::vector<T>& values) { return Array::from_rows(values); }
 };
 template <class T>
 struct ToArray<std::span<T>> {

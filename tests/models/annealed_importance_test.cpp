@@ -1,3 +1,4 @@
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/annealed_importance.hpp>
 
 #include "tests/support/values.hpp"
@@ -107,4 +108,29 @@ TEST_CASE("AIS: log odds count each column as on and off once more") {
   const Array frames = test::array({3, 2}, {1, 0, 1, 0, 0, 0});
   const Array odds = evaluate(models::log_odds(constant(frames)));
   test::check_close(odds, test::vector({std::log(3.0 / 2), std::log(1.0 / 4)}), 1e-14);
+}
+
+TEST_CASE("AIS: betas that fall, or do not go from 0 to 1, are refused") {
+  const auto build = [](const Var& betas) {
+    const auto matrix_of = [](std::int64_t n, std::int64_t m) {
+      return constant(Array(float32, {n, m}));
+    };
+    return models::build_ais(matrix_of(2, 3), matrix_of(1, 2), matrix_of(1, 3),
+                             constant(Array(float32, {2})), betas, 4, RandomStream(1));
+  };
+  const std::vector<float> good{0, 0.25, 0.5, 1};
+  const std::vector<std::vector<float>> bad{{0, 0.5, 0.25, 1}, {0, 0.5, 0.9}, {0.5, 1},
+                                            {0, 0.5, NAN, 1},  {0, 2, 1},     {0, 0.5, 1.5}};
+  const Var open = vector("betas");
+  Function f = function({open}, {build(open).log_z});
+  CHECK_NOTHROW(f(good));
+  CHECK_NOTHROW(build(constant(Array::from(good))));
+  for (const std::vector<float>& betas : bad) {
+    CHECK_THROWS_AS(f(betas), NumericError);
+    const std::string text =
+        test::error_of<NumericError>([&] { build(constant(Array::from(betas))); });
+    CAPTURE(text);
+    CHECK(test::contains(text, "rise from 0 to 1"));
+    CHECK(test::contains(text, "annealed_importance_test.cpp"));
+  }
 }

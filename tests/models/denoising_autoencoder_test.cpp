@@ -120,7 +120,7 @@ TEST_CASE("dA: models stacked on one another share their weights") {
   CHECK_THROWS_AS(grad(cost, first.b_prime), GradError);
   // Pretraining the second layer leaves the first alone; training the first moves what is on top.
   const auto [pretraining, updates] = second.get_cost_updates(0.3, 0.1);
-  CHECK_FALSE(updates.find(first.W));
+  CHECK_FALSE(updates.find(first.W).defined());
   Function pretrain = function({x}, {pretraining}, {.updates = updates});
   const Array before = first.W.value();
   pretrain(data);

@@ -4,11 +4,16 @@
 
 #include "tests/support/values.hpp"
 
+#include <array>
 #include <cmath>
 
+#include <damo/models/initialize.hpp>
+#include <damo/models/rbm.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 
@@ -278,4 +283,35 @@ TEST_CASE("RNN-RBM: pretraining the recurrence lowers its cross-entropy below th
                       }});
   // Each note sounds in one frame of eight: without memory 8 H(1/8) = 3.01 nats.
   CHECK(cross_entropy < 1);
+}
+
+TEST_CASE("RNN-RBM: one recurrent unit, one visible unit and one hidden unit train and generate") {
+  for (const auto& [visible, hidden, recurrent] :
+       {std::array{1, 3, 4}, std::array{4, 1, 3}, std::array{4, 3, 1}, std::array{1, 1, 1}}) {
+    CAPTURE(visible);
+    CAPTURE(recurrent);
+    models::RnnRbm model({.n_hidden = hidden,
+                          .n_hidden_recurrent = recurrent,
+                          .pitch_range = {60, 60 + visible},
+                          .k = 2,
+                          .k_generate = 2});
+    Array roll(float32, {6, visible});
+    for (std::int64_t i = 0; i < roll.elements(); i += 2) roll.data<float>()[i] = 1;
+    CHECK_NOTHROW(model.train({roll}, {.num_epochs = 1}));
+    CHECK(model.generate(5).shape() == Shape{5, visible});
+  }
+}
+
+TEST_CASE("models: errors about parameters name the user's line") {
+  models::RBM rbm({.n_visible = 4, .n_hidden = 3});
+  const std::string made = to_string(rbm.W.site());
+  CHECK(test::contains(made, "rnn_rbm_test.cpp"));
+  CHECK(test::contains(test::error_of<ShapeError>([&] {
+                         evaluate(dot(constant(Array(float32, {2, 5})), rbm.W));
+                       }),
+                       "rnn_rbm_test.cpp"));
+  models::RnnRbm model({.n_hidden = 3, .n_hidden_recurrent = 2});
+  for (const SharedVar& p : model.params)
+    CHECK(test::contains(to_string(p.site()), "rnn_rbm_test.cpp"));
+  CHECK(test::contains(to_string(models::zero_parameter(3, "b").site()), "rnn_rbm_test.cpp"));
 }

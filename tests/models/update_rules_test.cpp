@@ -178,3 +178,16 @@ TEST_CASE("update rules: a rule asked for by name is the rule with its usual set
   CHECK(test::contains(test::error_of<GraphError>([] { models::parse_update_rule("adamw"); }),
                        "rmsprop, adam"));
 }
+
+TEST_CASE("clip_by_norm refuses a negative norm, as a number and when it runs") {
+  const Var g = vector("g"), limit = scalar("limit");
+  const std::string text = test::error_of<NumericError>([&] { models::clip_by_norm({g}, -1.0); });
+  CAPTURE(text);
+  CHECK(test::contains(text, "-1"));
+  CHECK(test::contains(text, "update_rules_test.cpp"));
+  Function f = function({g, limit}, {models::clip_by_norm({g}, limit)[0]});
+  const std::vector<float> gradient{3, 4};
+  test::check_close(f(gradient, 1.0)[0], Array::from<float>({0.6F, 0.8F}), 1e-6);
+  test::check_close(f(gradient, 0.0)[0], Array::from<float>({0, 0}), 0);
+  CHECK_THROWS_AS(f(gradient, -1.0), NumericError);
+}

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/loop/scan.hpp>
@@ -282,4 +283,43 @@ TEST_CASE("scan: a number that its output's dtype cannot hold is named with its 
   CHECK(contains(message, "bool"));
   CHECK(contains(message, "scan_arguments_test.cpp"));
   CHECK_FALSE(contains(message, "scan.hpp"));
+}
+
+TEST_CASE("scan: a state of constant size 1 is like one of size 2") {
+  for (const std::int64_t n : {1, 2}) {
+    CAPTURE(n);
+    const Var x = matrix("x", float64), W = matrix("W", float64), v = matrix("v", float64);
+    const Var start = zeros({x.shape(1), n}, float64);
+    const auto result =
+        scan([&](const Var& x_t, const Var& h) { return tanh(outer(x_t, v[0]) + dot(h, W)); },
+             {.sequences = {x}, .outputs_info = {start}});
+    const Var cost = sum(sqr(result.outputs[0]));
+    const Array steps = Array::from<double>({0.1, -0.4, 0.3, 0.7, 0.2, -0.6}, {3, 2});
+    Array weights(float64, {n, n}), inputs(float64, {1, n});
+    for (std::int64_t i = 0; i < n * n; ++i)
+      weights.data<double>()[i] = 0.3 + 0.1 * static_cast<double>(i);
+    for (std::int64_t i = 0; i < n; ++i) inputs.data<double>()[i] = 0.5 + static_cast<double>(i);
+    verify_grad(cost, {x, W, v}, {steps, weights, inputs}, {.forward_mode = true});
+    Function f = function({x, W, v}, {result.outputs[0]});
+    CHECK(f(steps, weights, inputs)[0].shape() == Shape{3, 2, n});
+  }
+}
+
+TEST_CASE("scan: a state known to be 1 stretches in the step, and must stay 1") {
+  const Var x = matrix("x"), y = vector("y");
+  const auto kept = scan([&](const Var& h) { return 0.5 * h + sum(h * x, 1, {.keepdims = true}); },
+                         {.outputs_info = {zeros({x.shape(0), 1})}, .n_steps = 2});
+  Function f = function({x}, {kept.outputs[0]});
+  CHECK(f(Array(float32, {3, 4}))[0].shape() == Shape{2, 3, 1});
+  const auto grows =
+      scan([&](const Var& h) { return h + y; }, {.outputs_info = {zeros({1})}, .n_steps = 2});
+  Function g = function({y}, {grows.outputs[0]});
+  CHECK(g(Array(float32, {1}))[0].shape() == Shape{2, 1});
+  CHECK_THROWS_AS(g(Array(float32, {3})), ShapeError);
+  const Var three = constant(Array(float32, {3}));
+  const std::string text = test::error_of<TypeError>([&] {
+    scan([&](const Var& h) { return h + three; }, {.outputs_info = {zeros({1})}, .n_steps = 2});
+  });
+  CAPTURE(text);
+  CHECK(test::contains(text, "unbroadcast"));
 }

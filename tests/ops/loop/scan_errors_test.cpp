@@ -71,11 +71,12 @@ TEST_CASE("scan: an output that changes its type is named with both types and a 
              }),
              {"output 1", "float32 (?,)", "number of dimensions"});
   const auto fixed = [&] {
-    scan([&](Var a) { return a + h; },
+    const Var five = constant(Array(float32, {5, 3}));
+    scan([&](Var a) { return a + five; },
          {.outputs_info = {row("start", float32)}, .n_steps = 2, .name = "grow"});
   };
   check_says(error_of<TypeError>(fixed),
-             {"scan 'grow'", "output 0", "float32 (1, ?)", "float32 (?, ?)", "axis of size 1"});
+             {"scan 'grow'", "output 0", "float32 (1, ?)", "float32 (5, 3)", "unbroadcast"});
 }
 
 TEST_CASE("scan: an initial value with too few rows is named with how many it takes") {

@@ -6,10 +6,13 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/optim/engine/mode.hpp>
+#include <damo/runtime/function/function.hpp>
 
 using namespace damo;
 using test::check_close;
@@ -288,4 +291,56 @@ TEST_CASE("repeat and tile and split: gradients are those of finite differences"
         return split(x, {1, 2}, 1)[1] * x(all(), range(0, 2));
       },
       {six}, {.second_order = true});
+}
+
+TEST_CASE("shape: repeat refuses counts of another number, negative or fractional, with the line") {
+  const Var x = vector("x"), counts = lvector("counts"), n = lscalar("n");
+  const Array values = test::vector({1, 2, 3}).cast(float32);
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    Function f = function({x, counts}, {repeat(x, counts)}, {.mode = mode});
+    test::check_close(f(values, Array::from<std::int64_t>({2, 0, 1}))[0],
+                      test::vector({1, 1, 3}).cast(float32), 0);
+    for (const Array& bad :
+         {Array::from<std::int64_t>({1, 1}), Array::from<std::int64_t>({1, 1, 1, 1}),
+          Array::from<std::int64_t>({2, -1, 1})}) {
+      const std::string text = test::error_of<ShapeError>([&] { f(values, bad); });
+      CAPTURE(text);
+      CHECK(test::contains(text, "repeat"));
+      CHECK(test::contains(text, "shape_test.cpp"));
+    }
+    Function g = function({x, n}, {repeat(x, n, 0)}, {.mode = mode});
+    CHECK(g(values, 2)[0].shape() == Shape{6});
+    CHECK_THROWS_AS(g(values, -1), ShapeError);
+  }
+  CHECK_THROWS_AS(repeat(x, vector("half")), TypeError);
+  CHECK_THROWS_AS(repeat(x, 1.5), TypeError);
+  CHECK_THROWS_AS(repeat(x, -1), ShapeError);
+}
+
+TEST_CASE("shape: split refuses a length that is negative when it runs") {
+  const Var x = vector("x"), n = lscalar("n");
+  const Vars pieces = split(x, {n, 3 - n, x.shape(0) - 3});
+  const Array values = test::vector({1, 2, 3, 4}).cast(float32);
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    for (const Var& piece : pieces) {
+      Function f = function({x, n}, {piece}, {.mode = mode});
+      CHECK_NOTHROW(f(values, 2));
+      CHECK(test::contains(test::error_of<ShapeError>([&] { f(values, -1); }), "split: -1"));
+      CHECK_THROWS_AS(f(values, 4), ShapeError);
+    }
+  }
+}
+
+TEST_CASE("shape: unbroadcast makes an axis of size 1 one that does not stretch") {
+  const Var x = row("x"), y = matrix("y");
+  const Var plain = unbroadcast(x, 0);
+  CHECK(plain.type().dims[0] == unknown);
+  CHECK_THROWS_AS(unbroadcast(constant(Array(float32, {2, 3})), 0), ShapeError);
+  CHECK_THROWS_AS(unbroadcast(x, 2), ShapeError);
+  const Array one(float32, {1, 3}), two(float32, {2, 3});
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    Function f = function({x, y}, {plain + y}, {.mode = mode});
+    CHECK(f(one, one)[0].shape() == Shape{1, 3});
+    CHECK_THROWS_AS(f(one, two), ShapeError);
+  }
 }

@@ -112,7 +112,7 @@ Vars with_gradients(const Vars& outputs, const Vars& wrt, bool last_only) {
   Var cost;
   for (const Var& v : outputs) {
     const Var part = sum(sqr(last_only ? v[-1] : v));
-    cost = cost ? cost + part : part;
+    cost = cost.defined() ? cost + part : part;
   }
   Vars all = outputs;
   for (const Var& g : grad(cost, wrt, {.disconnected_inputs = Disconnected::ignore}))

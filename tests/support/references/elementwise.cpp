@@ -29,6 +29,15 @@ double trigamma(double x) {
   return sum + 1 / y + 1 / (2 * y * y) + 1 / (6 * y * y * y);
 }
 
+double polygamma(double n, double x) {
+  const double s = n + 1;
+  double sum = 0;
+  for (int k = 0; k < 3000; ++k) sum += std::pow(x + k, -s);
+  const double y = x + 3000;
+  sum += std::pow(y, 1 - s) / (s - 1) + std::pow(y, -s) / 2 + s * std::pow(y, -s - 1) / 12;
+  return (std::fmod(n, 2) == 1 ? 1 : -1) * std::tgamma(s) * sum;
+}
+
 /// Minus the derivative of a distribution function in its parameter, over the density.
 double gamma_derivative(const std::vector<double>& x) {
   const Wide z = x[1];
@@ -59,6 +68,7 @@ void add_binary(References& all) {
   all["mod"] = binary([](D a, D b) { return a - b * std::floor(a / b); });
   all["floor_div"] = binary([](D a, D b) { return std::floor(a / b); });
   all["pow"] = binary([](D a, D b) { return std::pow(a, b); });
+  all["polygamma"] = binary(polygamma);
   all["atan2"] = binary([](D a, D b) { return std::atan2(a, b); });
   all["logaddexp"] = binary([](D a, D b) { return std::log(std::exp(a) + std::exp(b)); });
   all["xlogy0"] = binary([](D a, D b) { return a * std::log(b); });

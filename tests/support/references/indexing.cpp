@@ -57,6 +57,7 @@ void add_views(References& all) {
     for (std::int64_t j = 0; j < x.n(1); ++j) x({row, j}) += y({j});
     return x.array();
   };
+  all["size_check"] = [](const auto&) { return Array::scalar(true); };
   all["slice_length"] = [](const auto& in) {
     const auto chosen =
         rows(Nd(in[0]).integer({}), Nd(in[1]).integer({}), Nd(in[2]).integer({}), 1);

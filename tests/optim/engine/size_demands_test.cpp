@@ -1,0 +1,162 @@
+#include "tests/support/values.hpp"
+
+#include <functional>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/ops/control/ifelse.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/join.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/optim/engine/mode.hpp>
+#include <damo/runtime/function/function.hpp>
+
+using namespace damo;
+using test::contains;
+using test::error_of;
+
+namespace {
+
+Array zeros_of(const Shape& shape) { return Array(float32, shape); }
+Array integer(std::int64_t n) { return Array::scalar(n); }
+
+/// An expression of inputs that fit, and of others that do not.
+struct Mismatch {
+  const char* name;
+  Vars inputs;
+  Var output;
+  std::vector<Array> good, bad;
+};
+
+Array run(const Mismatch& c, const Mode& mode, const std::vector<Array>& at) {
+  Function f = function(c.inputs, {c.output}, {.mode = mode, .on_unused_input = Unused::ignore});
+  return at.size() == 1 ? f(at[0])[0] : f(at[0], at[1])[0];
+}
+
+std::vector<Mismatch> mismatches() {
+  const Var m = matrix("m"), y = matrix("y"), v = vector("v");
+  const Var n = lscalar("n"), i = lscalar("i"), k = lvector("k");
+  const std::vector<Array> fit{zeros_of({2, 3}), zeros_of({2, 3})};
+  const std::vector<Array> differ{zeros_of({2, 3}), zeros_of({2, 4})};
+  const auto pair = [&](const char* name, const Var& out) {
+    return Mismatch{name, {m, y}, out, fit, differ};
+  };
+  const Var sm = sigmoid(m), sy = sigmoid(y);
+  const Var yes = constant(Array::scalar(true));
+  return {
+      pair("a product with zero", 0.0 * sm * sy),
+      pair("zeros of a product's shape", zeros_like(m * y)),
+      pair("the shape of a sum", (m + y).shape(0)),
+      pair("a choice that is known", where(yes, m, y)),
+      pair("what cancels", exp(m) + (cast(y > 0, int64) - cast(y > 0, int64))),
+      pair("the maximum of one", maximum(sm * sy, sm * sy) * 0.0),
+      pair("the shape of a concatenation", concatenate({m, y}, 0).shape(0)),
+      pair("part of a concatenation", concatenate({m, y}, 0)(range(0, 1))),
+      pair("a sum of ones of a shape", sum(ones_like(m * y))),
+      pair("a size of a product", size(dot(m.T(), y)) + size(m + y)),
+      pair("a gradient without the value", grad(sum(m + y), m)),
+      {"zeros added",
+       {n, m},
+       zeros({n, 4}) + m,
+       {integer(2), zeros_of({2, 4})},
+       {integer(2), zeros_of({3, 4})}},
+      {"broadcast_to of a broadcast",
+       {n, v},
+       broadcast_to(broadcast_to(v, {n, 3}), {4, 3}),
+       {integer(4), zeros_of({3})},
+       {integer(2), zeros_of({3})}},
+      {"broadcast_to of a vector",
+       {v, n},
+       broadcast_to(v, {n}),
+       {zeros_of({3}), integer(3)},
+       {zeros_of({3}), integer(2)}},
+      {"set_subtensor read back",
+       {v, y},
+       set_subtensor(v(range(3)), y[0])(range(3)),
+       {zeros_of({5}), zeros_of({1, 3})},
+       {zeros_of({5}), zeros_of({1, 4})}},
+      {"an element set and read back",
+       {v, i},
+       set_subtensor(v[i], 1.0)[i],
+       {zeros_of({3}), integer(-3)},
+       {zeros_of({3}), integer(3)}},
+      {"an element times zero",
+       {k, i},
+       k[i] * 0,
+       {Array(int64, {3}), integer(2)},
+       {Array(int64, {3}), integer(-4)}},
+      {"elements times zero",
+       {k, i},
+       sum(k[make_vector({i, i})] * 0),
+       {Array(int64, {3}), integer(2)},
+       {Array(int64, {3}), integer(5)}},
+      {"a sum of ones", {n}, sum(ones({n - 4})), {integer(4)}, {integer(3)}},
+      {"a product of inner sizes",
+       {m, y},
+       zeros_like(dot(m, y)),
+       {zeros_of({2, 3}), zeros_of({3, 2})},
+       differ},
+      {"a reshape of zeros",
+       {m, n},
+       zeros_like(reshape(m, {n, 2})),
+       {zeros_of({2, 3}), integer(3)},
+       {zeros_of({2, 3}), integer(2)}},
+      {"a promised size",
+       {m, n},
+       zeros_like(specify_shape(m, {n, -1})),
+       {zeros_of({2, 3}), integer(2)},
+       {zeros_of({2, 3}), integer(3)}},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("size demands: what raises as written raises in every mode, with the user's line") {
+  for (const Mismatch& c : mismatches()) {
+    const std::string name = c.name;
+    CAPTURE(name);
+    for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+      CHECK_NOTHROW(run(c, mode, c.good));
+      const std::string text = error_of<ShapeError>([&] { run(c, mode, c.bad); });
+      CAPTURE(text);
+      CHECK(contains(text, "size_demands_test.cpp"));
+    }
+  }
+}
+
+TEST_CASE("size demands: what is in a loop is asked for when the loop runs") {
+  const Var m = matrix("m"), y = matrix("y"), n = lscalar("n");
+  const auto result = scan([&](const Var& h) { return 0.5 * h + sum(zeros_like(m * y)); },
+                           {.outputs_info = {constant(Array::scalar(1.0F))}, .n_steps = n});
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    Function f = function({m, y, n}, {result.outputs[0]}, {.mode = mode});
+    CHECK_NOTHROW(f(zeros_of({2, 3}), zeros_of({2, 3}), 2));
+    CHECK_THROWS_AS(f(zeros_of({2, 3}), zeros_of({2, 4}), 2), ShapeError);
+    CHECK_NOTHROW(f(zeros_of({2, 3}), zeros_of({2, 4}), 0));
+  }
+}
+
+TEST_CASE("size demands: what a branch asks is asked for when it is taken") {
+  const Var m = matrix("m"), y = matrix("y"), c = bscalar("c");
+  const Var chosen = ifelse(c, sum(zeros_like(m * y)), 0.0);
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    Function f = function({m, y, c}, {chosen}, {.mode = mode});
+    CHECK_THROWS_AS(f(zeros_of({2, 3}), zeros_of({2, 4}), true), ShapeError);
+    CHECK_NOTHROW(f(zeros_of({2, 3}), zeros_of({2, 4}), false));
+  }
+}
+
+TEST_CASE("size demands: a function that still asks for all is left as it is") {
+  const Var m = matrix("m"), y = matrix("y"), W = matrix("W"), b = vector("b");
+  const Var h = tanh(dot(m, W) + b);
+  const Var cost = sum(sqr(h - y));
+  const Vars g = grad(cost, {W, b});
+  const std::string text = debugprint(function({m, y, W, b}, {cost, g[0], g[1]}));
+  CAPTURE(text);
+  CHECK(!contains(text, "size_check"));
+}
