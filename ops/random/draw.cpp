@@ -198,6 +198,13 @@ std::vector<std::optional<Vars>> Draw::shape_rule(const Apply& node,
   return rules;
 }
 
+std::vector<Demand> Draw::demands(const Apply& node, const std::vector<Vars>&) const {
+  std::vector<Demand> all;
+  for (std::size_t i = 0; i < rank(); ++i)
+    all.push_back({Demand::Kind::at_least, node.input(1 + i), int_constant(0)});
+  return all;
+}
+
 bool Draw::has_derivative(const Var& parameter) const {
   const bool smooth = distribution_ == Distribution::truncated_normal ||
                       distribution_ == Distribution::gamma || distribution_ == Distribution::beta;
@@ -208,7 +215,7 @@ Gradients Draw::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   for (std::size_t i = 1 + rank(); i < result.size(); ++i) {
     if (has_derivative(node.input(i))) {
-      if (g[0]) result[i] = g[0] * derivatives(node, distribution_)[i - 1 - rank()];
+      if (g[0].defined()) result[i] = g[0] * derivatives(node, distribution_)[i - 1 - rank()];
       continue;
     }
     result[i] = Gradient::undefined(
@@ -253,7 +260,7 @@ void Draw::facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) co
 Vars Draw::push_forward(const Apply& node, const Vars& tangents) const {
   Vars moved(node.n_outputs());
   for (std::size_t i = 1 + rank(); i < tangents.size(); ++i) {
-    if (!tangents[i]) continue;
+    if (!tangents[i].defined()) continue;
     if (!has_derivative(node.input(i))) {
       throw GradError(
           fmt::format("Rop: {} is a random draw, and a draw has no derivative in its parameters",

@@ -47,6 +47,7 @@ class Draw final : public OpOf<Draw> {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;

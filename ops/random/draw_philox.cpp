@@ -69,6 +69,18 @@ void sample_each(Distribution distribution, const PhiloxKey& key, TensorsIn para
   });
 }
 
+/// An integer below `span`, from one uniform number where its 53 bits are enough, else from two.
+std::uint64_t integer_below(std::uint64_t span, ElementUniforms& u) {
+  if (span <= std::uint64_t{1} << 53U) {
+    const auto n = static_cast<std::uint64_t>(u.next() * static_cast<double>(span));
+    return std::min(n, span - 1);
+  }
+  const auto high = static_cast<std::uint64_t>(u.next() * 0x1p32);
+  const auto low = static_cast<std::uint64_t>(u.next() * 0x1p32);
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<std::uint64_t>(static_cast<Wide>(high << 32U | low) * span >> 64U);
+}
+
 void sample_randint(const PhiloxKey& key, TensorsIn parameters, const Tensor& out, Room& room) {
   const auto low = numbers<std::int64_t>(*parameters[0], out.shape, room);
   const auto high = numbers<std::int64_t>(*parameters[1], out.shape, room);
@@ -77,9 +89,11 @@ void sample_randint(const PhiloxKey& key, TensorsIn parameters, const Tensor& ou
       const double pair[] = {static_cast<double>(low[i]), static_cast<double>(high[i])};
       detail::refuse(Distribution::randint, i, pair);
     }
-    const double span = static_cast<double>(high[i]) - static_cast<double>(low[i]);
-    const double u = ElementUniforms(key, i).next();
-    out.as<std::int64_t>()[i] = std::min(low[i] + static_cast<std::int64_t>(u * span), high[i] - 1);
+    const std::uint64_t span =
+        static_cast<std::uint64_t>(high[i]) - static_cast<std::uint64_t>(low[i]);
+    ElementUniforms uniforms(key, i);
+    out.as<std::int64_t>()[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(low[i]) +
+                                                          integer_below(span, uniforms));
   }
 }
 

@@ -87,27 +87,12 @@ Var farthest_state(const Vars& states) {
   return farthest;
 }
 
-namespace detail {
-
-DType float_dtype(std::optional<DType> dtype, std::string_view what) {
-  const DType chosen = dtype.value_or(floatX());
-  if (!is_float(chosen))
-    throw TypeError(fmt::format("{}: a float dtype is needed, got {}", what, name(chosen)));
-  return chosen;
-}
-
-void check_scale(const Arg& scale, std::string_view what) {
-  if (!scale.is_literal() || scale.real() >= 0) return;
-  throw NumericError(fmt::format("{}: the scale {} is negative, at {}", what, scale.real(),
-                                 to_string(SiteScope::or_else(scale.site()))));
-}
-
-Var exact(const Arg& parameter) { return cast(parameter.var(), float64); }
-
-}  // namespace detail
-
+using detail::check_order;
+using detail::check_probability;
 using detail::check_scale;
+using detail::draw_dtype;
 using detail::exact;
+using detail::fitted;
 using detail::float_dtype;
 
 namespace {
@@ -121,65 +106,64 @@ Vars sizes_of(const Var& v) {
 
 Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
 
+bool is_literal(const Arg& a, double value) { return a.is_literal() && a.real() == value; }
+
 }  // namespace
 
 Var RandomStream::uniform(const Sizes& size, const Arg& low, const Arg& high,
                           std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(low.site()));
-  const DType chosen = float_dtype(dtype, "uniform");
-  if (low.is_literal() && high.is_literal() && high.real() < low.real()) {
-    throw NumericError(fmt::format("uniform: high is {}, below low, which is {}, at {}",
-                                   high.real(), low.real(),
-                                   to_string(SiteScope::or_else(low.site()))));
-  }
-  const bool standard =
-      low.is_literal() && high.is_literal() && low.real() == 0 && high.real() == 1;
+  const DType chosen = float_dtype(dtype, {&low, &high}, "uniform");
+  check_order(low, high, "uniform", true);
+  const bool standard = is_literal(low, 0) && is_literal(high, 1);
   const DType drawn = numpy() && !standard ? float64 : chosen;
+  const Var from = fitted(numpy(), low, chosen, size, "uniform: low");
+  const Var to = fitted(numpy(), high, chosen, size, "uniform: high");
   const Var u = draw(Distribution::uniform, drawn, new_stream(), size.vars(), {}, low.site());
   if (standard) return u;
-  if (numpy()) return cast(exact(low) + (exact(high) - exact(low)) * u, chosen);
-  return cast(low, chosen) + u * (cast(high, chosen) - cast(low, chosen));
+  if (numpy()) return cast(from + (to - from) * u, chosen);
+  return from + u * (to - from);
 }
 
 Var RandomStream::normal(const Sizes& size, const Arg& mean, const Arg& stddev,
                          std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(mean.site()));
   check_scale(stddev, "normal");
-  const DType chosen = float_dtype(dtype, "normal");
-  const bool standard =
-      mean.is_literal() && stddev.is_literal() && mean.real() == 0 && stddev.real() == 1;
+  const DType chosen = float_dtype(dtype, {&mean, &stddev}, "normal");
+  const bool standard = is_literal(mean, 0) && is_literal(stddev, 1);
   const DType drawn = numpy() && !standard ? float64 : chosen;
+  const Var center = fitted(numpy(), mean, chosen, size, "normal: mean");
+  const Var width = fitted(numpy(), stddev, chosen, size, "normal: stddev");
   const Var z = draw(Distribution::normal, drawn, new_stream(), size.vars(), {}, mean.site());
   if (standard) return z;
-  if (numpy()) return cast(exact(mean) + exact(stddev) * z, chosen);
-  return cast(mean, chosen) + z * cast(stddev, chosen);
+  if (numpy()) return cast(center + width * z, chosen);
+  return center + z * width;
 }
 
 Var RandomStream::bernoulli(const Arg& p, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(p.site()));
-  const Var q = probability(p);
-  return draw(Distribution::bernoulli, dtype.value_or(floatX()), new_stream(), sizes_of(q), {q},
-              p.site());
+  return bernoulli(p, Sizes(sizes_of(p.var())), dtype);
 }
 
 Var RandomStream::bernoulli(const Arg& p, const Sizes& size, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(p.site()));
-  return draw(Distribution::bernoulli, dtype.value_or(floatX()), new_stream(), size.vars(),
+  check_probability(p, "bernoulli");
+  return draw(Distribution::bernoulli, draw_dtype(dtype, {&p}), new_stream(), size.vars(),
               {probability(p)}, p.site());
 }
 
 Var RandomStream::binomial(const BinomialOptions& options) {
   const SiteScope scope(SiteScope::or_else(options.p.site()));
-  const bool one_trial = options.n.is_literal() && options.n.integer() == 1;
+  const bool one_trial = is_literal(options.n, 1);
   if (one_trial && options.size) return bernoulli(options.p, *options.size, options.dtype);
   if (one_trial) return bernoulli(options.p, options.dtype);
+  check_probability(options.p, "binomial");
+  detail::check_known(options.n, "binomial", "n", [](double n) { return n >= 0; });
   const Var p = probability(options.p);
-  const Var n = options.n.is_literal() ? options.n.var(DType::int64) : options.n.var();
-  if (n.dtype() != DType::int64)
-    throw TypeError(fmt::format("binomial: n must be int64, got {}", describe(n)));
+  const Var n = detail::whole_number(options.n, "binomial", "n");
   const Vars sizes = options.size ? options.size->vars() : sizes_of(n * p);
-  return draw(Distribution::binomial, options.dtype.value_or(floatX()), new_stream(), sizes, {n, p},
-              options.p.site());
+  return draw(Distribution::binomial, draw_dtype(options.dtype, {&options.p}), new_stream(), sizes,
+              {n, p}, options.p.site());
 }
 
 void RandomStream::seed(std::uint64_t seed) {

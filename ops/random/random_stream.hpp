@@ -15,7 +15,7 @@ struct BinomialOptions {
   Arg p = 0.5;  ///< probability of each
   std::optional<Sizes> size =
       {};  ///< the sample's shape; that of `p` (stretched against `n`) when left out
-  std::optional<DType> dtype = {};  ///< floatX when left out
+  std::optional<DType> dtype = {};  ///< that of `p` when left out
 };
 
 /// A source of random tensors. Each call of a drawing member makes a node of its own, with a stream
@@ -24,11 +24,13 @@ struct BinomialOptions {
 /// at each step. The numbers depend on seed, order of creation and draw number alone: not on
 /// threads, modes or fusion. Copies share their streams.
 ///
-/// Parameters may be numbers or expressions, of the size's rank (stretched where an axis is 1) or
-/// scalars. Those that a sampler cannot use (a negative rate, high <= low, ...) are NumericErrors
-/// of the call; where a draw is arithmetic on a uniform or normal one, they are not looked at: a
-/// negative scale mirrors the distribution, and `bernoulli` takes p below 0 for 0, above 1 for 1,
-/// NaN for 0. Numbers among the parameters are checked when the draw is made.
+/// Parameters may be numbers or expressions, scalars or tensors that stretch to the size: one that
+/// is larger than the sample is a ShapeError. A draw that is not asked for a dtype has the one in
+/// which its float parameters meet; floatX where all are numbers or integers. Parameters that a
+/// sampler cannot use (a negative rate, high <= low, ...) are NumericErrors of the call; where a
+/// draw is arithmetic on a uniform or normal one, they are not looked at: a negative scale mirrors
+/// the distribution, and `bernoulli` takes p below 0 for 0, above 1 for 1, NaN for 0. Numbers and
+/// constant scalars among the parameters are checked when the draw is made.
 class RandomStream {
  public:
   explicit RandomStream(std::uint64_t seed, Site site = Site::here());
@@ -76,18 +78,18 @@ class RandomStream {
   Var poisson(const Sizes& size, const Arg& rate);
   /// Class numbers (int64) drawn with the probabilities along the last axis of `p`, which need not
   /// add up to 1: of p's shape without its last axis.
-  Var categorical(const Var& p);
+  Var categorical(const Arg& p);
   /// The same as one-hot rows, in p's dtype and shape.
-  Var multinomial(const Var& p);
+  Var multinomial(const Arg& p);
   /// How many of n trials fall into each class, in p's dtype and shape. `n`: a scalar, or of p's
   /// shape without its last axis.
-  Var multinomial(const Arg& n, const Var& p);
+  Var multinomial(const Arg& n, const Arg& p);
   /// int64 in [low, high).
   Var randint(const Sizes& size, const Arg& low, const Arg& high);
   /// A random order of 0 .. n - 1, int64.
   Var permutation(const Arg& n);
   /// The rows of `x` in random order.
-  Var shuffle(const Var& x);
+  Var shuffle(const Arg& x);
   /// `count` rows of `x` (of 0 .. x - 1 for an integer), with or without replacement: each equally
   /// likely, or with the probabilities `p`, one a row (else a ShapeError), that may have any sum.
   /// More rows than can be had without replacement are a NumericError.
@@ -117,11 +119,15 @@ class RandomStream {
   bool numpy() const;
   /// A uniform draw inside (0, 1), whose logarithms are finite.
   Var open_uniform(const Sizes& size, std::optional<DType> dtype);
-  /// A draw of `distribution` by NumPy, shifted and scaled.
-  Var numpy_scaled(DrawDistribution distribution, const Sizes& size, const Arg& location,
-                   const Arg& scale, DType dtype);
+  /// A draw of `distribution` by NumPy, or the standard one, shifted and scaled.
+  Var located(DrawDistribution distribution, const Sizes& size, const Arg& location,
+              const Arg& scale, std::optional<DType> dtype, const char* who,
+              Var (RandomStream::*standard)(const Sizes&, DType));
+  Var standard_gumbel(const Sizes& size, DType dtype);
+  Var standard_laplace(const Sizes& size, DType dtype);
+  Var standard_logistic(const Sizes& size, DType dtype);
   /// Of a gamma or beta draw.
-  Var shape_parameter(const Arg& parameter, const Sizes& size, DType dtype) const;
+  Var shape_parameter(const Arg& parameter, const Sizes& size, DType dtype, const char* who) const;
   void refuse_numpy(const char* what) const;
   std::shared_ptr<Streams> streams_;
 };

@@ -1,9 +1,11 @@
 #pragma once
+#include <initializer_list>
 #include <optional>
 #include <string_view>
 
 #include <damo/graph/variables.hpp>
 #include <damo/ops/random/draw.hpp>
+#include <damo/ops/shape/sizes.hpp>
 
 namespace damo {
 
@@ -24,12 +26,38 @@ Var farthest_state(const Vars& states);
 
 namespace detail {
 
-/// The dtype of a continuous draw: floatX when left out; throws TypeError for one that is no float.
-DType float_dtype(std::optional<DType> dtype, std::string_view what);
-/// Throws NumericError for a negative number; an expression is not looked at.
-void check_scale(const Arg& scale, std::string_view what);
+/// The dtype of a draw that is not asked for one: the one in which its float parameters meet,
+/// floatX where all are numbers or integers.
+DType draw_dtype(std::optional<DType> asked, std::initializer_list<const Arg*> parameters);
+/// The same for a continuous draw: throws TypeError for a dtype that is no float.
+DType float_dtype(std::optional<DType> asked, std::initializer_list<const Arg*> parameters,
+                  std::string_view who);
+/// `parameter` in `dtype`, stretched to `size`. Throws ShapeError, with the user's line, when it is
+/// larger than the sample or of another size: a sample has one number for each of its elements.
+Var fitted(const Arg& parameter, DType dtype, const Sizes& size, std::string_view who);
+/// A parameter that counts, as int64. Throws TypeError that names the cast for a float expression.
+Var whole_number(const Arg& parameter, std::string_view who, std::string_view what);
+
+/// The value of a parameter that is known when the draw is made.
+std::optional<double> known_number(const Arg& parameter);
+[[noreturn]] void refuse_number(const Arg& parameter, std::string_view who, std::string_view what,
+                                double value);
+/// Throws NumericError, with the user's line, unless a parameter that is known when the draw is
+/// made is accepted; another one is not looked at.
+template <class Accepts>
+void check_known(const Arg& parameter, std::string_view who, std::string_view what,
+                 Accepts&& accepts) {
+  const auto value = known_number(parameter);
+  if (value && !accepts(*value)) refuse_number(parameter, who, what, *value);
+}
+void check_scale(const Arg& scale, std::string_view who);
+void check_probability(const Arg& p, std::string_view who);
+/// That low is below high where both are known (or no larger).
+void check_order(const Arg& low, const Arg& high, std::string_view who, bool may_be_equal);
 /// What is drawn in float64 by NumPy: the parameter as Theano hands it over.
-Var exact(const Arg& parameter);
+Var exact(const Arg& parameter, const Sizes& size, std::string_view who);
+/// The one or the other.
+Var fitted(bool numpy, const Arg& parameter, DType dtype, const Sizes& size, std::string_view who);
 
 }  // namespace detail
 
