@@ -25,7 +25,7 @@ std::optional<Vars> changed_inputs(const Apply& node, const VarMap& done) {
 /// `oldest`: older ones are someone else's.
 void hand_names_on(const Apply& node, const Vars& fresh, std::uint64_t oldest) {
   for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (node.name(i).empty() || !fresh[i] || !fresh[i].name().empty()) continue;
+    if (node.name(i).empty() || !fresh[i].defined() || !fresh[i].name().empty()) continue;
     if (fresh[i].owner().id() > oldest && !is_leaf(fresh[i]))
       static_cast<void>(fresh[i].named(node.name(i)));
   }
@@ -47,7 +47,8 @@ Vars map_nodes(std::span<const Apply* const> order, std::span<const Var> outputs
       hand_names_on(*node, now, last);
     }
     for (std::size_t i = 0; i < now.size(); ++i) {
-      if (now[i] && !same(now[i], node->output(i))) done.try_emplace(node->output(i), now[i]);
+      if (now[i].defined() && !same(now[i], node->output(i)))
+        done.try_emplace(node->output(i), now[i]);
     }
   }
   Vars result;

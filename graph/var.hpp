@@ -36,7 +36,8 @@ class Var {
 
   /// Whether there is a variable.
   bool defined() const { return owner_ != nullptr; }
-  explicit operator bool() const { return defined(); }
+  /// Nobody knows what an expression is before it runs: `if (x > 0)` and `a && b` do not compile.
+  explicit operator bool() const = delete;  // no truth value: and_, or_, not_, where; defined()
   /// The node that computes this variable; leaves (inputs, constants, shared variables) are nodes
   /// without inputs.
   const Apply& owner() const { return *owner_; }

@@ -53,7 +53,7 @@ void check_energy(const Var& energy, const Units& units) {
   for (const std::int64_t rows : {3, 5}) {
     std::int64_t found = rows;
     const Probe probe(energy, units, {}, rows, 1, false);
-    if (probe.missing()) return;
+    if (probe.missing().defined()) return;
     found = probe.value(energy.shape(0)).item<std::int64_t>();
     if (found != rows)
       throw ShapeError(fmt::format("EnergyModel: {}; {} has {} numbers for states of {} rows",
@@ -70,7 +70,7 @@ EnergyModel::EnergyModel(const Var& energy, const EnergyModelOptions& options)
   units = options.visible;
   units.insert(units.end(), options.hidden.begin(), options.hidden.end());
   if (units.empty()) throw GraphError("EnergyModel: a model needs units: .visible = {v}");
-  if (!energy) throw GraphError("EnergyModel: the energy is an empty Var");
+  if (!energy.defined()) throw GraphError("EnergyModel: the energy is an empty Var");
   check_names(energy, units, options.params.vars());
   check_energy(energy, units);
 }
@@ -130,8 +130,8 @@ Vars EnergyModel::full_states(const VarsOf& given, const Units& left_out) const 
   }
   for (std::size_t i = 0; i < states.size(); ++i) {
     const bool needless = contains(left_out, units()[i]);
-    if (states[i]) states[i] = as_state(units()[i], states[i]);
-    if (!states[i] && !needless)
+    if (states[i].defined()) states[i] = as_state(units()[i], states[i]);
+    if (!states[i].defined() && !needless)
       throw GraphError(fmt::format("EnergyModel: no state for {}", describe(units()[i])));
   }
   return states;
@@ -139,12 +139,12 @@ Vars EnergyModel::full_states(const VarsOf& given, const Units& left_out) const 
 
 // `v` at other states; an empty state is not read, except for its shape.
 Var EnergyModel::put(const Var& v, const Vars& given) const {
-  if (!v) return v;
+  if (!v.defined()) return v;
   Vars states = given;
   Units gone;
   std::vector<std::pair<Var, Var>> with;
   for (std::size_t i = 0; i < states.size(); ++i) {
-    if (!states[i]) {
+    if (!states[i].defined()) {
       gone.push_back(units()[i]);
     } else if (!same(states[i], units()[i])) {
       with.emplace_back(units()[i], as_state(units()[i], states[i]));
@@ -170,7 +170,7 @@ Var EnergyModel::expected_energy(const VarsOf& means) const {
   Var energy;
   for (const Term& t : terms()) {
     const Var part = t.coefficient == 1 ? t.value : t.coefficient * t.value;
-    energy = energy ? energy + part : part;
+    energy = energy.defined() ? energy + part : part;
   }
   return put(energy, full_states(means, {}));
 }
@@ -179,12 +179,12 @@ Derivation EnergyModel::derivation_at(const Unit& unit, const Vars& states, cons
   Derivation d = derivation(unit);
   const auto there = [&](const Var& v) {
     const Var moved = put(v, states);
-    return moved && mask ? clone(moved, {{d.mask, mask}}) : moved;
+    return moved.defined() && mask.defined() ? clone(moved, {{d.mask, mask}}) : moved;
   };
   d.natural = {there(d.natural.linear), there(d.natural.quadratic), there(d.natural.total)};
   d.precision = there(d.precision);
   d.offset = there(d.offset);
-  if (mask) d.mask = mask;
+  if (mask.defined()) d.mask = mask;
   return d;
 }
 
@@ -192,18 +192,18 @@ Conditional EnergyModel::conditional(const Unit& unit) const { return conditiona
 
 Conditional EnergyModel::conditional(const Unit& unit, const VarsOf& states) const {
   const Derivation& d = derivation(unit);
-  if (d.mask)
+  if (d.mask.defined())
     throw GraphError(fmt::format(
         "EnergyModel: the sites of {} interact, so it has no conditional distribution as a whole; "
         "ask for one of its {} colours: conditional(unit, color)",
         describe(unit), d.colours.shape()[0]));
-  const bool needs_itself = d.natural.total && reads(d.natural.total, unit);
+  const bool needs_itself = d.natural.total.defined() && reads(d.natural.total, unit);
   return {unit, derivation_at(unit, full_states(states, needs_itself ? Units{} : Units{unit}), {})};
 }
 
 Conditional EnergyModel::conditional(const Unit& unit, int color, const VarsOf& states) const {
   const Derivation& d = derivation(unit);
-  if (!d.mask) return conditional(unit, states);
+  if (!d.mask.defined()) return conditional(unit, states);
   if (color < 0 || color >= d.colours.shape()[0])
     throw GraphError(fmt::format("EnergyModel: {} has {} colours, there is none of number {}",
                                  describe(unit), d.colours.shape()[0], color));

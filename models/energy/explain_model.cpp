@@ -54,16 +54,17 @@ std::string or_why_not(F&& f) {
 
 std::string conditional_text(const EnergyModel& model, const Unit& unit) {
   const Derivation& d = model.derivation(unit);
-  const Conditional p = d.mask ? model.conditional(unit, 0) : model.conditional(unit);
+  const Conditional p = d.mask.defined() ? model.conditional(unit, 0) : model.conditional(unit);
   static const char* const statistics[] = {"x", "x^2"};
   std::string text;
   const Vars parameters = p.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const char* of = d.precision && i == 1 ? "x x'" : statistics[i];
+    const char* of = d.precision.defined() && i == 1 ? "x x'" : statistics[i];
     text += fmt::format("  parameter of {:5} {}\n", of, pprint(parameters[i], depth));
   }
-  if (!d.precision) text += fmt::format("  mean               {}\n", pprint(p.mean(), depth));
-  if (d.mask)
+  if (!d.precision.defined())
+    text += fmt::format("  mean               {}\n", pprint(p.mean(), depth));
+  if (d.mask.defined())
     text += fmt::format("  its sites interact: {} colours, drawn one after the other\n",
                         d.colours.shape()[0]);
   if (!d.sampled.empty())

@@ -14,8 +14,8 @@ bool EnergyModel::interact(const Unit& a, const Unit& b) const {
   const auto from = [&](const Unit& unit, const Unit& other) {
     const Derivation& d = derivation(unit);
     return reads(d.natural.linear, other) ||
-           (d.natural.quadratic && reads(d.natural.quadratic, other)) ||
-           (d.precision && reads(d.precision, other));
+           (d.natural.quadratic.defined() && reads(d.natural.quadratic, other)) ||
+           (d.precision.defined() && reads(d.precision, other));
   };
   return from(a, b) || from(b, a);
 }
@@ -33,11 +33,11 @@ Var EnergyModel::summed_at_once(const Units& summed) const {
   Var energy = rest_of(summed);
   for (const Unit& unit : summed) {
     const Derivation& d = derivation(unit);
-    if (d.mask)
+    if (d.mask.defined())
       throw GraphError(
           fmt::format("EnergyModel: {} cannot be summed out in closed form: its sites interact",
                       describe(unit)));
-    if (d.offset) energy = energy + sum(d.offset, 1);
+    if (d.offset.defined()) energy = energy + sum(d.offset, 1);
     energy = energy - Conditional(unit, d).log_normaliser();
   }
   return energy;

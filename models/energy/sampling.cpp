@@ -28,10 +28,10 @@ std::vector<Block> EnergyModel::blocks() const {
   // units, which come first, are drawn last.
   std::vector<Units> groups;
   for (const Unit& unit : units()) {
-    const bool alone = static_cast<bool>(derivation(unit).mask);
+    const bool alone = derivation(unit).mask.defined();
     auto fits = [&](const Units& group) {
       return std::none_of(group.begin(), group.end(), [&](const Unit& other) {
-        return alone || derivation(other).mask || interact(unit, other);
+        return alone || derivation(other).mask.defined() || interact(unit, other);
       });
     };
     const auto group = std::find_if(groups.begin(), groups.end(), fits);
@@ -44,7 +44,7 @@ std::vector<Block> EnergyModel::blocks() const {
   std::vector<Block> all;
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
     const Derivation& d = derivation(group->front());
-    if (!d.mask) {
+    if (!d.mask.defined()) {
       all.push_back({*group});
       continue;
     }
@@ -107,9 +107,9 @@ std::vector<bool> EnergyModel::read_before_set(const Units& clamped) const {
       const Vars read{d.natural.linear, d.natural.quadratic, d.natural.total, d.precision};
       for (std::size_t i = 0; i < units().size(); ++i) {
         if (set[i]) continue;
-        early[i] = early[i] || (d.mask && same(unit, units()[i])) ||
+        early[i] = early[i] || (d.mask.defined() && same(unit, units()[i])) ||
                    std::any_of(read.begin(), read.end(),
-                               [&](const Var& v) { return v && reads(v, units()[i]); });
+                               [&](const Var& v) { return v.defined() && reads(v, units()[i]); });
       }
     }
     for (const Unit& unit : block) set[index_of(unit)] = true;
@@ -162,7 +162,7 @@ GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const 
   std::vector<OutputInfo> info;
   for (std::size_t i = 0; i < units().size(); ++i) {
     const bool clamped = contains(o.clamped, units()[i]);
-    if ((early[i] || clamped) && !given[i])
+    if ((early[i] || clamped) && !given[i].defined())
       throw GraphError(fmt::format(
           "gibbs: a sweep reads {} before it sets it, so `start` must have a state for it: give "
           "states of all {} units",
@@ -198,7 +198,7 @@ Vars EnergyModel::mean_field(const MeanFieldOptions& o, const VarsOf& start) con
   Vars given = full_states(start, start.vars().size() == units().size() ? Units{} : hidden());
   const Var rows = given.front().shape(0);
   for (std::size_t i = 0; i < units().size(); ++i) {
-    if (given[i]) continue;
+    if (given[i].defined()) continue;
     const Unit& unit = units()[i];
     const Var flat = unit.classes() > 0 ? zeros({rows, unit.n(), unit.classes()}, unit.dtype())
                                         : zeros({rows, unit.n()}, unit.dtype());

@@ -17,9 +17,9 @@ Var beside(const Var& beta, const Var& v) {
 }
 
 Var mix(const Var& beta, const Var& hot, const Var& base) {
-  if (!hot && !base) return {};
-  if (!base) return beside(beta, hot) * hot;
-  if (!hot) return (1 - beside(beta, base)) * base;
+  if (!hot.defined() && !base.defined()) return {};
+  if (!base.defined()) return beside(beta, hot) * hot;
+  if (!hot.defined()) return (1 - beside(beta, base)) * base;
   return beside(beta, hot) * hot + (1 - beside(beta, base)) * base;
 }
 
@@ -30,9 +30,9 @@ Var EnergyModel::base_energy() const {
   for (const Unit& unit : units()) {
     if (!unit.kind().base_energy) continue;
     const Derivation& d = derivation(unit);
-    const bool linear = !d.natural.quadratic && !d.precision;
+    const bool linear = !d.natural.quadratic.defined() && !d.precision.defined();
     const Var own = linear ? sum(Var(unit), 1) : unit.kind().base_energy(unit);
-    energy = energy ? energy + own : own;
+    energy = energy.defined() ? energy + own : own;
   }
   return energy;
 }
@@ -40,9 +40,9 @@ Var EnergyModel::base_energy() const {
 EnergyModel EnergyModel::tempered(const Arg& beta) const { return tempered(beta, base_energy()); }
 
 EnergyModel EnergyModel::base_model(const Var& base) const {
-  Var energy = base ? base : base_energy();
+  Var energy = base.defined() ? base : base_energy();
   const DType dtype = data_->energy.dtype();
-  if (!energy) energy = zeros({units().front().shape(0)}, dtype);
+  if (!energy.defined()) energy = zeros({units().front().shape(0)}, dtype);
   EnergyModel model;
   model.data_ =
       std::make_shared<Data>(Data{.energy = energy, .options = data_->options, .units = units()});
@@ -55,11 +55,12 @@ EnergyModel EnergyModel::tempered(const Arg& beta, const Var& base) const {
   const DType dtype = data_->energy.dtype();
   const Var b = beta.is_literal() ? beta.var(dtype) : cast(beta, dtype);
   std::optional<EnergyModel> cold;
-  if (base) cold = base_model(base);
+  if (base.defined()) cold = base_model(base);
   const Var hot = b * data_->energy;
   EnergyModel model;
-  model.data_ = std::make_shared<Data>(Data{
-      .energy = base ? hot + (1 - b) * base : hot, .options = data_->options, .units = units()});
+  model.data_ = std::make_shared<Data>(Data{.energy = base.defined() ? hot + (1 - b) * base : hot,
+                                            .options = data_->options,
+                                            .units = units()});
   model.data_->mix = std::make_shared<const Data::Mix>(Data::Mix{*this, b, cold});
   return model;
 }
@@ -70,8 +71,8 @@ Derivation EnergyModel::mixed(const Unit& unit) const {
   Derivation at_base;
   if (base && reads(base->energy(), unit)) at_base = base->derivation(unit);
   d.natural.linear = mix(beta, d.natural.linear, at_base.natural.linear);
-  if (d.precision) {
-    const Var own = at_base.natural.quadratic
+  if (d.precision.defined()) {
+    const Var own = at_base.natural.quadratic.defined()
                         ? dimshuffle(-2 * at_base.natural.quadratic, {0, 1, newaxis}) *
                               eye(unit.n(), unit.dtype())
                         : Var();
@@ -79,7 +80,8 @@ Derivation EnergyModel::mixed(const Unit& unit) const {
   } else {
     d.natural.quadratic = mix(beta, d.natural.quadratic, at_base.natural.quadratic);
   }
-  if (d.offset || at_base.offset) d.offset = mix(beta, d.offset, at_base.offset);
+  if (d.offset.defined() || at_base.offset.defined())
+    d.offset = mix(beta, d.offset, at_base.offset);
   return d;
 }
 

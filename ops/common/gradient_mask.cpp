@@ -58,7 +58,7 @@ Var negation(const Var& condition) {
 
 Var conjunction(const Vars& conditions) {
   Var all;
-  for (const Var& c : conditions) all = all ? and_(all, c) : c;
+  for (const Var& c : conditions) all = all.defined() ? and_(all, c) : c;
   return all;
 }
 
@@ -80,14 +80,14 @@ Vars before_stretching(const Vars& conditions, const std::vector<int>& axes, std
       return !constant_along(c, static_cast<std::size_t>(axis));
     });
     if (varies || (rank == 0 && c.ndim() > 0)) {
-      varying = varying ? and_(varying, c) : c;
+      varying = varying.defined() ? and_(varying, c) : c;
     } else {
       result.push_back(c);
     }
   }
-  if (varying && varying.ndim() > 0)
+  if (varying.defined() && varying.ndim() > 0)
     varying = rank == 0 ? any(varying) : any(varying, axes, {.keepdims = true});
-  if (varying) result.push_back(varying);
+  if (varying.defined()) result.push_back(varying);
   return result;
 }
 
@@ -114,7 +114,7 @@ Mask united(std::span<const Mask> masks) {
   Var some;
   for (const Var& c : either) {
     if (is_not(c) && contains(either, c.inputs()[0])) return {};
-    some = some ? or_(some, c) : c;
+    some = some.defined() ? or_(some, c) : c;
   }
   return asked ? Mask{{some}, {}} : Mask{{}, {some}};
 }
@@ -129,7 +129,7 @@ Var ReadsElements::read_for(const Apply& node, std::size_t input, std::size_t ou
   Vars g(node.n_outputs());
   g[output] = cast(broadcast_like(marked, node.output(output)), node.types()[output].dtype);
   const Var read = node.op().gradient(node, g)[input].value;
-  return read ? neq(read, 0) : Var{};
+  return read.defined() ? neq(read, 0) : Var{};
 }
 
 Gradients ReadsElements::gradient_of_marked(const Apply& node, const Vars& g, const Vars&) const {

@@ -205,7 +205,8 @@ Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
   Tangents t = tangents_of(body_.outputs, moving, along);
   for (std::size_t k = 0; k < t.values.size(); ++k) {
     if (!t.reasons[k].empty()) t.values[k] = {};
-    if (t.values[k]) t.values[k] = replace(in_place({t.values[k]}, node).front(), outside);
+    if (t.values[k].defined())
+      t.values[k] = replace(in_place({t.values[k]}, node).front(), outside);
   }
   if (t.incomplete()) throw SomeUndefined(std::move(t));
   return std::move(t.values);

@@ -286,10 +286,10 @@ std::vector<MaskedFlow> Elementwise::gradient_under(const Apply& node, const Var
                                                        [&](Slope s) { return s >= late; });
   const Vars counts = any_late ? scalar_->counts(node.inputs()) : Vars(flowing.size());
   for (std::size_t i = 0; i < flowing.size(); ++i) {
-    if (!flowing[i]) continue;
+    if (!flowing[i].defined()) continue;
     const Var& x = node.input(i);
     MaskedFlow flow{flowing[i], mask};
-    if (behind[i] >= late && counts[i]) {
+    if (behind[i] >= late && counts[i].defined()) {
       if (scalar_->picks) flow.value = g;
       flow.mask.add(asked ? Mask{{counts[i]}, {}} : Mask{{}, {counts[i]}});
     }
@@ -325,23 +325,24 @@ MaskedFlow Elementwise::push_forward_under(const Apply& node, const Vars& tangen
   const Vars counts = scalar_->counts ? scalar_->counts(node.inputs()) : Vars(tangents.size());
   std::vector<Mask> masks;
   for (std::size_t i = 0; i < tangents.size(); ++i) {
-    if (!tangents[i]) continue;
+    if (!tangents[i].defined()) continue;
     const Vars terms = scalar_->gradient(node.inputs(), node.output(), cast(tangents[i], dtype));
-    if (!terms[i] || uniform_value(terms[i]) == 0.0) continue;
+    if (!terms[i].defined() || uniform_value(terms[i]) == 0.0) continue;
     Mask mask;
-    if (counts[i] && !scalar_->picks) mask.asked.push_back(counts[i]);
-    if (moves[i] && slope(node) == Slope::wild) mask.asked.push_back(moves[i]);
+    if (counts[i].defined() && !scalar_->picks) mask.asked.push_back(counts[i]);
+    if (moves[i].defined() && slope(node) == Slope::wild) mask.asked.push_back(moves[i]);
     const Var term = selected(cast(terms[i], dtype), mask.asked);
-    total.value = total.value ? total.value + term : term;
+    total.value = total.value.defined() ? total.value + term : term;
     for (const Var& c : {counts[i], moves[i]}) {
-      if (c) mask.add({{c}, {}});
+      if (c.defined()) mask.add({{c}, {}});
     }
     masks.push_back(mask);
   }
   if (!masks.empty()) total.mask = united(masks);
   Var& value = total.value;
   const TensorType& type = node.types()[0];
-  if (value && (value.ndim() < type.rank() || !stretched_axes(value.type(), type).empty()))
+  if (value.defined() &&
+      (value.ndim() < type.rank() || !stretched_axes(value.type(), type).empty()))
     value = broadcast_like(value, node.output());
   return total;
 }

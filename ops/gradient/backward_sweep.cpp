@@ -18,7 +18,7 @@
 namespace damo {
 namespace {
 
-bool is_zero(const Flow& f) { return !f.value || uniform_value(f.value) == 0.0; }
+bool is_zero(const Flow& f) { return !f.value.defined() || uniform_value(f.value) == 0.0; }
 
 }  // namespace
 
@@ -141,7 +141,7 @@ void BackwardSweep::through_zero(const Apply& node, const Flows& in,
   for (const Flow& f : in) g.push_back(f.value);
   Gradients flowing = node.op().gradient(node, g);
   for (std::size_t i = 0; i < flowing.size(); ++i) {
-    if (flowing[i].value) flowing[i].value = zero_gradient(node.input(i));
+    if (flowing[i].value.defined()) flowing[i].value = zero_gradient(node.input(i));
     pass_on(node, i, flowing[i], {}, guards);
   }
 }
@@ -158,9 +158,10 @@ void BackwardSweep::through_op(const Apply& node, const Flows& in,
   Vars marked;
   bool apart = false;
   for (const Flow& f : in) {
-    g.push_back(f.value ? selected(f.value, f.mask.all()) : Var{});
-    marked.push_back(f.value && !f.mask.asked.empty() ? conjunction(f.mask.all()) : Var{});
-    apart = apart || marked.back();
+    g.push_back(f.value.defined() ? selected(f.value, f.mask.all()) : Var{});
+    marked.push_back(f.value.defined() && !f.mask.asked.empty() ? conjunction(f.mask.all())
+                                                                : Var{});
+    apart = apart || marked.back().defined();
   }
   const auto* reads = apart ? dynamic_cast<const ReadsElements*>(&node.op()) : nullptr;
   const Gradients flowing =
@@ -170,7 +171,7 @@ void BackwardSweep::through_op(const Apply& node, const Flows& in,
                                     flowing.size(), node.inputs().size()));
   }
   for (std::size_t i = 0; i < flowing.size(); ++i) {
-    const bool goes_on = flowing[i].value && leads_to_wrt(node.input(i));
+    const bool goes_on = flowing[i].value.defined() && leads_to_wrt(node.input(i));
     pass_on(node, i, flowing[i], goes_on ? read_mask(node, i, in) : Mask{}, guards);
   }
 }
@@ -187,7 +188,7 @@ void BackwardSweep::through_loop(const Apply& node, const Flows& in,
   const Scan::Flowing flowing = static_cast<const Scan&>(node.op()).flow_back(node, asked);
   for (std::size_t i = 0; i < flowing.gradients.size(); ++i) {
     Mask mask;
-    if (flowing.marked[i]) mask.asked.push_back(flowing.marked[i]);
+    if (flowing.marked[i].defined()) mask.asked.push_back(flowing.marked[i]);
     pass_on(node, i, flowing.gradients[i], mask, guards);
   }
 }
@@ -197,7 +198,7 @@ Mask BackwardSweep::read_mask(const Apply& node, std::size_t i, const Flows& in)
   const Slope slope = behind(node.input(i));
   std::vector<Mask> masks;
   for (std::size_t k = 0; k < in.size(); ++k) {
-    if (!in[k].value) continue;
+    if (!in[k].value.defined()) continue;
     const Mask& m = in[k].mask;
     const bool asked = !m.asked.empty();
     const Vars conditions = slope == Slope::wild ? m.all() : m.asked;
@@ -207,7 +208,7 @@ Mask BackwardSweep::read_mask(const Apply& node, std::size_t i, const Flows& in)
     const Var read = reads != nullptr     ? reads->read_for(node, i, k, marked)
                      : marked.ndim() == 0 ? marked
                                           : any(marked);
-    if (!read) return {};
+    if (!read.defined()) return {};
     masks.push_back(asked ? Mask{{read}, {}} : Mask{{}, {read}});
   }
   return masks.size() == 1 ? masks[0] : united(masks);
@@ -239,7 +240,7 @@ void BackwardSweep::pass_on(const Apply& node, std::size_t i, const Gradient& fl
         "reparameterised draw",
         describe(node), flowing.reason, describe(in)));
   }
-  if (!flowing.value) return;
+  if (!flowing.value.defined()) return;
   if (flowing.value.ndim() != in.ndim()) {
     throw InternalError(fmt::format("{}: its gradient for operand {} has type {}, the operand {}",
                                     node.op().name(), i, to_string(flowing.value.type()),

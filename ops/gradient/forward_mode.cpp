@@ -28,7 +28,7 @@ class Forward {
     for (const Apply* node : toposort(f, stops_)) {
       Vars in;
       for (const Var& v : node->inputs()) in.push_back(tangent(v));
-      if (std::any_of(in.begin(), in.end(), [](const Var& t) { return static_cast<bool>(t); }))
+      if (std::any_of(in.begin(), in.end(), [](const Var& t) { return t.defined(); }))
         visit(*node, in);
     }
   }
@@ -40,7 +40,7 @@ class Forward {
 
   /// Why `t` does not exist; "" when it does.
   std::string reason(const Var& t) const {
-    if (!t || undefined_.empty()) return {};
+    if (!t.defined() || undefined_.empty()) return {};
     for (const Var& leaf : leaves(std::span(&t, 1))) {
       const auto it = undefined_.find(leaf);
       if (it != undefined_.end()) return it->second;
@@ -64,7 +64,8 @@ class Forward {
     }
     for (std::size_t k = 0; k < out.size(); ++k) {
       const Var v = node.output(k);
-      if (out[k] && !stops_.contains(v)) tangents_.try_emplace(v, knowing_ones(out[k], v));
+      if (out[k].defined() && !stops_.contains(v))
+        tangents_.try_emplace(v, knowing_ones(out[k], v));
     }
   }
 
@@ -82,7 +83,8 @@ class Forward {
       return {moved.value};
     }
     const Vars out = node.op().push_forward(node, in);
-    if (const Var moved = moved_elements(node, in, moves)) moves_.emplace(node.output(), moved);
+    if (const Var moved = moved_elements(node, in, moves); moved.defined())
+      moves_.emplace(node.output(), moved);
     return out;
   }
 
@@ -93,12 +95,12 @@ class Forward {
       return {};
     Vars ones(in.size());
     for (std::size_t i = 0; i < in.size(); ++i) {
-      if (!in[i]) continue;
-      if (!moves[i]) return {};
+      if (!in[i].defined()) continue;
+      if (!moves[i].defined()) return {};
       ones[i] = cast(broadcast_like(moves[i], node.input(i)), in[i].dtype());
     }
     const Var sum = node.op().push_forward(node, ones)[0];
-    return sum ? neq(sum, 0) : Var{};
+    return sum.defined() ? neq(sum, 0) : Var{};
   }
 
   Var undefined(const Apply& node, std::size_t k, const std::string& reason) {
@@ -157,7 +159,7 @@ Vars Rop(const Vars& f, const Vars& wrt, const Vars& eval, const RopOptions& opt
       tangents_of(f, wrt, eval, find_constants("Rop", f, options.consider_constant));
   if (tangents.incomplete()) throw SomeUndefined(std::move(tangents));
   for (std::size_t k = 0; k < f.size(); ++k) {
-    if (!tangents.values[k]) tangents.values[k] = zero_gradient(f[k]);
+    if (!tangents.values[k].defined()) tangents.values[k] = zero_gradient(f[k]);
   }
   return std::move(tangents.values);
 }

@@ -77,10 +77,10 @@ Vars grad(const Var& cost, const Vars& wrt, const GradOptions& options) {
   for (const auto& [v, g] : options.known_grads) roots.push_back(v);
   const SiteScope scope(SiteScope::or_else(options.site));
   const VarSet stops = find_constants("grad", roots, options.consider_constant);
-  if (cost && options.known_grads.empty())
+  if (cost.defined() && options.known_grads.empty())
     return flows_from({cost}, wrt, {cast(Arg(1.0), cost.dtype())}, stops, options);
   BackwardSweep sweep(roots, wrt, stops);
-  if (cost) sweep.seed(cost, cast(Arg(1.0), cost.dtype()));
+  if (cost.defined()) sweep.seed(cost, cast(Arg(1.0), cost.dtype()));
   for (const auto& [v, g] : options.known_grads) sweep.fix(v, g);
   sweep.run();
   return collect(sweep, wrt, options, [](const Var&) { return Var{}; });

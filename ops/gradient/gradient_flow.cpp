@@ -37,7 +37,7 @@ Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
   for (const Flow& f : flows) {
     if (f.guards.size() == depth) {
       const Var value = selected(f.value, f.mask.all());
-      sum = sum ? sum + value : value;
+      sum = sum.defined() ? sum + value : value;
       continue;
     }
     const Guard& next = f.guards[depth];
@@ -86,7 +86,7 @@ Var choice_between(const std::vector<Mask>& rests) {
     if (all.size() != 1) return {};
     const bool negated = is_elementwise(all[0], "not_");
     const Var condition = negated ? Var(all[0].inputs()[0]) : all[0];
-    if (yes && !same(yes, condition)) return {};
+    if (yes.defined() && !same(yes, condition)) return {};
     yes = condition;
     no = no || negated;
   }
@@ -106,7 +106,7 @@ Var sum_where(const Flows& flows, const std::vector<Mask>& rests, const Var& con
   Var sum;
   for (std::size_t i = 0; i < flows.size(); ++i) {
     if (same(rests[i].all()[0], condition) == holds)
-      sum = sum ? sum + flows[i].value : flows[i].value;
+      sum = sum.defined() ? sum + flows[i].value : flows[i].value;
   }
   return sum;
 }
@@ -115,7 +115,7 @@ Var sum_where(const Flows& flows, const std::vector<Mask>& rests, const Var& con
 
 bool is_choice_of_two(const Flows& flows) {
   const std::vector<Mask> masks = masks_of(flows);
-  return flows.size() > 1 && choice_between(rests_of(masks, common_mask(masks)));
+  return flows.size() > 1 && choice_between(rests_of(masks, common_mask(masks))).defined();
 }
 
 namespace {
@@ -147,13 +147,13 @@ Flow together(const Flows& flows, std::size_t depth, const Var& v, Slope behind)
   const std::vector<Mask> masks = masks_of(flows);
   all.mask = common_mask(masks);
   const std::vector<Mask> rests = rests_of(masks, all.mask);
-  if (const Var c = choice_between(rests)) {
+  if (const Var c = choice_between(rests); c.defined()) {
     all.value = where(c, sum_where(flows, rests, c, true), sum_where(flows, rests, c, false));
     return chosen_for(std::move(all), behind);
   }
   for (std::size_t i = 0; i < flows.size(); ++i) {
     const Var value = selected(flows[i].value, rests[i].all());
-    all.value = all.value ? all.value + value : value;
+    all.value = all.value.defined() ? all.value + value : value;
   }
   if (behind != Slope::constant) all.mask.add(united(rests));
   return chosen_for(std::move(all), behind);

@@ -16,7 +16,7 @@ namespace {
 /// read c.
 Vars constants_of(const Vars& gradient, const Var& cost, const GradOptions& options) {
   Vars roots;
-  if (cost) roots.push_back(cost);
+  if (cost.defined()) roots.push_back(cost);
   for (const auto& [v, g] : options.known_grads) roots.push_back(v);
   const VarSet found = find_constants("grad", roots, options.consider_constant);
   Vars read;

@@ -60,7 +60,7 @@ class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public R
   }
   Gradients gradient_of_marked(const Apply& node, const Vars& g,
                                const Vars& marked) const override {
-    if (!is_float(node.input(0).dtype()) || !marked[0]) return gradient(node, g);
+    if (!is_float(node.input(0).dtype()) || !marked[0].defined()) return gradient(node, g);
     const Var a = read_by_some(node.input(0), marked[0], 2, 1);
     const Var b = read_by_some(node.input(1), marked[0], 1, 2);
     return {batched_dot(g[0], transpose(b, {0, 2, 1})), batched_dot(transpose(a, {0, 2, 1}), g[0])};

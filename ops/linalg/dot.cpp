@@ -155,7 +155,8 @@ Var Dot::read_for(const Apply& node, std::size_t input, std::size_t, const Var& 
 Gradients Dot::gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const {
   const Var& a = node.input(0);
   const Var& b = node.input(1);
-  if (!is_float(a.dtype()) || node.types()[0].rank() == 0 || !marked[0]) return gradient(node, g);
+  if (!is_float(a.dtype()) || node.types()[0].rank() == 0 || !marked[0].defined())
+    return gradient(node, g);
   const Var matrix = as_matrix(node, marked[0]);
   const Var read_a = a.ndim() == 2 ? read_by_some(a, matrix, 1, 0) : a;
   const Var read_b = b.ndim() == 2 ? read_by_some(b, matrix, 0, 1) : b;

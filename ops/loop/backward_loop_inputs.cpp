@@ -19,8 +19,8 @@ namespace {
 Var rows_after_first(const Var& g) {
   if (is_elementwise(g, "add")) {
     const Var a = rows_after_first(g.inputs()[0]);
-    const Var b = a ? rows_after_first(g.inputs()[1]) : Var{};
-    return b ? a + b : Var{};
+    const Var b = a.defined() ? rows_after_first(g.inputs()[1]) : Var{};
+    return b.defined() ? a + b : Var{};
   }
   return adds_after_first(g.owner()) && uniform_value(g.inputs()[0]) == 0.0 ? g.inputs()[1] : Var{};
 }
@@ -46,12 +46,12 @@ Var marked_rows(const Var& marked, const Var& rows) {
 }
 
 void add_inflow(Inflow& to, const Var& g, const Var& marked) {
-  const bool first = !to.outer;
+  const bool first = !to.outer.defined();
   to.outer = add_or_either(to.outer, g);
   if (first) {
     to.marked = marked;
   } else {
-    to.marked = to.marked && marked ? or_(to.marked, marked) : Var{};
+    to.marked = to.marked.defined() && marked.defined() ? or_(to.marked, marked) : Var{};
   }
 }
 
@@ -61,7 +61,7 @@ BackwardLoop::BackwardLoop(const Scan& scan, const Apply& node, const Scan::Aske
     : scan_(scan), spec_(scan.spec()), node_(node), asked_(asked) {
   for (const Apply* inner : spec_.body.order()) slope_ = std::max(slope_, slope_of(*inner));
   const bool marked = std::any_of(asked.marked.begin(), asked.marked.end(),
-                                  [](const Var& m) { return static_cast<bool>(m); });
+                                  [](const Var& m) { return m.defined(); });
   chooses_ = marked || chooses(spec_.body);
   find_rows();
   collect();
@@ -130,20 +130,20 @@ void BackwardLoop::collect() {
   in_.initial.resize(spec_.n_states);
   for (std::size_t k = 0; k < spec_.outputs.size(); ++k) {
     const Var& g = asked_.g[k];
-    if (!g) continue;
+    if (!g.defined()) continue;
     const auto [i, keep] = spec_.outputs[k];
     Var marked = asked_.marked[k];
     if (keep != Scan::Keep::trace && keep != Scan::Keep::history) {
       add_inflow(in_.last[i], g, marked);
       continue;
     }
-    if (marked) marked = marked_rows(marked, g);
+    if (marked.defined()) marked = marked_rows(marked, g);
     if (keep == Scan::Keep::trace) {
       add_inflow(in_.per_step[i], g, marked);
       continue;
     }
-    if (marked) marked = marked[from(1)];
-    if (const Var rows = rows_after_first(g)) {
+    if (marked.defined()) marked = marked[from(1)];
+    if (const Var rows = rows_after_first(g); rows.defined()) {
       add_inflow(in_.per_step[i], rows, marked);
     } else {
       add_inflow(in_.per_step[i], g[from(1)], marked);
@@ -158,13 +158,13 @@ Var BackwardLoop::stand_in(TensorType type) const {
 
 void BackwardLoop::make_items() {
   const auto items = [&](Inflow& in) {
-    if (!in.outer) return;
+    if (!in.outer.defined()) return;
     in.item = stand_in(item_type(in.outer.type()));
-    if (in.marked) in.marked_item = stand_in(item_type(in.marked.type()));
+    if (in.marked.defined()) in.marked_item = stand_in(item_type(in.marked.type()));
   };
   for (Inflow& in : in_.per_step) items(in);
   for (std::size_t i = spec_.n_states; i < in_.last.size(); ++i) {
-    if (in_.last[i].outer) in_.last[i].item = stand_in(in_.last[i].outer.type());
+    if (in_.last[i].outer.defined()) in_.last[i].item = stand_in(in_.last[i].outer.type());
   }
 }
 
@@ -174,7 +174,7 @@ std::vector<Arrived> BackwardLoop::body_gradient() const {
       spec_.body.outputs.begin() + static_cast<std::ptrdiff_t>(scan_.n_body_outputs()));
   BackwardSweep sweep(roots, wrt_, {}, behind_);
   const auto seed = [&](const Var& v, const Var& g, const Var& marked) {
-    if (g) sweep.seed(v, g, marked ? Mask{{marked}, {}} : Mask{});
+    if (g.defined()) sweep.seed(v, g, marked.defined() ? Mask{{marked}, {}} : Mask{});
   };
   for (std::size_t i = 0; i < scan_.n_body_outputs(); ++i) {
     const Var& v = spec_.body.outputs[i];
@@ -210,13 +210,13 @@ bool BackwardLoop::carry_in(std::size_t state, std::size_t parts) {
 // out to vary.
 bool BackwardLoop::fit_mark(std::size_t state, const Arrived& flow) {
   Var& marked = carried_[state].marked;
-  if (!marked) return false;
-  if (!flow.parts.empty() && !flow.marked) {
+  if (!marked.defined()) return false;
+  if (!flow.parts.empty() && !flow.marked.defined()) {
     marked = {};
     return true;
   }
   TensorType type = marked.type();
-  for (std::size_t axis = 0; flow.marked && axis < type.rank(); ++axis) {
+  for (std::size_t axis = 0; flow.marked.defined() && axis < type.rank(); ++axis) {
     if (!constant_along(flow.marked, axis)) type.dims[axis] = unknown;
   }
   if (type == marked.type()) return false;
@@ -229,7 +229,7 @@ void BackwardLoop::find_flows() {
   for (std::size_t i = 0; chooses_ && slope_ != Slope::constant && i < spec_.n_states; ++i) {
     TensorType type{DType::boolean, {}};
     for (std::size_t axis = 0; axis < scan_.body_state(i).ndim(); ++axis) {
-      const bool one = !in_.last[i].marked || constant_along(in_.last[i].marked, axis);
+      const bool one = !in_.last[i].marked.defined() || constant_along(in_.last[i].marked, axis);
       type.dims.push_back(one ? 1 : unknown);
     }
     carried_[i].marked = stand_in(type);
@@ -240,7 +240,7 @@ void BackwardLoop::find_flows() {
     flows_ = body_gradient();
     for (std::size_t i = 0; i < spec_.n_states; ++i) {
       const Arrived* flow = flow_to(scan_.body_state(i));
-      if (flow == nullptr || (!in_.last[i].outer && flow->parts.empty())) continue;
+      if (flow == nullptr || (!in_.last[i].outer.defined() && flow->parts.empty())) continue;
       const std::size_t parts = std::max<std::size_t>(1, flow->parts.size());
       // A state that hands itself on would gain a part at each round.
       if (round > spec_.n_states && parts > carried_[i].parts.size()) summed[i] = true;

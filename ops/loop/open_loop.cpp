@@ -86,7 +86,7 @@ Vars OpenLoop::body_outputs() const {
   Vars all;
   for (const State& s : states) all.push_back(s.next);
   all.insert(all.end(), extras.begin(), extras.end());
-  if (condition) all.push_back(condition);
+  if (condition.defined()) all.push_back(condition);
   return all;
 }
 
@@ -94,7 +94,7 @@ void OpenLoop::set_body_outputs(const Vars& outputs_inside) {
   std::size_t k = 0;
   for (State& s : states) s.next = outputs_inside[k++];
   for (Var& e : extras) e = outputs_inside[k++];
-  if (condition) condition = outputs_inside[k];
+  if (condition.defined()) condition = outputs_inside[k];
 }
 
 void OpenLoop::replace_in_body(const VarMap& with) {
@@ -130,7 +130,7 @@ void OpenLoop::drop_unused() {
   std::vector<bool> extra_used(extras.size());
   std::vector<bool> state_used(states.size());
   Vars roots;
-  if (condition) roots.push_back(condition);
+  if (condition.defined()) roots.push_back(condition);
   for (const Output& o : outputs) {
     (o.of_state ? state_used : extra_used)[o.index] = true;
     roots.push_back(body_output(o));
@@ -173,7 +173,7 @@ Vars OpenLoop::build() const {
   spec.body.name = name;
   spec.n_sequences = sequences.size();
   spec.n_states = states.size();
-  spec.has_until = static_cast<bool>(condition);
+  spec.has_until = condition.defined();
   spec.name = name;
   spec.mode = mode;
   spec.profile = profile;

@@ -195,7 +195,7 @@ void ScanBuilder::capture_outside(const StepResult& result) {
 }
 
 ScanResult ScanBuilder::finish(StepResult& result) {
-  if (result.condition) loop_.condition = checked_condition(result.condition);
+  if (result.condition.defined()) loop_.condition = checked_condition(result.condition);
   loop_.set_body_outputs(rebuilt(loop_.body_outputs()));
 
   const OpenLoop::Whole whole = loop_.build_whole();

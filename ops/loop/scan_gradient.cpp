@@ -42,13 +42,15 @@ void BackwardLoop::take_results(const OpenLoop::Whole& built, Scan::Flowing& res
       carried[i] = add_or_either(carried[i], built.lasts[k++]);
   }
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    if (const Var g = initial_gradient(i, carried)) result.gradients[scan_.state_input(i)] = g;
+    if (const Var g = initial_gradient(i, carried); g.defined())
+      result.gradients[scan_.state_input(i)] = g;
   }
   for (const std::size_t i : accumulated_)
     result.gradients[scan_.non_sequence_input(i)] = built.lasts[k++];
   for (const std::size_t i : marked_inputs_) result.marked[i] = built.lasts[k++];
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
-    if (in_.initial[i] || spec_.truncate_gradient >= 0) result.marked[scan_.state_input(i)] = {};
+    if (in_.initial[i].defined() || spec_.truncate_gradient >= 0)
+      result.marked[scan_.state_input(i)] = {};
   }
   for (const std::size_t i : sequenced_)
     result.gradients[Scan::sequence_input(i)] = sequence_rows(i, built.traces[trace++]);
@@ -61,8 +63,8 @@ Var BackwardLoop::last_rows(const Var& outer) const {
 }
 
 void BackwardLoop::add_backward_sequence(const Inflow& in) {
-  if (in.outer) loop_.sequences.push_back({last_rows(in.outer), in.item});
-  if (in.marked) loop_.sequences.push_back({last_rows(in.marked), in.marked_item});
+  if (in.outer.defined()) loop_.sequences.push_back({last_rows(in.outer), in.item});
+  if (in.marked.defined()) loop_.sequences.push_back({last_rows(in.marked), in.marked_item});
 }
 
 void BackwardLoop::add_forward_values() {
@@ -105,7 +107,8 @@ void BackwardLoop::build() {
 void BackwardLoop::add_last_step() {
   for (std::size_t i = spec_.n_states; i < in_.last.size(); ++i) {
     const Inflow& last = in_.last[i];
-    if (last.outer) loop_.states.push_back({last.outer, last.item, zeros_like(last.item)});
+    if (last.outer.defined())
+      loop_.states.push_back({last.outer, last.item, zeros_like(last.item)});
   }
 }
 
@@ -149,7 +152,7 @@ void BackwardLoop::carry(std::size_t state, const Vars& parts) {
     const Var next = parts.empty() ? zeros_like(inners[k])
                      : all_in_one  ? added_to({}, parts)
                                    : parts.at(k);
-    loop_.states.push_back({k == 0 && last ? last : zero, inners[k], next});
+    loop_.states.push_back({k == 0 && last.defined() ? last : zero, inners[k], next});
   }
 }
 
@@ -160,9 +163,10 @@ void BackwardLoop::add_mark_state(const Var& inner, const Var& outer_like, bool 
     const bool one = inner.type().broadcastable(axis);
     sizes.push_back(one ? Arg(1) : Arg(outer_like.shape(static_cast<int>(axis))));
   }
-  const Var initial = given ? given : cast(Arg(initially ? 1 : 0), DType::boolean);
-  loop_.states.push_back({broadcast_to(initial, Sizes(sizes)), inner,
-                          broadcast_like(next ? next : cast(Arg(0), DType::boolean), inner)});
+  const Var initial = given.defined() ? given : cast(Arg(initially ? 1 : 0), DType::boolean);
+  loop_.states.push_back(
+      {broadcast_to(initial, Sizes(sizes)), inner,
+       broadcast_like(next.defined() ? next : cast(Arg(0), DType::boolean), inner)});
 }
 
 // The marks of states go back beside their gradients. Where somebody outside wants to know, those
@@ -170,15 +174,15 @@ void BackwardLoop::add_mark_state(const Var& inner, const Var& outer_like, bool 
 void BackwardLoop::add_marks() {
   for (std::size_t i = 0; i < spec_.n_states; ++i) {
     const Carried& carried = carried_[i];
-    if (carried.parts.empty() || !carried.marked) continue;
+    if (carried.parts.empty() || !carried.marked.defined()) continue;
     const Inflow& last = in_.last[i];
-    add_mark_state(carried.marked, node_.input(scan_.state_input(i)), static_cast<bool>(last.outer),
+    add_mark_state(carried.marked, node_.input(scan_.state_input(i)), last.outer.defined(),
                    last.marked, flow_to(scan_.body_state(i))->marked);
     marked_inputs_.push_back(scan_.state_input(i));
   }
   for (const std::size_t i : accumulated_) {
     const Var& next = flow_to(scan_.body_non_sequence(i))->marked;
-    if (!next) continue;
+    if (!next.defined()) continue;
     const Var sum = stand_in(carried_type(next.type()));
     add_mark_state(sum, node_.input(scan_.non_sequence_input(i)), false, {}, or_(sum, next));
     marked_inputs_.push_back(scan_.non_sequence_input(i));
@@ -186,7 +190,7 @@ void BackwardLoop::add_marks() {
   for (const std::size_t i : sequenced_) {
     const Var& item = scan_.body_sequence(i);
     const Var& marked = flow_to(item)->marked;
-    if (!marked) continue;
+    if (!marked.defined()) continue;
     marked_sequences_.push_back(i);
     loop_.extras.push_back(broadcast_like(marked, item));
   }
@@ -227,7 +231,7 @@ Var BackwardLoop::specify_item_shape(const Var& rows, const TensorType& item) {
 
 Var BackwardLoop::initial_gradient(std::size_t state, const Vars& carried) const {
   Var g = carried[state];
-  if (g && spec_.truncate_gradient >= 0) {
+  if (g.defined() && spec_.truncate_gradient >= 0) {
     g = where(eq(rows_, steps_), g, 0.0);
     std::int64_t left = 1;
     for (std::size_t tap = state + 1; tap < spec_.n_states && carried[tap].defined();

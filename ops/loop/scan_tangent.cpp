@@ -49,20 +49,21 @@ class ForwardLoop {
       const Var& outer = node_.input(Scan::sequence_input(i));
       const Var& inner = scan_.body_sequence(i);
       loop_.sequences.push_back({outer, inner});
-      if (const Var& t = tangents_[Scan::sequence_input(i)])
+      if (const Var& t = tangents_[Scan::sequence_input(i)]; t.defined())
         loop_.sequences.emplace_back(t, tangent_of(inner, item_type(t.type())));
     }
     for (std::size_t i = 0; i < spec_.n_states; ++i) {
       const Var& inner = scan_.body_state(i);
       loop_.states.push_back({node_.input(scan_.state_input(i)), inner, spec_.body.outputs[i]});
       state_tangent_.emplace_back();
-      if (is_float(inner.dtype()) || tangents_[scan_.state_input(i)]) add_state_tangent(i);
+      if (is_float(inner.dtype()) || tangents_[scan_.state_input(i)].defined())
+        add_state_tangent(i);
     }
     for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i) {
       const Var& outer = node_.input(scan_.non_sequence_input(i));
       const Var& inner = scan_.body_non_sequence(i);
       loop_.non_sequences.push_back({outer, inner});
-      if (const Var& t = tangents_[scan_.non_sequence_input(i)])
+      if (const Var& t = tangents_[scan_.non_sequence_input(i)]; t.defined())
         loop_.non_sequences.push_back({t, tangent_of(inner, t.type())});
     }
   }
@@ -78,7 +79,7 @@ class ForwardLoop {
     for (bool changed = true; changed;) {
       changed = false;
       for (std::size_t i = 0; i < body.size(); ++i) {
-        if (!moved_.reasons[i].empty() || !moved_.values[i]) continue;
+        if (!moved_.reasons[i].empty() || !moved_.values[i].defined()) continue;
         moved_.reasons[i] = reason_behind(moved_.values[i]);
         changed = changed || !moved_.reasons[i].empty();
       }
@@ -89,7 +90,7 @@ class ForwardLoop {
   bool moves_more_states() {
     bool more = false;
     for (std::size_t i = 0; i < spec_.n_states; ++i) {
-      if (state_tangent_[i] || !moved_.values[i]) continue;
+      if (state_tangent_[i].defined() || !moved_.values[i].defined()) continue;
       add_state_tangent(i);
       more = true;
     }
@@ -99,7 +100,7 @@ class ForwardLoop {
   std::string reason_behind(const Var& tangent) const {
     const Vars read = leaves(std::span(&tangent, 1));
     for (std::size_t i = 0; i < spec_.n_states; ++i) {
-      if (moved_.reasons[i].empty() || !state_tangent_[i]) continue;
+      if (moved_.reasons[i].empty() || !state_tangent_[i].defined()) continue;
       const auto is_it = [&](const Var& v) { return same(v, state_tangent_[i]); };
       if (std::any_of(read.begin(), read.end(), is_it)) return moved_.reasons[i];
     }
@@ -108,8 +109,9 @@ class ForwardLoop {
 
   bool exists(std::size_t i) const {
     const bool state = i < spec_.n_states;
-    const bool moves = state ? static_cast<bool>(state_tangent_[i])
-                             : moved_.values[i] || is_float(spec_.body.outputs[i].dtype());
+    const bool moves = state
+                           ? state_tangent_[i].defined()
+                           : moved_.values[i].defined() || is_float(spec_.body.outputs[i].dtype());
     return moves && moved_.reasons[i].empty();
   }
 
@@ -118,14 +120,15 @@ class ForwardLoop {
     for (std::size_t i = 0; i < scan_.n_body_outputs(); ++i) {
       if (!exists(i)) continue;
       const bool state = i < spec_.n_states;
-      const Var value = moved_.values[i] ? moved_.values[i] : zero_gradient(spec_.body.outputs[i]);
+      const Var value =
+          moved_.values[i].defined() ? moved_.values[i] : zero_gradient(spec_.body.outputs[i]);
       place_[i] = state ? loop_.states.size() : loop_.extras.size();
       if (!state) {
         loop_.extras.push_back(value);
         continue;
       }
       const Var& t = tangents_[scan_.state_input(i)];
-      const Var initial = t ? t : zero_gradient(node_.input(scan_.state_input(i)));
+      const Var initial = t.defined() ? t : zero_gradient(node_.input(scan_.state_input(i)));
       loop_.states.push_back({initial, state_tangent_[i], value});
     }
     if (spec_.has_until) loop_.condition = spec_.body.outputs.back();

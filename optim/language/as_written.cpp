@@ -105,7 +105,7 @@ class Search {
     const auto at = std::find_if(wildcards_.begin(), wildcards_.end(),
                                  [&](const Var& w) { return same(w, p); });
     Var& bound = found_.bindings[static_cast<std::size_t>(at - wildcards_.begin())];
-    if (bound) return same(bound, v) && solve(todo);
+    if (bound.defined()) return same(bound, v) && solve(todo);
     const auto& wildcard = static_cast<const Wildcard&>(p.op());
     if (wildcard.dtype() == DType::boolean && v.dtype() != DType::boolean) return false;
     if ((wildcard.has_rank() || !any_rank_) && p.ndim() != v.ndim()) return false;

@@ -57,7 +57,7 @@ bool occurs_flat(const Pattern& pattern, const Vars& wildcards,
 DType compute_dtype(const Vars& bindings, const Vars& wildcards, const Var& root) {
   DType dtype = root.dtype() == DType::boolean ? DType::int64 : root.dtype();
   for (std::size_t i = 0; i < bindings.size(); ++i) {
-    if (bindings[i] && wildcards[i].dtype() != DType::boolean)
+    if (bindings[i].defined() && wildcards[i].dtype() != DType::boolean)
       dtype = promote(dtype, bindings[i].dtype());
   }
   return dtype;
@@ -114,7 +114,7 @@ class Builder {
 
 Var with_rest(const Match& m, Terms::Group group, const Var& replacement, DType dtype) {
   if (!m.partial) return replacement;
-  if (!m.rest.v) return group == Terms::Group::product ? -replacement : replacement;
+  if (!m.rest.v.defined()) return group == Terms::Group::product ? -replacement : replacement;
   const Var rest = m.rest.v.dtype() == dtype ? m.rest.v : cast(m.rest.v, dtype);
   if (group == Terms::Group::sum) return m.rest.negative ? replacement - rest : rest + replacement;
   const Var product = rest * replacement;

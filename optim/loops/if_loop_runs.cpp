@@ -21,8 +21,8 @@ bool may_raise(const Apply& node) {
   // Only sizes that differ make it fail.
   Var sized;
   for (const Var& in : node.inputs()) {
-    if (in.ndim() == 0 || (sized && same(in, sized))) continue;
-    if (sized) return true;
+    if (in.ndim() == 0 || (sized.defined() && same(in, sized))) continue;
+    if (sized.defined()) return true;
     sized = in;
   }
   return false;

@@ -39,10 +39,10 @@ Vars one_variable_chain(Var v) {
     Var only;
     for (const Var& in : v.inputs()) {
       if (uniform_value(in)) continue;
-      if (only && !same(only, in)) return chain;
+      if (only.defined() && !same(only, in)) return chain;
       only = in;
     }
-    if (!only) break;
+    if (!only.defined()) break;
     v = only;
     chain.push_back(v);
   }

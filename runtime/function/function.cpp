@@ -189,7 +189,7 @@ Function Function::copy(const CopyOptions& options) const {
 const Array& Function::value(std::string_view input) const {
   const Impl& f = Impl::of(impl_, "value");
   const Parameter& p = f.parameters[f.index_of(input)];
-  if (!p.stored()) f.fail_call(fmt::format("input '{}' has no value of its own", input));
+  if (!p.stored().defined()) f.fail_call(fmt::format("input '{}' has no value of its own", input));
   return p.stored().value();
 }
 

@@ -48,6 +48,15 @@ accepted() { # statements
 }
 
 compilers=("$@")
+# A Var has no truth value.
+refused and_ 'where(x > 0.0 && x < 1.0, x, y)'
+refused or_ 'where(x > 0.0 || y, x, y)'
+refused not_ 'auto z = !(x > 0.0)'
+refused where 'if (sum(x) > 1e9) return'
+refused where 'for (int i = 0; i < x.shape(0); ++i) {}'
+refused where 'while (x) {}'
+refused where 'bool b(x)'
+refused where 'Var z = x > y ? x : y'
 # Nothing can be assigned to a part of x.
 refused set_subtensor 'x[0] = y[0]'
 refused set_subtensor 'x[0] = 3.0'

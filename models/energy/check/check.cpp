@@ -77,7 +77,7 @@ void Checker::attempt(const std::string& what, const std::function<void()>& f) {
 std::vector<Var> Checker::claimed_log_probs(const Unit& unit) const {
   if (options_.claims.log_prob) return {options_.claims.log_prob(unit, unit)};
   const Derivation& d = model_.derivation(unit);
-  if (!d.mask) return {model_.conditional(unit).log_prob(unit)};
+  if (!d.mask.defined()) return {model_.conditional(unit).log_prob(unit)};
   std::vector<Var> all;
   for (int c = 0; c < d.colours.shape()[0]; ++c)
     all.push_back(model_.conditional(unit, c).log_prob(unit));

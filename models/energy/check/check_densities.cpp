@@ -58,8 +58,8 @@ void Checker::finite_conditional(const Unit& unit) {
   const std::vector<Var> claims = claimed_log_probs(unit);
   std::size_t u = 0;
   while (!same(model_.units()[u], unit)) ++u;
-  const bool colors = claims.size() > 1 || (!options_.claims.log_prob &&
-                                            static_cast<bool>(model_.derivation(unit).mask));
+  const bool colors =
+      claims.size() > 1 || (!options_.claims.log_prob && model_.derivation(unit).mask.defined());
   for (std::size_t c = 0; c < claims.size(); ++c) {
     const auto group = colors ? color_groups(u, static_cast<int>(c)) : table_.groups({unit});
     const std::vector<double> total = log_sums(table_.log_weights(), group);
@@ -166,7 +166,7 @@ void Checker::log_z() {
   attempt("log Z", [&] {
     const std::vector<std::size_t> all(table_.rows(), 0);
     const double truth = log_sums(table_.log_weights(), all).front();
-    const Var claim = options_.claims.log_z ? options_.claims.log_z : model_.log_z();
+    const Var claim = options_.claims.log_z.defined() ? options_.claims.log_z : model_.log_z();
     compare("log Z", {table_.numbers(claim).front()}, {truth});
   });
 }

@@ -56,7 +56,7 @@ void Checker::draws() {
     const std::string what = fmt::format("draws of {} '{}'", unit.kind().name, unit.name());
     attempt(what, [&] {
       RandomStream rng(options_.seed);
-      const bool colors = static_cast<bool>(model_.derivation(unit).mask);
+      const bool colors = model_.derivation(unit).mask.defined();
       const Conditional p = colors ? model_.conditional(unit, 0) : model_.conditional(unit);
       for (const double x : table_.numbers(p.sample(rng))) {
         if (inside(unit.kind().support, x)) continue;

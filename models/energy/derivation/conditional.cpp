@@ -19,13 +19,13 @@ Conditional::Conditional(Unit unit, Derivation derivation)
     : unit_(std::move(unit)), derivation_(std::move(derivation)) {}
 
 std::string Conditional::family() const {
-  return derivation_.precision ? "multivariate normal" : unit_.kind().family;
+  return derivation_.precision.defined() ? "multivariate normal" : unit_.kind().family;
 }
 
 Vars Conditional::parameters() const {
   Vars all{derivation_.natural.linear};
-  if (derivation_.natural.quadratic) all.push_back(derivation_.natural.quadratic);
-  if (derivation_.precision) all.push_back(-derivation_.precision / 2);
+  if (derivation_.natural.quadratic.defined()) all.push_back(derivation_.natural.quadratic);
+  if (derivation_.precision.defined()) all.push_back(-derivation_.precision / 2);
   return all;
 }
 
@@ -38,14 +38,14 @@ Var Conditional::factor() const {
 
 Var Conditional::mean() const {
   const Natural& p = derivation_.natural;
-  if (!derivation_.precision) return unit_.kind().mean(p);
+  if (!derivation_.precision.defined()) return unit_.kind().mean(p);
   const Var l = factor();
   return solve_upper(l, solve_lower(l, p.linear));
 }
 
 Var Conditional::sample(RandomStream rng) const {
   const Natural& p = derivation_.natural;
-  if (!derivation_.precision) return unit_.kind().sample(p, rng);
+  if (!derivation_.precision.defined()) return unit_.kind().sample(p, rng);
   const Var l = factor();
   const Var noise = rng.normal(Sizes(shape(p.linear)), 0.0, 1.0, unit_.dtype());
   return solve_upper(l, solve_lower(l, p.linear) + noise);
@@ -53,7 +53,7 @@ Var Conditional::sample(RandomStream rng) const {
 
 Var Conditional::over_sites(const Var& v) const {
   Var chosen = v;
-  if (derivation_.mask)
+  if (derivation_.mask.defined())
     chosen = v * (v.ndim() == 2 && unit_.classes() > 0 ? dimshuffle(derivation_.mask, {0, 1})
                                                        : derivation_.mask);
   std::vector<int> axes;
@@ -63,7 +63,7 @@ Var Conditional::over_sites(const Var& v) const {
 
 Var Conditional::log_normaliser() const {
   const Natural& p = derivation_.natural;
-  if (!derivation_.precision) return over_sites(unit_.kind().log_normaliser(p));
+  if (!derivation_.precision.defined()) return over_sites(unit_.kind().log_normaliser(p));
   const Var l = factor();
   const Var y = solve_lower(l, p.linear);
   const auto n = static_cast<int>(unit_.n());
@@ -73,7 +73,8 @@ Var Conditional::log_normaliser() const {
 }
 
 Var Conditional::offset() const {
-  return derivation_.offset ? over_sites(derivation_.offset) : Arg(0.0).var(unit_.dtype());
+  return derivation_.offset.defined() ? over_sites(derivation_.offset)
+                                      : Arg(0.0).var(unit_.dtype());
 }
 
 Var Conditional::log_prob(const Var& state) const {
@@ -81,8 +82,8 @@ Var Conditional::log_prob(const Var& state) const {
   const Var x = as_state(unit_, state);
   const Natural& p = derivation_.natural;
   Var value = over_sites(p.linear * x);
-  if (p.quadratic) value = value + over_sites(p.quadratic * sqr(x));
-  if (derivation_.precision) {
+  if (p.quadratic.defined()) value = value + over_sites(p.quadratic * sqr(x));
+  if (derivation_.precision.defined()) {
     const Var column = dimshuffle(x, {0, 1, newaxis});
     value = value - sum(sum(column * derivation_.precision, 1) * x, 1) / 2;
   }

@@ -35,7 +35,7 @@ struct Sample {
     for (const std::size_t i : in) tangents[i] = operands[i];
     const Vars moved = output.op().push_forward(output.owner(), tangents);
     const Var& m = moved[output.index()];
-    if (!m || same_graph(m, output)) return static_cast<bool>(m);
+    if (!m.defined() || same_graph(m, output)) return m.defined();
     if (!output.op().commutative() || operands.size() != 2) return false;
     return same_graph(m, make_var(output.owner().op_ptr(), {operands[1], operands[0]}));
   }
@@ -99,7 +99,7 @@ Dependence Dependences::of_known_op(const Var& v, const std::vector<std::size_t>
     const Dependence d = known_.at(v.inputs()[i]);
     const Var& g = op.gradients[i].value;
     // A derivative that is zero everywhere is that of a step: nothing to go by.
-    if (!g || uniform_value(g) == 0.0) return {unknown_degree};
+    if (!g.defined() || uniform_value(g) == 0.0) return {unknown_degree};
     most = std::max(most, d.degree);
     together += d.degree;
     all_vanish = all_vanish && d.vanishes;

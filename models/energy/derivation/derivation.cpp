@@ -34,7 +34,7 @@ namespace {
 
 Var scaled(double c, const Var& v) { return c == 1 ? v : c == -1 ? -v : c * v; }
 Var plus(const Var& sum, double c, const Var& v) {
-  if (!sum) return scaled(c, v);
+  if (!sum.defined()) return scaled(c, v);
   return c < 0 ? sum - scaled(-c, v) : sum + scaled(c, v);
 }
 
@@ -49,9 +49,9 @@ class Deriver {
       const int degree = dependences.of(t.value).degree;
       if (degree > allowed()) open_.push_back(t);
       const Var g = gradients_or_nothing({t.value}, {unit}, {ones_like(t.value)}).front();
-      if (g) force_ = plus(force_, -t.coefficient, g);
+      if (g.defined()) force_ = plus(force_, -t.coefficient, g);
     }
-    if (!force_) force_ = zeros_like(Var(unit));
+    if (!force_.defined()) force_ = zeros_like(Var(unit));
     force_ = simplified(force_, trace);
   }
 
@@ -64,7 +64,7 @@ class Deriver {
       if (unit_.kind().support.set != Support::Set::real) refuse();
       make_multivariate(d);
     }
-    if (!d.precision) fill_natural(d);
+    if (!d.precision.defined()) fill_natural(d);
     d.natural.total = total();
     if (!d.sampled.empty() || !open_.empty()) try_on_random_states(d);
     return d;
@@ -113,10 +113,10 @@ class Deriver {
 
   void fill_natural(Derivation& d) const {
     const Var none = zero();
-    const Var others = d.mask ? unit_ * (1 - d.mask) : none;
+    const Var others = d.mask.defined() ? unit_ * (1 - d.mask) : none;
     d.natural.linear = simplified(at(force_, unit_, others), trace_);
     if (!reads(force_, unit_) || !(unit_.kind().squares || bends_)) return;
-    const Var along = d.mask ? unit_ * 0 + d.mask : ones_like(Var(unit_));
+    const Var along = d.mask.defined() ? unit_ * 0 + d.mask : ones_like(Var(unit_));
     const Var curve = simplified(at(Rop(force_, unit_, along), unit_, others), trace_);
     if (unit_.kind().squares) {
       d.natural.quadratic = curve / 2;
@@ -175,20 +175,21 @@ class Deriver {
     Var energy;
     for (const Term& t : model_.terms) energy = plus(energy, t.coefficient, t.value);
     const Var moved = input(unit_.type(), "moved");
-    const Var to = d.mask ? unit_ * (1 - d.mask) + moved * d.mask : moved;
+    const Var to = d.mask.defined() ? unit_ * (1 - d.mask) + moved * d.mask : moved;
     const Var difference = at(energy, unit_, to) - energy;
-    Var claimed = d.precision ? gaussian_change(d, to) : d.natural.linear * (to - unit_);
-    if (d.natural.quadratic) claimed = claimed + d.natural.quadratic * (sqr(to) - sqr(unit_));
+    Var claimed = d.precision.defined() ? gaussian_change(d, to) : d.natural.linear * (to - unit_);
+    if (d.natural.quadratic.defined())
+      claimed = claimed + d.natural.quadratic * (sqr(to) - sqr(unit_));
     std::vector<int> axes;
     for (std::size_t a = 1; a < claimed.ndim(); ++a) axes.push_back(static_cast<int>(a));
     const Var off = max(abs(difference + sum(claimed, axes)));
     const Var scale = 1 + max(abs(energy)) + max(abs(at(energy, unit_, to)));
-    const std::int64_t n_colors = d.mask ? d.colours.shape()[0] : 1;
+    const std::int64_t n_colors = d.mask.defined() ? d.colours.shape()[0] : 1;
     for (std::int64_t c = 0; c < n_colors; ++c) {
       const Probe probe(energy, model_.units, model_.params, rows, 100 + c, false);
-      if (probe.missing()) return;
+      if (probe.missing().defined()) return;
       std::vector<std::pair<Var, Array>> more{{moved, random_states(unit_, rows, 200 + c)}};
-      if (d.mask) more.emplace_back(d.mask, color_row(d, c));
+      if (d.mask.defined()) more.emplace_back(d.mask, color_row(d, c));
       const double error = probe.value(off / scale, more).item<double>();
       if (!(error <= (unit_.dtype() == float64 ? 1e-9 : 1e-4))) refuse();
     }
@@ -217,7 +218,7 @@ class Deriver {
       const bool open = std::any_of(open_.begin(), open_.end(),
                                     [&](const Term& o) { return same(o.value, t.value); });
       Trace unused;
-      const bool bends = g && reads(simplified(g, unused), unit_);
+      const bool bends = g.defined() && reads(simplified(g, unused), unit_);
       if (open || (bends && !unit_.kind().squares)) guilty = &t;
       if (guilty != nullptr) break;
     }
@@ -269,7 +270,7 @@ Var energy_at_zero(const std::vector<Term>& terms, const Units& units, const Uni
     const Var value = reads_any ? simplified(clone(t.value, with), trace) : t.value;
     rest = plus(rest, t.coefficient, value);
   }
-  if (rest) return rest;
+  if (rest.defined()) return rest;
   return zeros({with.front().second.shape(0)}, units.front().dtype());
 }
 

@@ -142,7 +142,7 @@ std::vector<std::vector<bool>> couplings(const Var& slope, const Unit& unit, con
   const Array each = evaluate(reshape(eye(width, unit.dtype()), Sizes(shape)));
   for (const std::uint64_t seed : {11, 12, 13}) {
     const Probe probe(slope, units, params, width, seed, true);
-    if (probe.missing())
+    if (probe.missing().defined())
       throw GraphError(fmt::format(
           "EnergyModel: whether the sites of {} interact cannot be seen, nor tried on random "
           "states: the sizes of {} are not known. Make it with damo::input and its sizes",

@@ -88,14 +88,14 @@ class Atoms {
     }
     if (!readers_.contains(v)) return;
     const Var first = of(node.input(0));
-    if (is_movement(node) && first && same(first, node.input(0))) {
+    if (is_movement(node) && first.defined() && same(first, node.input(0))) {
       atoms_[v] = v;
     } else if (as<Elementwise>(v) != nullptr) {
       Var atom;
       for (const Var& in : node.inputs()) {
         if (!readers_.contains(in)) continue;
         const Var a = of(in);
-        if (!a || in.ndim() != v.ndim() || (atom && !same(a, atom))) return;
+        if (!a.defined() || in.ndim() != v.ndim() || (atom.defined() && !same(a, atom))) return;
         atom = a;
       }
       atoms_[v] = atom;
@@ -149,13 +149,13 @@ Var linear_on_support(const Var& energy, const Unit& unit, Trace& trace) {
     for (const Var& in : node->inputs()) {
       const Var atom = atoms.of(in);
       const Var mine = atoms.of(node->output());
-      if (atom && (!mine || !same(atom, mine))) whole.insert(in);
+      if (atom.defined() && (!mine.defined() || !same(atom, mine))) whole.insert(in);
     }
   }
   VarMap linear;
   for (const Var& f : whole) {
     const Var x = atoms.of(f);
-    if (!x || same(f, x) || !is_float(f.dtype())) continue;
+    if (!x.defined() || same(f, x) || !is_float(f.dtype())) continue;
     if (Dependences(x).of(f).degree <= 1) continue;
     const Var line = interpolated(f, x, levels, trace);
     trace.add(

@@ -76,7 +76,7 @@ Var site_log_probs(const EnergyModel& model, const Vars& x, std::size_t u) {
         moved[u] = x[u] + dimshuffle(site, {newaxis, 0}) * (level - x[u]);
       }
       const Var w = log_weight(model, moved);
-      total = total ? logaddexp(total, w) : w;
+      total = total.defined() ? logaddexp(total, w) : w;
     }
     return here - total;
   });
@@ -106,7 +106,7 @@ Objective pseudo_likelihood(const EnergyModel& model, const VarsOf& data) {
       own = site_log_probs(model, x, u);
     }
     const Var row = mean(sum(own, 0));
-    total = total ? total + row : row;
+    total = total.defined() ? total + row : row;
   }
   return {-total, {}, total, {}};
 }
@@ -116,7 +116,7 @@ Objective ratio_matching(const EnergyModel& model, const VarsOf& data) {
   for (const Var& ratio : log_ratios(model, visible_states(model, data), "ratio_matching")) {
     // 1 / (1 + p(x) / p(flipped))
     const Var own = mean(sum(sqr(sigmoid(ratio)), 0));
-    cost = cost ? cost + own : own;
+    cost = cost.defined() ? cost + own : own;
   }
   return {cost, {}, cost, {}};
 }
@@ -126,7 +126,7 @@ Objective minimum_probability_flow(const EnergyModel& model, const VarsOf& data)
   const Vars x = visible_states(model, data);
   for (const Var& ratio : log_ratios(model, x, "minimum_probability_flow")) {
     const Var own = mean(sum(exp(ratio / 2), 0));
-    cost = cost ? cost + own : own;
+    cost = cost.defined() ? cost + own : own;
   }
   return {cost, {}, cost, {}};
 }

@@ -28,7 +28,7 @@ Noise::Noise(const EnergyModel& independent) {
     Var total;
     for (std::size_t i = 0; i < states.size(); ++i) {
       const Var own = independent.conditional(independent.units()[i], states).log_prob(states[i]);
-      total = total ? total + own : own;
+      total = total.defined() ? total + own : own;
     }
     return total;
   };
@@ -46,7 +46,7 @@ Objective noise_contrastive(const EnergyModel& model, const VarsOf& data, const 
       const UnitKind& kind = model.visible()[i].kind();
       if (kind.log_base) g = g + kind.log_base(as_state(model.visible()[i], states[i]));
     }
-    return o.log_z ? g - o.log_z : g;
+    return o.log_z.defined() ? g - o.log_z : g;
   };
   const Var real = log_odds(x), fake = log_odds(drawn);
   const Var cost =

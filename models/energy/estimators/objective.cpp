@@ -52,7 +52,7 @@ Var reconstruction(const EnergyModel& model, const Vars& data) {
       for (std::size_t i = 0; i < data.size(); ++i) {
         if (same(model.visible()[i], unit)) own = p.log_prob(data[i]);
       }
-      total = total ? total + own : own;
+      total = total.defined() ? total + own : own;
     }
   }
   return mean(total);
@@ -72,7 +72,7 @@ PersistentChains::PersistentChains(const EnergyModel& model, std::int64_t rows, 
 Updates PersistentChains::moved_to(const Vars& end) const {
   Updates updates;
   for (std::size_t i = 0; i < start_.size(); ++i) {
-    if (start_[i]) updates[start_[i]] = end[i];
+    if (start_[i].defined()) updates[start_[i]] = end[i];
   }
   return updates;
 }

@@ -36,7 +36,7 @@ struct Slopes {
   }
 };
 
-Var plus(const Var& sum, const Var& v) { return sum ? sum + v : v; }
+Var plus(const Var& sum, const Var& v) { return sum.defined() ? sum + v : v; }
 
 }  // namespace
 

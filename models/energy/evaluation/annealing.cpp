@@ -22,7 +22,7 @@ Units summed_out(const EnergyModel& model) {
 }
 
 EnergyModel at_beta(const EnergyModel& model, const Var& beta, const Var& base) {
-  return base ? model.tempered(beta, base) : model.tempered(beta);
+  return base.defined() ? model.tempered(beta, base) : model.tempered(beta);
 }
 
 Vars zero_states(const EnergyModel& model, const Var& rows) {

@@ -112,7 +112,7 @@ ParallelTempering parallel_tempering(const EnergyModel& model, const Vars& start
     Vars accepted;
     for (const std::size_t parity : {0, 1}) {
       Var slope = model.energy(state);
-      if (base) slope = slope - model.at_states(base, state);
+      if (base.defined()) slope = slope - model.at_states(base, state);
       const Exchange exchange = exchanges(slope, parity, rng);
       for (Var& s : state) s = take(s, exchange.rows, 0);
       accepted.push_back(mean(cast(exchange.accepted, dtype), 1));

@@ -80,8 +80,11 @@ Var EnergyModel::log_z() const {
   // interacts with.
   for (const Plan& whole : std::vector<Plan>(plans)) {
     for (const Unit& unit : whole.enumerated) {
-      if (data_->options.blocks.how == Blocks::How::whole || !derivation(unit).mask) continue;
-      const auto apart = [&](const Unit& u) { return !derivation(u).mask && !interact(u, unit); };
+      if (data_->options.blocks.how == Blocks::How::whole || !derivation(unit).mask.defined())
+        continue;
+      const auto apart = [&](const Unit& u) {
+        return !derivation(u).mask.defined() && !interact(u, unit);
+      };
       if (!std::all_of(whole.summed.begin(), whole.summed.end(), apart)) continue;
       for (int c = 0; c < derivation(unit).colours.shape()[0]; ++c) {
         Plan part = whole;
@@ -145,10 +148,10 @@ Var EnergyModel::log_sum_of(const Var& left, const Units& enumerated, const std:
       states[index_of(unit)] = x;
       if (!unit.kind().log_base) continue;
       const Var base = unit.kind().log_base(as_state(unit, x));
-      own = own ? own + base : base;
+      own = own.defined() ? own + base : base;
     }
     Var weight = -put(left, states);
-    if (own) weight = weight + own;
+    if (own.defined()) weight = weight + own;
     return broadcast_to(weight, {numbers.shape(0)});
   };
   if (each.empty()) return (-put(left, Vars(units().size())))[0];

@@ -22,7 +22,7 @@ Var precision(const Natural& p, const char* kind) {
       std::string(kind) +
       " units: the energy must grow with x^2, or exp(-energy) has no finite sum: every coefficient "
       "of x^2 in the energy must be positive";
-  if (!p.quadratic) throw NumericError(message + "; here there is no x^2");
+  if (!p.quadratic.defined()) throw NumericError(message + "; here there is no x^2");
   const Var k = -2 * p.quadratic;
   return Assert(message)(k, k > 0);
 }
@@ -105,13 +105,13 @@ Kind relu_kind() {
       .squares = true,
       .log_normaliser =
           [rate](const Natural& p) {
-            if (!p.quadratic) return -log(rate(p));
+            if (!p.quadratic.defined()) return -log(rate(p));
             const Var k = precision(p, "relu");
             return log_half_normal(p.linear / sqrt(k)) - 0.5 * log(k);
           },
       .mean =
           [rate](const Natural& p) {
-            if (!p.quadratic) return 1 / rate(p);
+            if (!p.quadratic.defined()) return 1 / rate(p);
             const Var s = sqrt(precision(p, "relu"));
             return half_normal_mean(p.linear / s) / s;
           },
@@ -119,7 +119,7 @@ Kind relu_kind() {
           [rate](const Natural& p, RandomStream& rng) {
             const Sizes size(shape(p.linear));
             const DType t = p.linear.dtype();
-            if (!p.quadratic) return rng.exponential(size, 1.0, t) / rate(p);
+            if (!p.quadratic.defined()) return rng.exponential(size, 1.0, t) / rate(p);
             const Var k = precision(p, "relu");
             return rng.truncated_normal(size, 0.0, std::numeric_limits<double>::infinity(),
                                         p.linear / k, 1 / sqrt(k), t);

@@ -54,7 +54,7 @@ class Echo final : public OpOf<Echo> {
     return Gradients(node.inputs().size(), Gradient::undefined("an echo has none here"));
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
-    return {tangents[0] ? reapply(node, tangents[0]) : Var{}};
+    return {tangents[0].defined() ? reapply(node, tangents[0]) : Var{}};
   }
   void run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const override {
     out[0] = {in[0]->shape[0] * static_cast<std::int64_t>(times_)};

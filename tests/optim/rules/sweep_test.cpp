@@ -125,7 +125,7 @@ Var with_inputs_for(const Var& side, const Vars& wild, const Vars& inputs) {
 
 /// Whether the rule is one of elementwise functions of any numbers; lines of its own check others.
 bool is_of_numbers(const optim::Rule& rule) {
-  if (!rule.left()) return false;
+  if (!rule.left().defined()) return false;
   const auto order = toposort(std::span(&rule.left(), 1));
   return std::all_of(order.begin(), order.end(), [](const Apply* node) {
     const auto* wildcard = as<optim::Wildcard>(node->output());
