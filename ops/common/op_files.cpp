@@ -27,6 +27,7 @@
   X(reduce) \
   X(reshape) \
   X(rounding) \
+  X(scaled_math) \
   X(scan) \
   X(shape_of) \
   X(size_check) \

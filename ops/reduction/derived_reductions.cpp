@@ -52,7 +52,7 @@ Var var(const Arg& x, const Axes& axes, VarianceOptions options) {
 
 Var std(const Arg& x, const Axes& axes, VarianceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  return sqrt(detail::var(x, axes, options));
+  return root(detail::var(x, axes, options), [](const Var& s) { return sqrt(s); });
 }
 
 Var norm(const Arg& x, const Axes& axes, NormOptions options) {

@@ -4,6 +4,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 
 namespace damo::optim {
@@ -23,6 +24,9 @@ Vocabulary learn() {
   words.pow = f(pow(x, y)), words.exp = f(exp(x)), words.log = f(log(x)), words.log1p = f(log1p(x));
   words.log2 = f(log2(x)), words.log10 = f(log10(x)), words.expm1 = f(expm1(x));
   words.sigmoid = f(sigmoid(x)), words.softplus = f(softplus(x)), words.tanh = f(tanh(x));
+  words.cosh = f(cosh(x)), words.erf = f(erf(x)), words.erfc = f(erfc(x));
+  words.erfcx = f(erfcx(x)), words.sech_squared = f(sech_squared(x));
+  words.log_cosh = f(log_cosh(x));
   words.log1mexp = f(log1mexp(x)), words.sqrt = f(sqrt(x)), words.abs = f(abs(x));
   words.sign = f(sign(x)), words.round = f(round(x)), words.floor = f(floor(x));
   words.ceil = f(ceil(x)), words.trunc = f(trunc(x)), words.relu = f(relu(x));

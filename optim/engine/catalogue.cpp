@@ -8,10 +8,10 @@ const std::vector<const Rule*>& all_rules() {
   static const std::vector<const Rule*> rules = [] {
     std::vector<const Rule*> all;
     for (const Rules* theme :
-         {&cancel_rules(), &scatter_rules(), &stabilize_rules(), &softmax_rules(), &barrier_rules(),
-          &see_through_rules(), &log1p_rules(), &canonicalize_rules(), &branch_rules(),
-          &choice_rules(), &indexing_rules(), &layout_rules(), &reduction_rules(),
-          &specialize_rules(), &blas_rules(), &fold_rules()}) {
+         {&cancel_rules(), &scatter_rules(), &stabilize_rules(), &softmax_rules(),
+          &logarithm_rules(), &barrier_rules(), &see_through_rules(), &log1p_rules(),
+          &canonicalize_rules(), &branch_rules(), &choice_rules(), &indexing_rules(),
+          &layout_rules(), &reduction_rules(), &specialize_rules(), &blas_rules(), &fold_rules()}) {
       for (const Rule& r : *theme) all.push_back(&r);
     }
     return all;

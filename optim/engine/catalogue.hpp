@@ -9,6 +9,7 @@ const Rules& canonicalize_rules();  ///< Algebra with constants, signs; nothing 
 const Rules& layout_rules();        ///< Reshaping, transposing, stretching, sizes.
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
 const Rules& softmax_rules();       ///< Sums of exponentials.
+const Rules& logarithm_rules();     ///< Logarithms of what has parts.
 const Rules& barrier_rules();       ///< Stable forms through joins, clips, factors and powers.
 const Rules& see_through_rules();   ///< Stable forms across the border of a loop.
 const Rules& cancel_rules();        ///< Factors that cancel, as in derivatives of logarithms.

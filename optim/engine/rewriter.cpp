@@ -13,7 +13,8 @@
 namespace damo::optim {
 namespace {
 
-constexpr std::size_t deepest_chain = 100;  // rules firing inside what a rule made
+// Rules firing inside what a rule made: a size asks for the sizes below, as deep as the graph is.
+std::size_t deepest_chain(std::size_t nodes) { return std::min<std::size_t>(100 + nodes, 3000); }
 constexpr int most_sweeps = 40;
 constexpr std::size_t most_flat = 500;
 
@@ -101,6 +102,7 @@ FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
   const auto order = order_of(graph);
   settled_.clear();
   nodes_.clear();
+  stable_logs_.clear();
   uses_.clear();
   const Vars old_roots = graph.roots();
   budget_ = applied_ + 60 * order.size() + 1000;
@@ -194,7 +196,7 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
   check_result(rule, node, result);
   firing_.push_back(&rule);
   if (recent_.size() < 8) recent_.push_back(&rule);
-  if (++applied_ > budget_ || firing_.size() > deepest_chain) report_loop();
+  if (++applied_ > budget_ || firing_.size() > deepest_chain(settled_.size())) report_loop();
   for (std::size_t i = 0; i < result.size(); ++i) {
     if (!result[i].defined()) result[i] = node.output(i);
     if (!node.name(i).empty() && result[i].name().empty() && !is_leaf(result[i]))

@@ -50,6 +50,8 @@ class Rewriter final : public Context {
   std::size_t uses(const Var& v) override;
   const Terms& terms(Terms::Group group, const Var& v) override;
   std::optional<Var> stabilized(const Var& v) override;
+  std::optional<Var> stable_log(const Var& v) override;
+  bool reads_loop(const Var& v) override;
   Var known(const Var& v) override;
   Var simplified(const Var& v) override;
 
@@ -103,6 +105,9 @@ class Rewriter final : public Context {
   std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
   std::size_t tries_ = 0;
+  Table<Var> stable_logs_;  // what stable_log has answered; empty Vars for none
+  bool cut_short_ = false;  // a probe stopped for its depth
+  int reading_ = 0;         // how deep the search for loops is
   int probing_ = 0;
   int probes_ = 0;
   bool asking_ = false;  // what fires while a rule asks is neither counted nor traced

@@ -1,5 +1,11 @@
 #include <utility>
 
+#include <damo/ops/common/same_elements.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/loop/scan_op.hpp>
+#include <damo/ops/reduction/reduce.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 
 // What the rewriter answers to rules that ask. What may be another answer later is marked, so that
@@ -7,8 +13,9 @@
 namespace damo::optim {
 namespace {
 
-constexpr int deepest_probe = 8;
-constexpr int most_probes = 32;  // probes that one probe may lead to: they branch at each level
+constexpr int deepest_reading = 200;
+constexpr int deepest_probe = 12;
+constexpr int most_probes = 64;  // probes that one probe may lead to: they branch at each level
 
 }  // namespace
 
@@ -33,7 +40,10 @@ const Terms& Rewriter::terms(Terms::Group group, const Var& v) {
 
 std::optional<Var> Rewriter::stabilized(const Var& v) {
   if (probing_ == 0) probes_ = 0;
-  if (probing_ >= deepest_probe || ++probes_ > most_probes) return std::nullopt;
+  if (probing_ >= deepest_probe || ++probes_ > most_probes) {
+    cut_short_ = asked_ = true;
+    return std::nullopt;
+  }
   ++probing_;
   ++applying_;
   std::optional<Var> found;
@@ -47,6 +57,31 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
   }
   --applying_;
   --probing_;
+  return found;
+}
+
+std::optional<Var> Rewriter::stable_log(const Var& v) {
+  if (const Var* known = stable_logs_.find(v))
+    return known->defined() ? std::optional(*known) : std::nullopt;
+  const bool before = std::exchange(cut_short_, false);
+  const auto found = stabilized(log(v));
+  if (!cut_short_) stable_logs_.insert(v, found.value_or(Var{}));
+  cut_short_ = cut_short_ || before;
+  return found;
+}
+
+bool Rewriter::reads_loop(const Var& v) {
+  if (const bool* known = learned_.of_loops.find(v)) return *known;
+  if (as<Scan>(v) != nullptr) return true;
+  const bool passes = scalar_op(v) != nullptr || is_movement(v.owner()) ||
+                      as<Reduce>(v) != nullptr || as<Dot>(v) != nullptr;
+  // What is below has been asked for as the graph was rebuilt, but for a few new nodes.
+  bool found = false;
+  if (passes && ++reading_ < deepest_reading) {
+    for (const Var& in : v.inputs()) found = found || reads_loop(in);
+  }
+  if (passes) --reading_;
+  learned_.of_loops.insert(v, found);
   return found;
 }
 

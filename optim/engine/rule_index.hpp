@@ -17,6 +17,8 @@ using Refusals = std::bitset<320>;
 /// What passes over a graph leave to those that follow.
 struct Learned {
   Table<Refusals> refusals{};
+  /// Which variables are computed from what loops give.
+  Table<bool> of_loops{};
   /// Graphs that a sweep has made, so that no two nodes are equal, by the numbers of their roots.
   std::set<std::vector<std::uint64_t>> merged{};
 };

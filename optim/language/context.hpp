@@ -25,6 +25,12 @@ class Context {
   /// What a stabilizing rule makes of `v`'s own node, or nullopt when none fires. Lets a rule ask
   /// whether a step towards a stable form would lead there.
   virtual std::optional<Var> stabilized(const Var& v) = 0;
+  /// The stable form of log(v), or nullopt when it has none. Remembered: many rules of many nodes
+  /// ask for the same.
+  virtual std::optional<Var> stable_log(const Var& v) = 0;
+  /// Whether `v` is a loop's value, or computed from one by functions, movements, sums and products
+  /// alone.
+  virtual bool reads_loop(const Var& v) = 0;
   /// What a variable equal to `v` has become, when the graph has one and it was looked at before;
   /// else an empty Var. Spares a walk that another node's rule has done.
   virtual Var known(const Var& v) = 0;

@@ -26,6 +26,8 @@ class NoContext final : public Context {
     return flat_.emplace_back(group, Seen{v}, steps_);
   }
   std::optional<Var> stabilized(const Var&) override { return std::nullopt; }
+  std::optional<Var> stable_log(const Var&) override { return std::nullopt; }
+  bool reads_loop(const Var&) override { return false; }
   Var known(const Var&) override { return {}; }
   Var simplified(const Var& v) override { return v; }
 

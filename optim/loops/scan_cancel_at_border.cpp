@@ -162,6 +162,7 @@ class InlineSequences {
     for (const auto& [inner, source] : outers_) {
       const auto other = stored_value(source);
       if (other && !same(other->item, stored->item) && other->loop == stored->loop &&
+          other->marker.type() == stored->marker.type() &&
           same_graph(surface({stored->marker, other->path}),
                      surface({stored->marker, stored->path})))
         known.emplace(other->item, inner);

@@ -112,6 +112,16 @@ std::optional<Vars> product_into_where(const Apply& node, Context& context) {
   return std::nullopt;
 }
 
+/// Whether a factor other than the one at `sum` may overflow or underflow: only then is a sum worth
+/// multiplying out.
+bool runs_away(const Terms& terms, std::size_t sum, Context& context) {
+  for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
+    const auto& leaf = terms.leaves()[i];
+    if (i != sum && !leaf.constant && context.stable_log(leaf.seen.core)) return true;
+  }
+  return false;
+}
+
 /// (x / s + y) * s = x + y * s, and (x * exp(z) + y) * sigmoid(-z), where a term gets stable.
 std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.output());
@@ -122,6 +132,7 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
     if (leaves[i].inverse || (f != vocabulary().add && f != vocabulary().sub)) continue;
     // 1 + exp(x) and the like have rules of their own, as a whole.
     if (uniform_value(core.inputs()[0]) || uniform_value(core.inputs()[1])) continue;
+    if (!runs_away(terms, i, context)) continue;
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);

@@ -88,54 +88,9 @@ std::optional<Vars> into_clip(const Apply& node, Context& context) {
   return Vars{fit(largest ? maximum(*better, limit) : minimum(*better, limit), node.output())};
 }
 
-/// log(s * y / t) = log(s) + log(y) - log(t) for positive s and t whose logarithms have stable
-/// forms.
-std::optional<Vars> log_of_product(const Apply& node, Context& context) {
-  const Terms& terms = context.terms(Terms::Group::product, node.input(0));
-  const auto& leaves = terms.leaves();
-  if (leaves.size() < 2) return std::nullopt;
-  std::vector<bool> taken(leaves.size(), false);
-  Var total;
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    if (taken[i] || leaves[i].constant || !context.fact(leaves[i].seen.core).positive) continue;
-    const auto stable = context.stabilized(log(surface(leaves[i].seen)));
-    if (!stable) continue;
-    long power = 0;
-    for (std::size_t k = i; k < leaves.size(); ++k) {
-      if (taken[k] || leaves[k].constant || !same(leaves[k].seen, leaves[i].seen)) continue;
-      taken[k] = true;
-      power += leaves[k].inverse ? -1 : 1;
-    }
-    if (power == 0) continue;
-    const Var term =
-        std::abs(power) == 1 ? *stable : *stable * static_cast<double>(std::abs(power));
-    if (!total.defined()) {
-      total = power > 0 ? term : -term;
-    } else {
-      total = power > 0 ? total + term : total - term;
-    }
-  }
-  if (!total.defined()) return std::nullopt;
-  const Terms::Rest rest = terms.without(taken);
-  if (rest.negative || rest.v.defined()) total = total + log(rest.value(Terms::Group::product));
-  return Vars{fit(total, node.output())};
-}
-
-/// log(x^c) = c log(x), log(sqrt(x)) = log(x) / 2 for positive x whose logarithm has a stable form.
-std::optional<Vars> log_of_power(const Apply& node, Context& context) {
-  const Var& x = node.input(0);
-  const ScalarOp* f = scalar_op(x);
-  const bool root = f == words().sqrt;
-  if (!root && f != words().pow) return std::nullopt;
-  if (!context.fact(x.inputs()[0]).positive) return std::nullopt;
-  const auto stable = context.stabilized(log(x.inputs()[0]));
-  if (!stable) return std::nullopt;
-  return Vars{fit(root ? *stable * 0.5 : x.inputs()[1] * *stable, node.output())};
-}
-
 /// log2 and log10 where log has a stable form.
 std::optional<Vars> other_base(const Apply& node, Context& context) {
-  const auto stable = context.stabilized(log(node.input(0)));
+  const auto stable = context.stable_log(node.input(0));
   if (!stable) return std::nullopt;
   const bool two = scalar_op(node.output()) == words().log2;
   return Vars{
@@ -147,7 +102,7 @@ std::optional<Vars> log1p_of_join(const Apply& node, Context& context) {
   if (scalar_op(node.input(0)) != words().neg) return std::nullopt;
   const auto one_plus = context.stabilized(1 - node.input(0).inputs()[0]);
   if (!one_plus) return std::nullopt;
-  const auto stable = context.stabilized(log(*one_plus));
+  const auto stable = context.stable_log(*one_plus);
   if (!stable) return std::nullopt;
   return Vars{fit(*stable, node.output())};
 }
@@ -155,7 +110,7 @@ std::optional<Vars> log1p_of_join(const Apply& node, Context& context) {
 /// xlogy0(v, y) = v log(y), 0 where v is, where log(y) has a stable form.
 std::optional<Vars> xlogy_of_stable(const Apply& node, Context& context) {
   const Var& v = node.input(0);
-  const auto stable = context.stabilized(log(node.input(1)));
+  const auto stable = context.stable_log(node.input(1));
   if (!stable) return std::nullopt;
   // The logarithm of a negative number is NaN, where xlogy0 is 0 all the same.
   const bool same_nan = context.fact(node.input(1)).nonnegative;
@@ -178,8 +133,6 @@ const Rules& barrier_rules() {
     add("into_join", {"elementwise"}, "f(join(a, b)) = join(f(a), f(b))", into_join);
     add("into_clip", {"log", "log1p", "log2", "log10", "add", "sub", "neg"},
         "f(clip(x, a, b)) = clip(f(x), f(a), f(b))", into_clip);
-    add("log_of_product", {"log"}, "log(x * y) = log(x) + log(y)", log_of_product);
-    add("log_of_power", {"log"}, "log(x^c) = c * log(x)", log_of_power);
     add("other_base", {"log2", "log10"}, "log2(x) = log(x) / log(2)", other_base);
     add("log1p_of_join", {"log1p"}, "log1p(-x) = log(1 - x)", log1p_of_join);
     add("xlogy_of_stable", {"xlogy0"}, "xlogy0(v, y) = where(v = 0, 0, v * log(y))",

@@ -1,8 +1,11 @@
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/reduction/softmax.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
@@ -16,24 +19,6 @@ namespace {
 using Group = Terms::Group;
 const Vocabulary& words() { return vocabulary(); }
 
-const Reduce* sum_of_exp(const Var& v) {
-  const auto* r = as<Reduce>(v);
-  if (r == nullptr || r->kind() != Reduction::sum) return nullptr;
-  return scalar_op(v.inputs()[0]) == words().exp ? r : nullptr;
-}
-
-/// log(sum(exp(x))) = logsumexp(x), also with the kept axes put back.
-std::optional<Vars> log_sum_exp(const Apply& node, Context&) {
-  Steps steps;
-  Seen seen{node.input(0)};
-  const Reduce* r = sum_of_exp(seen.core);
-  while (r == nullptr && look_deeper(seen, steps)) r = sum_of_exp(seen.core);
-  if (r == nullptr) return std::nullopt;
-  const Var x = seen.core.inputs()[0].inputs()[0];
-  const Var result = logsumexp(x, axis_list(r->axes()), {.keepdims = r->keepdims()});
-  return Vars{fit(surface({result, seen.path}), node.output())};
-}
-
 /// log(softmax(x)) = log_softmax(x).
 std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
   Steps steps;
@@ -46,6 +31,91 @@ std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
   return Vars{fit(surface({result, seen.path}), node.output())};
 }
 
+/// Whether `v` may overflow where what it is made of does not: a sum, or cosh.
+bool grows(const Var& v) {
+  const ScalarOp* f = scalar_op(v);
+  if (f != nullptr) return f == words().add || f == words().sub || f == words().cosh;
+  return as<Reduce>(v) != nullptr || as<Dot>(v) != nullptr;
+}
+
+/// A divisor of a product that may overflow with what is divided by it.
+struct Divisor {
+  std::size_t place;
+  Var value;
+  Var log;
+};
+std::optional<Divisor> growing_divisor(const Terms& terms, Context& context) {
+  for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
+    const auto& leaf = terms.leaves()[i];
+    if (!leaf.inverse || !grows(leaf.seen.core) || !context.fact(leaf.seen.core).nonnegative)
+      continue;
+    const Var value = surface(leaf.seen);
+    if (const auto l = context.stable_log(value)) return Divisor{i, value, *l};
+  }
+  return std::nullopt;
+}
+
+Vars times_rest(const Terms& terms, std::size_t i, std::size_t k, const Var& v, const Apply& node) {
+  std::vector<bool> drop(terms.leaves().size(), false);
+  drop[i] = drop[k] = true;
+  const Terms::Rest rest = terms.without(drop);
+  const Var product = rest.v.defined() ? rest.v * v : v;
+  return {fit(rest.negative ? -product : product, node.output())};
+}
+
+/// x / s = exp(log(x) - log(s)) for a sum s: exp(x) / sum(exp(x)) is then a softmax.
+std::optional<Vars> quotient_of_sums(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
+  const auto divisor = growing_divisor(terms, context);
+  if (!divisor) return std::nullopt;
+  for (std::size_t k = 0; k < terms.leaves().size(); ++k) {
+    const auto& leaf = terms.leaves()[k];
+    if (leaf.inverse || leaf.constant || !context.fact(leaf.seen.core).nonnegative) continue;
+    const auto l = context.stable_log(surface(leaf.seen));
+    if (l) return times_rest(terms, divisor->place, k, exp(*l - divisor->log), node);
+  }
+  return std::nullopt;
+}
+
+/// sum(x) / s = sum(x / s) and dot(x, y) / s = dot(x / s, y) where the quotient has a stable form.
+std::optional<Var> divided_inside(const Var& v, const Var& s, Context& context) {
+  if (const auto* r = as<Reduce>(v)) {
+    if (r->kind() != Reduction::sum || r->keepdims()) return std::nullopt;
+    const Var& x = v.inputs()[0];
+    if (s.ndim() != 0 && s.ndim() != v.ndim()) return std::nullopt;
+    const auto q =
+        context.stabilized(x / (s.ndim() == 0 ? s : restore_axes(s, r->axes(), x.ndim())));
+    if (!q) return std::nullopt;
+    return make_var(std::make_shared<Reduce>(r->kind(), r->axes(), false), {fit(*q, x)});
+  }
+  if (as<Dot>(v) == nullptr) return std::nullopt;
+  const Var& a = v.inputs()[0];
+  const Var& b = v.inputs()[1];
+  if (s.ndim() == 0) {
+    if (const auto q = context.stabilized(b / s)) return dot(a, fit(*q, b));
+    if (const auto q = context.stabilized(a / s)) return dot(fit(*q, a), b);
+    return std::nullopt;
+  }
+  if (a.ndim() != 2 || s.ndim() != v.ndim()) return std::nullopt;
+  if (s.ndim() == 2 && s.type().dims[1] != 1) return std::nullopt;
+  const auto q = context.stabilized(a / (s.ndim() == 2 ? s : dimshuffle(s, {0, newaxis})));
+  if (!q) return std::nullopt;
+  return dot(fit(*q, a), b);
+}
+
+std::optional<Vars> quotient_of_weighted_sums(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.output());
+  const auto divisor = growing_divisor(terms, context);
+  if (!divisor) return std::nullopt;
+  for (std::size_t k = 0; k < terms.leaves().size(); ++k) {
+    const auto& leaf = terms.leaves()[k];
+    if (leaf.inverse || leaf.seen.path != nullptr) continue;
+    const auto inside = divided_inside(leaf.seen.core, divisor->value, context);
+    if (inside) return times_rest(terms, divisor->place, k, *inside, node);
+  }
+  return std::nullopt;
+}
+
 /// The axes that `path` puts back after a reduction over `axes`, as `restore_axes` does: nothing
 /// else may lie between.
 bool restores(const Seen& seen, std::uint32_t axes, std::size_t rank) {
@@ -56,27 +126,18 @@ bool restores(const Seen& seen, std::uint32_t axes, std::size_t rank) {
   return step->movement->op().equals(expected.op());
 }
 
-/// exp(x) / sum(exp(x)) = softmax(x).
-std::optional<Vars> exp_over_sum(const Apply& node, Context& context) {
-  const Terms& terms = context.terms(Group::product, node.output());
-  const auto& leaves = terms.leaves();
-  for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const Reduce* r = leaves[i].inverse ? sum_of_exp(leaves[i].seen.core) : nullptr;
-    if (r == nullptr) continue;
-    const Var e = leaves[i].seen.core.inputs()[0];
-    if (!r->keepdims() && !restores(leaves[i].seen, r->axes(), e.ndim())) continue;
-    for (std::size_t k = 0; k < leaves.size(); ++k) {
-      if (leaves[k].inverse || leaves[k].seen.path != nullptr || !same(leaves[k].seen.core, e))
-        continue;
-      std::vector<bool> drop(leaves.size(), false);
-      drop[i] = drop[k] = true;
-      const Terms::Rest rest = terms.without(drop);
-      const Var s = softmax(e.inputs()[0], axis_list(r->axes()));
-      const Var product = rest.v.defined() ? rest.v * s : s;
-      return Vars{fit(rest.negative ? -product : product, node.output())};
-    }
+/// x[i] - logsumexp(x) = log_softmax(x)[i] for a sum over all axes.
+std::optional<Vars> part_of_log_softmax(const Apply& node, const Seen& total) {
+  const auto* l = as<LogSumExp>(total.core);
+  const Var& x = total.core.inputs()[0];
+  if (l->axes() + 1 != 1U << x.ndim()) return std::nullopt;
+  Steps steps;
+  Seen part{node.input(0)};
+  while (!same(part.core, x)) {
+    if (is_float_cast(part.core) || !look_deeper(part, steps)) return std::nullopt;
   }
-  return std::nullopt;
+  const Var all = log_softmax(x, axis_list(l->axes()));
+  return Vars{fit(surface({all, part.path}), node.output())};
 }
 
 /// x - logsumexp(x) = log_softmax(x).
@@ -89,31 +150,21 @@ std::optional<Vars> minus_log_sum_exp(const Apply& node, Context&) {
   }
   const auto* l = as<LogSumExp>(seen.core);
   const Var& x = seen.core.inputs()[0];
-  if (!same(x, node.input(0))) return std::nullopt;
+  if (!same(x, node.input(0))) return part_of_log_softmax(node, seen);
   if (!(l->keepdims() && seen.path == nullptr) && !restores(seen, l->axes(), x.ndim()))
     return std::nullopt;
   return Vars{fit(log_softmax(x, axis_list(l->axes())), node.output())};
 }
 
-/// log(exp(a) + exp(b) + exp(c) + 1 ...) of three or more terms, as nested logaddexp.
-std::optional<Vars> log_of_exponentials(const Apply& node, Context& context) {
-  const Terms& terms = context.terms(Group::sum, node.input(0));
-  if (terms.leaves().size() < 3) return std::nullopt;
-  Var total;
-  for (const auto& leaf : terms.leaves()) {
-    if (leaf.inverse) return std::nullopt;
-    Var exponent;
-    if (leaf.constant) {
-      if (*leaf.constant <= 0) return std::nullopt;
-      exponent = log(surface(leaf.seen));
-    } else if (scalar_op(leaf.seen.core) == words().exp) {
-      exponent = surface({leaf.seen.core.inputs()[0], leaf.seen.path});
-    } else {
-      return std::nullopt;
-    }
-    total = total.defined() ? logaddexp(total, exponent) : exponent;
+/// exp(log_softmax(x)) = softmax(x).
+std::optional<Vars> exp_of_log_softmax(const Apply& node, Context&) {
+  Steps steps;
+  Seen seen{node.input(0)};
+  while (as<LogSoftmax>(seen.core) == nullptr) {
+    if (!look_deeper(seen, steps)) return std::nullopt;
   }
-  return Vars{fit(total, node.output())};
+  const Var p = softmax(seen.core.inputs()[0], axis_list(as<LogSoftmax>(seen.core)->axes()));
+  return Vars{fit(surface({p, seen.path}), node.output())};
 }
 
 }  // namespace
@@ -127,12 +178,13 @@ const Rules& softmax_rules() {
           node_rewriter(std::move(name), std::move(roots), std::move(equation), std::move(f))
               .stabilizes());
     };
-    add("log_sum_exp", {"log"}, "log(sum(exp(x))) = logsumexp(x)", log_sum_exp);
     add("log_of_softmax", {"log"}, "log(softmax(x)) = log_softmax(x)", log_of_softmax);
-    add("exp_over_sum", {"mul", "div"}, "exp(x) / sum(exp(x)) = softmax(x)", exp_over_sum);
+    add("quotient_of_sums", {"mul", "div"}, "x / sum(y) = exp(log(x) - log(sum(y)))",
+        quotient_of_sums);
+    add("quotient_of_weighted_sums", {"mul", "div"}, "sum(w * x) / sum(x) = sum(w * (x / sum(x)))",
+        quotient_of_weighted_sums);
+    add("exp_of_log_softmax", {"exp"}, "exp(log_softmax(x)) = softmax(x)", exp_of_log_softmax);
     add("minus_log_sum_exp", {"sub"}, "x - logsumexp(x) = log_softmax(x)", minus_log_sum_exp);
-    add("log_of_exponentials", {"log"}, "log(exp(a) + exp(b) + ...) = logaddexp(a, ...)",
-        log_of_exponentials);
     return list;
   }();
   return rules;

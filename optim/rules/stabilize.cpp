@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/catalogue.hpp>
@@ -22,11 +23,21 @@ bool plain_numerator(const Apply& node, Context& context) {
   return std::abs(terms.constant()) == 1;
 }
 
+/// Whether expm1(x) / x in a logarithm has yet to be written for either sign of x.
+bool of_both_signs(const Apply& node, Context& context) {
+  for (const auto& leaf : context.terms(Terms::Group::product, node.input(0)).leaves()) {
+    if (scalar_op(leaf.seen.core) == vocabulary().abs) return false;
+  }
+  return true;
+}
+
 /// Logarithms. More special forms come first: at a node, rules are tried in order.
 void add_logarithms(Rules& rules) {
   const Var x = any("x"), a = any("a"), b = any("b");
   const double inf = INFINITY;
   const double nan = NAN;
+  const double ln2 = 0.69314718055994530942;
+  const double root2 = 1.41421356237309504880;
   // clang-format off
   rules.push_back(rule("log_sigmoid", log(sigmoid(x)), -softplus(-x)).stabilizes());
   rules.push_back(rule("log_one_minus_sigmoid", log(1 - sigmoid(x)), -softplus(x)).stabilizes());
@@ -40,6 +51,18 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_exp_minus_exp", log(exp(a) - exp(b)),
                        where(eq(b, -inf), a, a + log1mexp(b - a))).stabilizes());
   rules.push_back(rule("log_exp_plus_exp", log(exp(a) + exp(b)), logaddexp(a, b)).stabilizes());
+  rules.push_back(rule("log_of_cosh", log(cosh(x)), log_cosh(x)).stabilizes());
+  rules.push_back(rule("log_of_sinh", log(sinh(x)), x + log1mexp(-2 * x) - ln2).stabilizes());
+  rules.push_back(rule("log_of_tanh", log(tanh(x)), log1mexp(-2 * x) - softplus(-2 * x)).stabilizes());
+  rules.push_back(rule("log_of_sech_squared", log(sech_squared(x)), -2 * log_cosh(x)).stabilizes());
+  rules.push_back(rule("log_of_expm1", log(expm1(x)), x + log1mexp(-x)).stabilizes());
+  rules.push_back(rule("log_of_expm1_over", log(expm1(x) / x),
+                       where(abs(x) < 0.01, x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
+                             maximum(x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+  rules.push_back(rule("log_half_erfc", log(erfc(x) / 2), log_ndtr(-root2 * x)).stabilizes());
+  rules.push_back(rule("log_of_erfc", log(erfc(x)), log_erfc(x)).stabilizes());
+  rules.push_back(rule("log1p_expm1", log1p(expm1(x)), x).stabilizes());
+  rules.push_back(rule("sqrt_sqr", sqrt(sqr(x)), abs(x)).stabilizes());
   rules.push_back(rule("softplus_difference", softplus(x) - softplus(-x), x).stabilizes());
   rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
   rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());
@@ -48,12 +71,18 @@ void add_logarithms(Rules& rules) {
 }
 
 void add_exponentials(Rules& rules) {
-  const Var x = any("x");
+  const Var x = any("x"), y = any("y");
   // clang-format off
   rules.push_back(rule("expm1_softplus", expm1(softplus(x)), exp(x)).stabilizes());
   rules.push_back(rule("exp_softplus", exp(softplus(x)), 1 + exp(x)).stabilizes());
   rules.push_back(rule("exp_log_sigmoid", exp(-softplus(x)), sigmoid(-x)).stabilizes());
   rules.push_back(rule("exp_minus_one", exp(x) - 1, expm1(x)).stabilizes());
+  rules.push_back(rule("exp_over_exp", exp(x) / exp(y), exp(x - y)).stabilizes());
+  rules.push_back(rule("exp_minus_softplus", exp(x - softplus(x)), sigmoid(x)).stabilizes());
+  rules.push_back(rule("one_minus_erf", 1 - erf(x), erfc(x)).stabilizes());
+  rules.push_back(rule("one_plus_erf", 1 + erf(x), erfc(-x)).stabilizes());
+  rules.push_back(rule("erf_minus_one", erf(x) - 1, -erfc(x)).stabilizes());
+  rules.push_back(rule("one_minus_erfc", 1 - erfc(x), erf(x)).stabilizes());
   rules.push_back(rule("one_minus_exp", 1 - exp(x), -expm1(x)).stabilizes());
   rules.push_back(rule("sigmoid_logit", sigmoid(log(x / (1 - x))),
                        where(and_(x >= 0, x <= 1), x, Arg(NAN))).stabilizes());
@@ -84,6 +113,10 @@ void add_sigmoids(Rules& rules) {
   rules.push_back(rule("sigmoid_of_one_plus_tanh", 0.5 * (1 + tanh(x / 2)), sigmoid(x)).stabilizes());
   rules.push_back(rule("tanh_slope_over_sigmoid", (1 - sqr(tanh(x / 2))) / sigmoid(x), 4 * sigmoid(-x)).stabilizes());
   rules.push_back(rule("tanh_slope_over_sigmoid_minus", (1 - sqr(tanh(x / 2))) / sigmoid(-x), 4 * sigmoid(x)).stabilizes());
+  rules.push_back(rule("one_minus_sigmoid_squared", 1 - sqr(sigmoid(x)), sigmoid(-x) * (1 + sigmoid(x))).stabilizes());
+  rules.push_back(rule("one_minus_tanh", 1 - tanh(x), 2 * sigmoid(-2 * x)).stabilizes());
+  rules.push_back(rule("one_plus_tanh", 1 + tanh(x), 2 * sigmoid(2 * x)).stabilizes());
+  rules.push_back(rule("tanh_minus_one", tanh(x) - 1, -2 * sigmoid(-2 * x)).stabilizes());
   rules.push_back(rule("sigmoid_minus_of_tanh", 0.5 - 0.5 * tanh(x / 2), sigmoid(-x)).stabilizes());
   rules.push_back(rule("sigmoid_of_one_minus_tanh", 0.5 * (1 - tanh(x / 2)), sigmoid(-x)).stabilizes());
   // clang-format on

@@ -13,10 +13,19 @@ RuleCases softmax_cases() {
   const Var y = matrix("y", float64);
   const Var z = matrix("z", float64);
   return {
-      {"log_sum_exp", log(sum(exp(x), 1)), log(sum(tanh(x), 1))},
-      {"log_of_exponentials", log(exp(x) + exp(y) + exp(z)), log(exp(x) + exp(y) + tanh(z))},
+      {"log_of_reduction", log(sum(exp(x), 1)), log(sum(tanh(x), 1))},
+      {"log_of_sum", log(exp(x) + exp(y) + exp(z)), log(exp(x) + exp(y) + tanh(z))},
+      {"log_of_dot", log(dot(exp(x), sigmoid(y))), log(dot(exp(x), y))},
+      {"log_of_scatter", log(inc_subtensor(zeros_like(x)[range(1)], exp(x)[range(1)])),
+       log(inc_subtensor(y[range(1)], exp(x)[range(1)]))},
+      {"log_of_extremum", log(maximum(exp(x), sigmoid(y))), log(maximum(exp(x), y))},
+      {"log_of_softplus", log(softplus(x)), log(softplus(x) - 3)},
+      {"log_of_moved", log(sum(exp(x), 1)[range(0, 2)]), log(sum(x, 1)[range(0, 2)])},
+      {"log1p_of_sum", log1p(sum(exp(x), 1)), log1p(sum(x, 1))},
+      {"exp_of_log_softmax", exp(log_softmax(x)), exp(log_softmax(x) - y)},
+      {"quotient_of_weighted_sums", sum(y * exp(x)) / sum(exp(x)), sum(y * x) / sum(exp(x))},
       {"log_of_softmax", log(softmax(x)), log(softmax(x) + 1e-7)},
-      {"exp_over_sum", exp(x) / sum(exp(x), 1, {.keepdims = true}),
+      {"quotient_of_sums", exp(x) / sum(exp(x), 1, {.keepdims = true}),
        exp(y) / sum(tanh(x), 1, {.keepdims = true})},
       {"minus_log_sum_exp", x - logsumexp(x, {1}, {.keepdims = true}),
        y - logsumexp(x, {1}, {.keepdims = true})},
@@ -50,6 +59,7 @@ RuleCases barrier_cases() {
   const Var s = sigmoid(x);
   const auto trace = map([](Var v) { return sigmoid(v); }, {x}).outputs[0];
   const auto other = map([](Var v) { return tanh(v); }, {x}).outputs[0];
+  const auto between = map([](Var v) { return sigmoid(v) * sigmoid(sqr(v)); }, {x}).outputs[0];
   return {
       {"into_join", log(concatenate({s, y}, 0)), log(concatenate({x, y}, 0))},
       {"into_clip", log(clip(s, 1e-7, 0.9)), log(clip(s, 0.9, 1e-7))},
@@ -58,7 +68,8 @@ RuleCases barrier_cases() {
       {"other_base", log2(s), log2(x)},
       {"log1p_of_join", log1p(-concatenate({s, y}, 0)), log1p(-concatenate({x, y}, 0))},
       {"xlogy_of_stable", xlogy0(y, s), xlogy0(y, x)},
-      {"into_loop", log(trace), log(other)},
+      {"into_loop", log(between), log(other)},
+      {"out_of_loop", log(trace), log(between)},
   };
 }
 

@@ -24,6 +24,21 @@ namespace {
 
 using Real = long double;
 
+Real log_cosh_of(Real x) {
+  const Real half = std::sinh(x / 2);
+  if (std::abs(x) < 1) return std::log1p(2 * half * half);
+  return std::abs(x) + std::log1p(std::exp(-2 * std::abs(x))) - std::log(Real(2));
+}
+
+Real log_ndtr_of(Real x) {
+  const Real tail = std::erfc(std::abs(x) / std::sqrt(Real(2))) / 2;
+  if (x > 0) return std::log1p(-tail);
+  if (x > -100) return std::log(tail);
+  const Real z = 1 / (x * x);  // Abramowitz and Stegun 26.2.12
+  const Real series = 1 - z * (1 - 3 * z * (1 - 5 * z * (1 - 7 * z)));
+  return -x * x / 2 - std::log(-x) - std::log(2 * std::acos(Real(-1))) / 2 + std::log(series);
+}
+
 Real softplus_of(Real x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 Real log1mexp_of(Real x) {
   return x > -0.69L ? std::log(-std::expm1(x)) : std::log1p(-std::exp(x));
@@ -62,8 +77,22 @@ const std::map<std::string, Function>& functions() {
       {"maximum", [](const auto& x) { return std::max(x[0], x[1]); }},
       {"minimum", [](const auto& x) { return std::min(x[0], x[1]); }},
       {"and_", [](const auto& x) { return Real(x[0] != 0 && x[1] != 0); }},
+      {"less", [](const auto& x) { return Real(x[0] < x[1]); }},
       {"less_equal", [](const auto& x) { return Real(x[0] <= x[1]); }},
       {"greater_equal", [](const auto& x) { return Real(x[0] >= x[1]); }},
+      {"sqrt", [](const auto& x) { return std::sqrt(x[0]); }},
+      {"cosh", [](const auto& x) { return std::cosh(x[0]); }},
+      {"sinh", [](const auto& x) { return std::sinh(x[0]); }},
+      {"erf", [](const auto& x) { return std::erf(x[0]); }},
+      {"erfc", [](const auto& x) { return std::erfc(x[0]); }},
+      {"log_cosh", [](const auto& x) { return log_cosh_of(x[0]); }},
+      {"log_erfc",
+       [](const auto& x) {
+         return x[0] < 0.5L ? std::log1p(-std::erf(x[0]))
+                            : log_ndtr_of(-x[0] * std::sqrt(Real(2))) + std::log(Real(2));
+       }},
+      {"log_ndtr", [](const auto& x) { return log_ndtr_of(x[0]); }},
+      {"sech_squared", [](const auto& x) { return 1 / (std::cosh(x[0]) * std::cosh(x[0])); }},
       {"cast", [](const auto& x) { return x[0]; }},
   };
   return all;

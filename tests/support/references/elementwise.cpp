@@ -106,6 +106,11 @@ void add_unary(References& all) {
   all["tanh"] = unary([](D x) { return std::tanh(x); });
   all["erf"] = unary([](D x) { return std::erf(x); });
   all["erfc"] = unary([](D x) { return std::erfc(x); });
+  all["erfcx"] = unary([](D x) { return std::exp(x * x) * std::erfc(x); });
+  all["log_erfc"] = unary([](D x) { return std::log(std::erfc(x)); });
+  all["log_ndtr"] = unary([](D x) { return std::log(std::erfc(-x / std::sqrt(D(2))) / 2); });
+  all["log_cosh"] = unary([](D x) { return std::log(std::cosh(x)); });
+  all["sech_squared"] = unary([](D x) { return 1 / (std::cosh(x) * std::cosh(x)); });
   all["abs"] = unary([](D x) { return std::abs(x); });
   all["relu"] = unary([](D x) { return std::max(x, 0.0); });
   all["reciprocal"] = unary([](D x) { return 1 / x; });
