@@ -20,15 +20,6 @@ Procedure scan_merge, scan_cancel_at_border, scan_keep_what_is_read, scan_hoist_
 
 namespace {
 
-std::size_t count_nodes(const FunctionGraph& graph) {
-  std::size_t n = 0;
-  for (const Apply* node : graph.order()) {
-    ++n;
-    if (node->op().body() != nullptr) n += count_nodes(*node->op().body());
-  }
-  return n;
-}
-
 void check_after(const Pass& pass, const FunctionGraph& graph) {
   try {
     graph.check();
@@ -53,7 +44,6 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
     report.visits = rewriter.visits();
   }
   if (trace != nullptr) {
-    report.nodes = count_nodes(result);
     report.roots = result.roots();
     trace->finish(report);
   }

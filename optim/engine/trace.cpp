@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include <damo/graph/function_graph.hpp>
 #include <damo/graph/op.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/optim/engine/trace.hpp>
 #include <damo/optim/explain/json_string.hpp>
 
@@ -25,6 +27,15 @@ std::size_t count_nodes(const Var& v) {
     for (const Var& in : node->inputs()) stack.push_back(in.owner_ptr());
   }
   return seen.size();
+}
+
+std::size_t count_all(std::span<const Var> roots) {
+  std::size_t n = 0;
+  for (const Apply* node : toposort(roots)) {
+    ++n;
+    if (node->op().body() != nullptr) n += count_all(node->op().body()->roots());
+  }
+  return n;
 }
 
 /// "digraph damo {...}" as "subgraph cluster_N {...}" with its node names made unique.
@@ -50,6 +61,7 @@ std::string cluster(const Var& v, std::size_t number, std::string_view label) {
 
 std::size_t Trace::Applied::nodes_before() const { return count_nodes(before); }
 std::size_t Trace::Applied::nodes_after() const { return count_nodes(after); }
+std::size_t Trace::Pass::nodes() const { return count_all(roots); }
 
 std::size_t Trace::count(std::string_view rule) const {
   return static_cast<std::size_t>(std::count_if(applied_.begin(), applied_.end(),
@@ -66,7 +78,7 @@ std::string Trace::text() const {
   std::string text =
       fmt::format("{:<24} {:>8} {:>8} {:>8}\n", "pass", "applied", "nodes", "visits");
   for (const Pass& p : passes_)
-    text += fmt::format("{:<24} {:>8} {:>8} {:>8}\n", p.name, p.applied, p.nodes, p.visits);
+    text += fmt::format("{:<24} {:>8} {:>8} {:>8}\n", p.name, p.applied, p.nodes(), p.visits);
   for (const Applied& a : applied_) {
     text +=
         fmt::format("\n{}: {}{}  {}\n  {}\n  -> {}\n", a.pass, a.rule,
@@ -81,7 +93,7 @@ std::string Trace::json() const {
   for (std::size_t i = 0; i < passes_.size(); ++i) {
     const Pass& p = passes_[i];
     text += fmt::format(R"({}{{"name": {}, "applied": {}, "nodes": {}, "visits": {}}})",
-                        i > 0 ? ", " : "", json_quoted(p.name), p.applied, p.nodes, p.visits);
+                        i > 0 ? ", " : "", json_quoted(p.name), p.applied, p.nodes(), p.visits);
   }
   text += "],\n";
   text += R"("applied": [)";

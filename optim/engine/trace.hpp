@@ -28,9 +28,10 @@ class Trace {
   struct Pass {
     std::string name;
     std::size_t applied = 0;
-    std::size_t nodes = 0;   ///< Nodes in the graph after it, those of loop bodies included.
     std::size_t visits = 0;  ///< Nodes it looked at.
     Vars roots{};            ///< What the graph computes after it: outputs, then update values.
+    /// Nodes in the graph after it, those of loop bodies included.
+    std::size_t nodes() const;
   };
 
   void add(Applied applied) { applied_.push_back(std::move(applied)); }

@@ -150,7 +150,7 @@ std::string step_json(PageData& data, const Trace::Applied& a) {
 std::string pass_json(PageData& data, const Trace::Pass& pass, const FunctionGraph& asked) {
   const bool whole = pass.roots.size() == asked.outputs.size() + asked.updates.size();
   return fmt::format(R"({{"name":{},"applied":{},"nodes":{},"graph":{}}})", data.text(pass.name),
-                     pass.applied, pass.nodes,
+                     pass.applied, pass.nodes(),
                      whole ? data.graph(asked.with_roots(pass.roots)) : "null");
 }
 

@@ -133,9 +133,48 @@ AsWritten::AsWritten(const Var& left, const Var& right) : left_(left) {
     if (as<Wildcard>(node->op()) != nullptr) wildcards_.push_back(node->output());
   }
   for (const Apply* node : toposort(sides)) any_rank_ = any_rank_ && of_any_rank(*node);
+  for (const Var& in : left.inputs()) heads_.emplace_back(in);
+}
+
+AsWritten::Head::Head(const Var& pattern) : kind(Kind::any) {
+  function = scalar_op(pattern);
+  if (as<Wildcard>(pattern) != nullptr || is_conversion(function)) return;
+  if (uniform_value(pattern)) {
+    kind = Kind::constant;
+  } else if (function != nullptr) {
+    kind = Kind::elementwise;
+  } else {
+    kind = Kind::other;
+    op_class = pattern.op().op_class();
+  }
+}
+
+bool AsWritten::Head::fits(const Var& v) const {
+  switch (kind) {
+    case Kind::any:
+      return true;
+    case Kind::constant:
+      return uniform_value(v).has_value();
+    case Kind::elementwise:
+      return scalar_op(v) == function;
+    default:
+      return v.op().op_class() == op_class;
+  }
+}
+
+bool AsWritten::heads_fit(const Var& root) const {
+  const Vars& in = root.inputs();
+  if (in.size() != heads_.size()) return false;
+  const Vars& p = left_.inputs();
+  if (in.size() == 2 && same(p[0], p[1]) && !same(in[0], in[1])) return false;
+  bool straight = true;
+  for (std::size_t i = 0; i < in.size() && straight; ++i) straight = heads_[i].fits(in[i]);
+  if (straight || in.size() != 2 || !left_.op().commutative()) return straight;
+  return heads_[0].fits(in[1]) && heads_[1].fits(in[0]);
 }
 
 std::optional<AsWritten::Found> AsWritten::match(const Var& root, Context& context) const {
+  if (!heads_fit(root)) return std::nullopt;
   return Search(wildcards_, any_rank_, &context).at(left_, root);
 }
 

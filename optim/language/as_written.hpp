@@ -5,6 +5,10 @@
 
 #include <damo/optim/language/context.hpp>
 
+namespace damo {
+struct ScalarOp;
+}
+
 namespace damo::optim {
 
 /// The left side of an identity, matched node by node: the same ops on the same operands, with
@@ -32,8 +36,21 @@ class AsWritten {
   static std::shared_ptr<const Op> op_for(const Apply& node, const Found& found);
 
  private:
+  /// What an operand of the root must be, as far as its own op tells.
+  struct Head {
+    enum class Kind : std::uint8_t { any, constant, elementwise, other };
+    Kind kind;
+    const ScalarOp* function = nullptr;
+    Op::Class op_class = nullptr;
+    explicit Head(const Var& pattern);
+    bool fits(const Var& v) const;
+  };
+  /// False for most of what does not match, found without a search.
+  bool heads_fit(const Var& root) const;
+
   Var left_;
   Vars wildcards_{};
+  std::vector<Head> heads_{};
   bool any_rank_ = true;
 };
 

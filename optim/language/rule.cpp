@@ -91,14 +91,17 @@ Rule::Rule(std::string name, std::vector<std::string> roots, std::string equatio
     : name_(std::move(name)),
       roots_(std::move(roots)),
       equation_(std::move(equation)),
+      mode_tags_{tag(soundness_)},
       rewrite_(std::move(rewrite)) {}
 
 Rule&& Rule::tagged(std::string tag) && {
+  mode_tags_.push_back(tag);
   tags_.push_back(std::move(tag));
   return std::move(*this);
 }
 Rule&& Rule::sound(Soundness soundness) && {
   soundness_ = soundness;
+  mode_tags_.front() = tag(soundness);
   return std::move(*this);
 }
 Rule&& Rule::when(std::function<bool(const Apply&, Context&)> condition) && {
@@ -108,12 +111,6 @@ Rule&& Rule::when(std::function<bool(const Apply&, Context&)> condition) && {
 
 bool Rule::has_tag(std::string_view tag) const {
   return std::find(tags_.begin(), tags_.end(), tag) != tags_.end();
-}
-
-std::vector<std::string> Rule::mode_tags() const {
-  std::vector<std::string> all = tags_;
-  all.push_back(tag(soundness_));
-  return all;
 }
 
 std::optional<Vars> Rule::apply(const Apply& node, Context& context) const {

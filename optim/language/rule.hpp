@@ -74,7 +74,7 @@ class Rule {
   const std::vector<std::string>& tags() const { return tags_; }
   bool has_tag(std::string_view tag) const;
   /// What modes know it by: its tags, and that of its soundness.
-  std::vector<std::string> mode_tags() const;
+  const std::vector<std::string>& mode_tags() const { return mode_tags_; }
   /// Names of the ops at which the rule may apply.
   const std::vector<std::string>& roots() const { return roots_; }
   /// "log(sigmoid(x)) = -softplus(-x)", or a sentence.
@@ -95,6 +95,7 @@ class Rule {
   std::vector<std::string> roots_;
   std::string equation_;
   Soundness soundness_ = Soundness::real_equal;
+  std::vector<std::string> mode_tags_;
   Var left_{}, right_{};
   Rewrite rewrite_;
   std::function<bool(const Apply&, Context&)> when_{};
