@@ -36,8 +36,8 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/optim/language/rule.hpp>
+#include <damo/runtime/check/explain.hpp>
 #include <damo/runtime/function/eval.hpp>
-#include <damo/runtime/function/explain.hpp>
 #include <damo/runtime/function/function.hpp>
 #include <damo/runtime/function/state.hpp>
 #include <damo/runtime/function/to_array.hpp>

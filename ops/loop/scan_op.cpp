@@ -22,8 +22,6 @@
 namespace damo {
 namespace {
 
-thread_local ScanWatch* watching = nullptr;
-
 /// The loop by the book: what `evaluate` and constant folding use, and what compiled loops are
 /// compared with.
 class ReferenceRun {
@@ -169,21 +167,6 @@ class ReferenceRun {
 };
 
 }  // namespace
-
-ScanWatch::ScanWatch(Callback callback) : callback_(std::move(callback)), outer_(watching) {
-  watching = this;
-}
-ScanWatch::~ScanWatch() { watching = outer_; }
-
-void ScanWatch::notify(const Scan& scan, Values values, std::int64_t step) {
-  if (watching == nullptr) return;
-  // What it evaluates in turn is no news.
-  struct Pause {
-    ScanWatch* told = std::exchange(watching, nullptr);
-    ~Pause() { watching = told; }
-  } const pause;
-  pause.told->callback_(scan, values, step);
-}
 
 Scan::Scan(Spec spec) : spec_(std::move(spec)) {
   for (const Apply* node : spec_.body.order()) {

@@ -311,12 +311,6 @@ class Matcher {
 
 }  // namespace
 
-Var Binding::value() const {
-  const Var v = surface(seen);
-  if (scale == 1) return v;
-  return scale == -1 ? -v : v * scale;
-}
-
 std::optional<Match> match(const Pattern& pattern, const Vars& wildcards, const Var& root,
                            Context& context, Steps& steps, Conditions conditions) {
   if (pattern.is_group() && !has_heads(pattern, context.terms(pattern.group(), root)))

@@ -4,6 +4,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/math.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/language/pattern.hpp>
 #include <damo/optim/language/placeholder.hpp>
@@ -139,6 +140,12 @@ std::vector<std::string> Pattern::roots() const {
     default:
       throw InternalError("a pattern must have a function at its root");
   }
+}
+
+Var Binding::value() const {
+  const Var v = surface(seen);
+  if (scale == 1) return v;
+  return scale == -1 ? -v : v * scale;
 }
 
 }  // namespace damo::optim

@@ -12,32 +12,6 @@
 
 namespace damo {
 
-const Array& Outputs::operator[](std::size_t i) const {
-  if (i >= size()) {
-    throw GraphError(fmt::format("outputs: there is no output {}, the function has {}", i, size()));
-  }
-  const OutputBlock& block = *hold_.get();
-  if (!block.borrowed.empty() && block.borrowed[i] != nullptr) return *block.borrowed[i];
-  return block.arrays[i];
-}
-
-Array Outputs::take(std::size_t i) && {
-  const Array& value = (*this)[i];
-  OutputBlock& block = *hold_.get();
-  const bool own = &value == &block.arrays[i] && block.holders.load(std::memory_order_acquire) == 1;
-  if (own) return std::move(block.arrays[i]);
-  return value;
-}
-
-std::size_t Outputs::index_of(std::string_view name) const {
-  if (hold_.get() != nullptr) {
-    const auto& names = *hold_.get()->names;
-    const auto at = std::find(names.begin(), names.end(), name);
-    if (at != names.end()) return static_cast<std::size_t>(at - names.begin());
-  }
-  throw GraphError(fmt::format("outputs: there is no output named '{}'", name));
-}
-
 void Function::Impl::fail_call(const std::string& what) const {
   std::string text = fmt::format("{}: {}", where, what);
   for (std::size_t i = 0; i < parameters.size(); ++i) {

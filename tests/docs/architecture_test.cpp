@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -105,7 +106,59 @@ bool has_order(std::map<std::string, std::set<std::string>> arrows) {
   return arrows.empty();
 }
 
+/// Of each class that one header alone declares, that header without its ending.
+std::map<std::string, std::string> homes() {
+  std::map<std::string, std::set<std::string>> declared;
+  const std::regex opening("^(class|struct) (\\w+)( final)?( :[^;{]*)?\\{");
+  for (const Source& source : sources()) {
+    if (!source.name.ends_with(".hpp")) continue;
+    std::ifstream file(root / source.name);
+    std::smatch m;
+    for (std::string line; std::getline(file, line);) {
+      if (std::regex_search(line, m, opening))
+        declared[m[2]].insert(source.name.substr(0, source.name.size() - 4));
+    }
+  }
+  std::map<std::string, std::string> homes;
+  for (const auto& [name, headers] : declared) {
+    if (headers.size() == 1) homes[name] = *headers.begin();
+  }
+  return homes;
+}
+
+/// The classes whose functions a source defines.
+std::set<std::string> defined_in(const std::string& source) {
+  std::ifstream file(root / source);
+  const std::regex definition(
+      "^(?:[A-Za-z][^(]*[ *&])?(\\w+)::(?:\\w+::)*(?:~?\\w+|operator[^(]*)\\(");
+  std::set<std::string> classes;
+  std::smatch m;
+  for (std::string line; std::getline(file, line);) {
+    if (std::regex_search(line, m, definition)) classes.insert(m[1]);
+  }
+  return classes;
+}
+
 }  // namespace
+
+// What Var writes as methods is made of ops, which stand above it.
+TEST_CASE("architecture: a class's functions stand in files named as its header") {
+  const auto home = homes();
+  std::size_t seen = 0;
+  for (const Source& source : sources()) {
+    if (!source.name.ends_with(".cpp")) continue;
+    const std::string stem = source.name.substr(0, source.name.size() - 4);
+    for (const std::string& name : defined_in(source.name)) {
+      const auto at = home.find(name);
+      if (at == home.end() || name == "Var") continue;
+      CAPTURE(source.name);
+      CAPTURE(name);
+      CHECK((stem == at->second || stem.starts_with(at->second + "_")));
+      ++seen;
+    }
+  }
+  CHECK(seen > 40);
+}
 
 TEST_CASE("architecture: headers include only what the plan of folders grants") {
   const auto granted = plan();
@@ -158,4 +211,27 @@ TEST_CASE("architecture: no folder holds more files than one looks through") {
     CAPTURE(folder);
     CHECK(n <= most_files);
   }
+}
+
+TEST_CASE("architecture: tests stand in the folders of what they test, and look alike") {
+  const std::set<std::string> of_their_own{"support", "support/references", "docs",    "programs",
+                                           "install", "install/program",    "compile", "fuzz"};
+  std::size_t seen = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root / "tests")) {
+    const std::string ending = entry.path().extension().string();
+    if (ending != ".cpp" && ending != ".hpp") continue;
+    const fs::path name = fs::relative(entry.path(), root / "tests");
+    const std::string folder = name.parent_path().string();
+    CAPTURE(name.string());
+    if (!of_their_own.contains(folder)) CHECK(fs::is_directory(root / folder));
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      CAPTURE(line);
+      if (line.starts_with("#include \""))
+        CHECK((line.starts_with("#include \"tests/") || line.starts_with("#include \"examples/")));
+      if (line.starts_with("namespace damo")) CHECK(line == "namespace damo::test {");
+    }
+    ++seen;
+  }
+  CHECK(seen > 100);
 }

@@ -7,7 +7,9 @@
 
 #include "examples/support/batches.hpp"
 
-namespace damo::examples {
+using namespace damo;
+using namespace damo::examples;
+
 namespace {
 
 // Image i is (i, -i), its class is i.
@@ -81,4 +83,3 @@ TEST_CASE("fewer images than a batch are an error that says so") {
 }
 
 }  // namespace
-}  // namespace damo::examples

@@ -3,7 +3,9 @@
 #include "examples/support/cli.hpp"
 #include "tests/support/files.hpp"
 
-namespace damo::examples {
+using namespace damo;
+using namespace damo::examples;
+
 namespace {
 
 struct Values {
@@ -84,4 +86,3 @@ TEST_CASE("one is counted without an s") {
 }
 
 }  // namespace
-}  // namespace damo::examples

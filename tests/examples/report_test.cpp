@@ -8,7 +8,9 @@
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"
 
-namespace damo::examples {
+using namespace damo;
+using namespace damo::examples;
+
 namespace {
 
 using namespace damo::test;
@@ -70,4 +72,3 @@ TEST_CASE("report: a run without a function or metrics has a page too") {
 }
 
 }  // namespace
-}  // namespace damo::examples

@@ -7,7 +7,9 @@
 #include "examples/support/run_folder.hpp"
 #include "tests/support/files.hpp"
 
-namespace damo::examples {
+using namespace damo;
+using namespace damo::examples;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -95,4 +97,3 @@ TEST_CASE("a folder that another process writes to is refused and the process is
 }
 
 }  // namespace
-}  // namespace damo::examples

@@ -11,7 +11,9 @@
 #include "examples/support/training.hpp"
 #include "tests/support/files.hpp"
 
-namespace damo::examples {
+using namespace damo;
+using namespace damo::examples;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -175,4 +177,3 @@ TEST_CASE("times are written as clocks show them") {
 }
 
 }  // namespace
-}  // namespace damo::examples

@@ -6,7 +6,9 @@
 #include "examples/support/watch.hpp"
 #include "tests/support/files.hpp"
 
-namespace damo::examples {
+using namespace damo;
+using namespace damo::examples;
+
 namespace {
 
 TEST_CASE("a cost worse than before training is warned of in either direction") {
@@ -66,4 +68,3 @@ TEST_CASE("learning rate schedules begin at one and fall as they say") {
 }
 
 }  // namespace
-}  // namespace damo::examples

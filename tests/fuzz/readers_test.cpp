@@ -28,7 +28,8 @@
 // with an error of Damo's; under the sanitizers it must also touch no memory but its own. In the
 // suite there are 10,000 of each; DAMO_FUZZ_MUTATIONS asks for another number, DAMO_FUZZ_SEED for
 // others.
-namespace damo {
+using namespace damo;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -250,4 +251,3 @@ TEST_CASE("fuzz: files given as images") {
 }
 
 }  // namespace
-}  // namespace damo

@@ -10,7 +10,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -169,4 +171,3 @@ TEST_CASE("Fashion-MNIST from its Debian package has its published sizes") {
 }
 
 }  // namespace
-}  // namespace damo::io

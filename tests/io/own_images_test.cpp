@@ -17,7 +17,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -345,4 +347,3 @@ TEST_CASE("files that are no images are refused with what would be accepted") {
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -11,7 +11,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -270,4 +272,3 @@ TEST_CASE("rolls with velocities or NaN where 0 and 1 are meant are refused with
 }
 
 }  // namespace
-}  // namespace damo::io

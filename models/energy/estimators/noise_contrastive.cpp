@@ -11,29 +11,6 @@
 
 namespace damo::energy {
 
-Noise::Noise(const EnergyModel& independent) {
-  if (independent.blocks().size() != 1)
-    throw GraphError("noise_contrastive: the units of the noise must not interact");
-  sample = [independent](const Var& rows, RandomStream rng) {
-    Vars none;
-    for (const Unit& u : independent.units())
-      none.push_back(u.classes() > 0 ? zeros({rows, u.n(), u.classes()}, u.dtype())
-                                     : zeros({rows, u.n()}, u.dtype()));
-    Vars drawn;
-    for (const Unit& u : independent.units())
-      drawn.push_back(independent.conditional(u, none).sample(rng));
-    return drawn;
-  };
-  log_prob = [independent](const Vars& states) {
-    Var total;
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      const Var own = independent.conditional(independent.units()[i], states).log_prob(states[i]);
-      total = total.defined() ? total + own : own;
-    }
-    return total;
-  };
-}
-
 Objective noise_contrastive(const EnergyModel& model, const VarsOf& data, const Noise& noise,
                             const NoiseContrastiveOptions& o) {
   const Vars x = visible_states(model, data);

@@ -1,80 +1,36 @@
-#include <fmt/format.h>
-
 #include <damo/graph/errors/error.hpp>
-#include <damo/graph/evaluate.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 
 namespace damo::energy {
 
 Vars Objective::gradients(const VarsOf& params) const { return grad(cost, params.vars()); }
 
-RandomStream required(const std::optional<RandomStream>& rng, const char* who) {
-  if (!rng) throw GraphError(fmt::format("{}: a random stream must be given: .rng = rng", who));
-  return *rng;
-}
-
-Vars visible_states(const EnergyModel& model, const VarsOf& data) {
-  const Vars& given = data.vars();
-  if (given.size() != model.visible().size())
-    throw GraphError(fmt::format("data for {} units, but the model has {} visible ones",
-                                 given.size(), model.visible().size()));
-  Vars states;
-  for (std::size_t i = 0; i < given.size(); ++i)
-    states.push_back(as_state(model.visible()[i], given[i]));
-  return states;
-}
-
-Vars as_constants(const Vars& states) {
-  Vars constants;
-  for (const Var& s : states) constants.push_back(consider_constant(s));
-  return constants;
-}
-
-Vars visible_part(const EnergyModel& model, const Vars& states) {
-  return {states.begin(), states.begin() + static_cast<std::ptrdiff_t>(model.visible().size())};
-}
-
-Var reconstruction(const EnergyModel& model, const Vars& data) {
-  Vars states = data;
-  if (!model.hidden().empty())
-    states = model.mean_field({.clamped = model.visible(), .steps = 1}, data);
-  Var total;
-  for (const Block& block : model.blocks()) {
-    for (const Unit& unit : block) {
-      if (!contains(model.visible(), unit)) continue;
-      const Conditional p = block.color < 0 ? model.conditional(unit, states)
-                                            : model.conditional(unit, block.color, states);
-      Var own;
-      for (std::size_t i = 0; i < data.size(); ++i) {
-        if (same(model.visible()[i], unit)) own = p.log_prob(data[i]);
-      }
+Noise::Noise(const EnergyModel& independent) {
+  if (independent.blocks().size() != 1)
+    throw GraphError("noise_contrastive: the units of the noise must not interact");
+  sample = [independent](const Var& rows, RandomStream rng) {
+    Vars none;
+    for (const Unit& u : independent.units())
+      none.push_back(u.classes() > 0 ? zeros({rows, u.n(), u.classes()}, u.dtype())
+                                     : zeros({rows, u.n()}, u.dtype()));
+    Vars drawn;
+    for (const Unit& u : independent.units())
+      drawn.push_back(independent.conditional(u, none).sample(rng));
+    return drawn;
+  };
+  log_prob = [independent](const Vars& states) {
+    Var total;
+    for (std::size_t i = 0; i < states.size(); ++i) {
+      const Var own = independent.conditional(independent.units()[i], states).log_prob(states[i]);
       total = total.defined() ? total + own : own;
     }
-  }
-  return mean(total);
-}
-
-PersistentChains::PersistentChains(const EnergyModel& model, std::int64_t rows, RandomStream rng) {
-  const Vars first = model.random_state(rows, std::move(rng));
-  const std::vector<Array> values = evaluate(first);
-  const Units kept = model.carried();
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    const Unit& unit = model.units()[i];
-    start_.push_back(contains(kept, unit) ? Var(shared(values[i], "chains of " + unit.name()))
-                                          : Var());
-  }
-}
-
-Updates PersistentChains::moved_to(const Vars& end) const {
-  Updates updates;
-  for (std::size_t i = 0; i < start_.size(); ++i) {
-    if (start_[i].defined()) updates[start_[i]] = end[i];
-  }
-  return updates;
+    return total;
+  };
 }
 
 Objective exact_likelihood(const EnergyModel& model, const VarsOf& data) {

@@ -11,7 +11,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -102,4 +104,3 @@ TEST_CASE("read_file refuses folders and files beyond its limit") {
 }
 
 }  // namespace
-}  // namespace damo::io

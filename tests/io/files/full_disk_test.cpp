@@ -16,7 +16,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -117,4 +119,3 @@ TEST_CASE("a table of metrics on a full disk says so") {
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -8,7 +8,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -64,4 +66,3 @@ TEST_CASE("what is smaller than the limit is read to its end from plain and comp
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -8,7 +8,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -135,4 +137,3 @@ TEST_CASE("mutated idx files are errors or well-formed and never anything else")
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -11,7 +11,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -245,4 +247,3 @@ TEST_CASE("all Nottingham tunes read as midicsv reads them and survive being rew
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -8,7 +8,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -217,4 +219,3 @@ TEST_CASE("mutated npz files never give other numbers than were written") {
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -9,7 +9,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 std::vector<std::pair<double, double>> hard_ranges() {
@@ -87,4 +89,3 @@ TEST_CASE("labels of usual axes are short") {
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -9,7 +9,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -123,4 +125,3 @@ TEST_CASE("drawing outside a canvas is clipped") {
 }
 
 }  // namespace
-}  // namespace damo::io

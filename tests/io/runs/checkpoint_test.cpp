@@ -13,7 +13,9 @@
 
 #include "tests/support/files.hpp"
 
-namespace damo::io {
+using namespace damo;
+using namespace damo::io;
+
 namespace {
 
 using test::TemporaryFolder;
@@ -213,4 +215,3 @@ TEST_CASE("rows of numbers are read whatever parts them and with or without name
 }
 
 }  // namespace
-}  // namespace damo::io

@@ -4,7 +4,8 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/optim/explain/explain_page.hpp>
-#include <damo/runtime/function/explain.hpp>
+#include <damo/runtime/check/explain.hpp>
+#include <damo/runtime/function/function.hpp>
 
 namespace damo {
 

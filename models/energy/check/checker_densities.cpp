@@ -5,7 +5,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
-#include <damo/models/energy/check/check_parts.hpp>
+#include <damo/models/energy/check/checker.hpp>
 #include <damo/models/energy/derivation/probe.hpp>
 #include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>

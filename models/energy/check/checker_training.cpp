@@ -6,7 +6,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
-#include <damo/models/energy/check/check_parts.hpp>
+#include <damo/models/energy/check/checker.hpp>
 #include <damo/models/energy/estimators/objective.hpp>
 #include <damo/models/energy/evaluation/annealing.hpp>
 #include <damo/models/energy/model_data.hpp>

@@ -1,9 +1,10 @@
 #pragma once
 #include <filesystem>
 
-#include <damo/runtime/function/function.hpp>
 
 namespace damo {
+
+class Function;
 
 /// Writes a page that steps through what the optimizer did to the function's graph: see
 /// `explain_page`. It opens offline in any browser. Throws IoError when it cannot be written.
