@@ -1,7 +1,6 @@
 #pragma once
 #include <filesystem>
 
-
 namespace damo {
 
 class Function;

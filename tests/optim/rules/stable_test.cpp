@@ -35,7 +35,7 @@ struct Truth {
   std::vector<double> slopes;
 };
 const std::vector<Truth> truths{
-#include "stable_values.inc"
+#include "tests/optim/rules/stable_values.inc"
 };
 
 /// An expression of a vector of four: `outer` of `inner`, which may stand on two sides of a loop's
