@@ -22,6 +22,7 @@
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/control/op_from_graph.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/refused_signs.hpp>
 #include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>

@@ -40,7 +40,8 @@ Var Var::named(std::string name) const {
 
 Arg::Arg(const Var& v, const char* f, unsigned l) : kind_(Kind::variable), var_(v), site_{f, l} {
   if (!v.defined())
-    throw GraphError(fmt::format("an empty Var was used as an operand at {}", to_string(site_)));
+    throw GraphError(fmt::format("an empty Var was used as an operand at {}",
+                                 to_string(SiteScope::or_else(site_))));
 }
 
 DType Arg::dtype() const {

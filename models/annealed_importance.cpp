@@ -25,6 +25,9 @@ const double log_2 = std::log(2.0);
 Var checked_path(const Var& betas, Site site) {
   const SiteScope scope(SiteScope::or_else(site));
   const char* what = "build_ais: betas must rise from 0 to 1";
+  if (betas.ndim() == 1 && betas.type().dims[0] == 0)
+    throw NumericError(
+        fmt::format("{}, got none, at {}", what, to_string(SiteScope::or_else(site))));
   // The ends as float32 has them.
   const Var starts = abs(betas[0]) <= 1e-6, ends = abs(betas[-1] - 1) <= 1e-6;
   const Var rises = all(betas[from(1)] >= betas[range(-1)]);

@@ -10,7 +10,7 @@
 namespace damo::models {
 
 dA::dA(const DAOptions& o)
-    : x(o.input.defined() ? o.input : matrix("input")),
+    : x(o.input.defined() ? o.input : matrix("input", floatX(), o.site)),
       n_visible(o.n_visible),
       n_hidden(o.n_hidden),
       W(o.W),

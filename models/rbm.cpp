@@ -13,7 +13,7 @@
 namespace damo::models {
 
 RBM::RBM(const RBMOptions& o)
-    : input(o.input.defined() ? o.input : matrix("input")),
+    : input(o.input.defined() ? o.input : matrix("input", floatX(), o.site)),
       n_visible(o.n_visible),
       n_hidden(o.n_hidden),
       W(o.W),

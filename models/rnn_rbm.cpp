@@ -22,15 +22,18 @@ namespace {
 const RnnRbmOptions& checked(const RnnRbmOptions& o) {
   const auto [low, high] = o.pitch_range;
   if (low < 0 || low >= high) {
-    throw ShapeError(fmt::format("RnnRbm: pitches from {} to {}; the range is empty", low, high));
+    throw ShapeError(fmt::format("RnnRbm: pitches from {} to {}; the range is empty, at {}", low,
+                                 high, to_string(o.site)));
   }
   if (o.n_hidden < 1 || o.n_hidden_recurrent < 1 || !(o.dt > 0)) {
     throw ShapeError(fmt::format(
-        "RnnRbm: {} hidden units, {} recurrent ones, frames of {} s; all must be positive",
-        o.n_hidden, o.n_hidden_recurrent, o.dt));
+        "RnnRbm: {} hidden units, {} recurrent ones, frames of {} s; all must be positive, "
+        "at {}",
+        o.n_hidden, o.n_hidden_recurrent, o.dt, to_string(o.site)));
   }
   if (!(o.dropout >= 0 && o.dropout < 1)) {
-    throw ShapeError(fmt::format("RnnRbm: dropout {}; it is in [0, 1)", o.dropout));
+    throw ShapeError(
+        fmt::format("RnnRbm: dropout {}; it is in [0, 1), at {}", o.dropout, to_string(o.site)));
   }
   return o;
 }

@@ -13,10 +13,18 @@
 namespace damo::models {
 namespace {
 
-void check(const std::vector<SharedVar>& params, const Vars& gradients) {
-  if (params.size() == gradients.size()) return;
-  throw GraphError(
-      fmt::format("update rule: {} parameters but {} gradients", params.size(), gradients.size()));
+/// One gradient for each parameter: GraphError, with the line of the options, otherwise.
+void check(const std::vector<SharedVar>& params, const Vars& gradients, Site site) {
+  const std::string line = to_string(SiteScope::or_else(site));
+  if (params.size() != gradients.size()) {
+    throw GraphError(fmt::format("update rule: {} parameters but {} gradients, at {}",
+                                 params.size(), gradients.size(), line));
+  }
+  for (std::size_t i = 0; i < params.size(); ++i) {
+    if (!gradients[i].defined())
+      throw GraphError(
+          fmt::format("update rule: no gradient for {}, at {}", describe(params[i]), line));
+  }
 }
 
 SharedVar zeros_beside(const SharedVar& p, std::string_view what) {
@@ -33,7 +41,8 @@ SharedVar step_counter(Updates& updates) {
 }  // namespace
 
 Updates sgd(const std::vector<SharedVar>& params, const Vars& gradients, const SgdOptions& o) {
-  check(params, gradients);
+  const SiteScope scope(SiteScope::or_else(o.lr.site()));
+  check(params, gradients, o.lr.site());
   Updates updates;
   for (std::size_t i = 0; i < params.size(); ++i)
     updates[params[i]] = params[i] - o.lr * gradients[i];
@@ -42,7 +51,8 @@ Updates sgd(const std::vector<SharedVar>& params, const Vars& gradients, const S
 
 Updates momentum(const std::vector<SharedVar>& params, const Vars& gradients,
                  const MomentumOptions& o) {
-  check(params, gradients);
+  const SiteScope scope(SiteScope::or_else(o.lr.site()));
+  check(params, gradients, o.lr.site());
   Updates updates;
   for (std::size_t i = 0; i < params.size(); ++i) {
     const SharedVar& p = params[i];
@@ -56,7 +66,8 @@ Updates momentum(const std::vector<SharedVar>& params, const Vars& gradients,
 
 Updates adagrad(const std::vector<SharedVar>& params, const Vars& gradients,
                 const AdagradOptions& o) {
-  check(params, gradients);
+  const SiteScope scope(SiteScope::or_else(o.lr.site()));
+  check(params, gradients, o.lr.site());
   Updates updates;
   for (std::size_t i = 0; i < params.size(); ++i) {
     const SharedVar total = zeros_beside(params[i], "squared gradients");
@@ -69,7 +80,8 @@ Updates adagrad(const std::vector<SharedVar>& params, const Vars& gradients,
 
 Updates rmsprop(const std::vector<SharedVar>& params, const Vars& gradients,
                 const RmspropOptions& o) {
-  check(params, gradients);
+  const SiteScope scope(SiteScope::or_else(o.lr.site()));
+  check(params, gradients, o.lr.site());
   Updates updates;
   for (std::size_t i = 0; i < params.size(); ++i) {
     const SharedVar average = zeros_beside(params[i], "mean squared gradient");
@@ -81,7 +93,8 @@ Updates rmsprop(const std::vector<SharedVar>& params, const Vars& gradients,
 }
 
 Updates adam(const std::vector<SharedVar>& params, const Vars& gradients, const AdamOptions& o) {
-  check(params, gradients);
+  const SiteScope scope(SiteScope::or_else(o.lr.site()));
+  check(params, gradients, o.lr.site());
   Updates updates;
   const SharedVar step = step_counter(updates);
   for (std::size_t i = 0; i < params.size(); ++i) {
@@ -102,6 +115,7 @@ Updates adam(const std::vector<SharedVar>& params, const Vars& gradients, const 
 
 Updates update(UpdateRule rule, const std::vector<SharedVar>& params, const Vars& gradients,
                const Arg& lr) {
+  const SiteScope scope(SiteScope::or_else(lr.site()));
   switch (rule) {
     case UpdateRule::sgd:
       return sgd(params, gradients, {.lr = lr});
@@ -153,7 +167,8 @@ Vars clip_by_norm(const Vars& gradients, const Arg& max_norm) {
 
 Vars add_weight_decay(const std::vector<SharedVar>& params, const Vars& gradients,
                       const Arg& rate) {
-  check(params, gradients);
+  const SiteScope scope(SiteScope::or_else(rate.site()));
+  check(params, gradients, rate.site());
   Vars result;
   for (std::size_t i = 0; i < params.size(); ++i) result.push_back(gradients[i] + rate * params[i]);
   return result;
@@ -161,11 +176,13 @@ Vars add_weight_decay(const std::vector<SharedVar>& params, const Vars& gradient
 
 std::vector<SharedVar> average_parameters(const std::vector<SharedVar>& params, Updates& updates,
                                           const Arg& rate) {
+  const SiteScope scope(SiteScope::or_else(rate.site()));
   std::vector<SharedVar> averages;
   for (const SharedVar& p : params) {
     const Var next = updates.find(p);
     if (!next.defined())
-      throw GraphError(fmt::format("average_parameters: no update for {}", describe(p)));
+      throw GraphError(fmt::format("average_parameters: no update for {}, at {}", describe(p),
+                                   to_string(SiteScope::or_else(rate.site()))));
     const SharedVar average = shared(Array(p.value()), "average of " + p.name(), p.site());
     updates[average] = average + rate * (next - average);
     averages.push_back(average);

@@ -101,7 +101,7 @@ Var unstretched(const Var& g, const Var& x, const TensorType& out) {
 
 /// A float is no truth value: what is meant is a comparison.
 void check_condition(const ScalarOp& s, const Arg& a) {
-  if (a.is_literal() || !is_float(a.dtype())) return;
+  if (!is_float(a.dtype())) return;
   throw TypeError(
       fmt::format("{}: a condition is bool, not {}, at {}\n  hint: neq({}, 0) or {} > 0.5", s.name,
                   describe(a.var()), to_string(SiteScope::or_else(a.site())), short_name(a.var()),

@@ -221,6 +221,9 @@ Vars ScanBuilder::rebuilt(const Vars& inside) const {
 Var ScanBuilder::checked_condition(const Var& condition) const {
   if (condition.ndim() != 0)
     fail_type(fmt::format("the condition of until must be a scalar, got {}", describe(condition)));
+  if (is_float(condition.dtype()))
+    fail_type(fmt::format("the condition of until is bool, not {}\n  hint: write a comparison",
+                          describe(condition)));
   return cast(condition, DType::boolean);
 }
 

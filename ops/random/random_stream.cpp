@@ -65,6 +65,9 @@ Var draw(Distribution distribution, DType dtype, const SharedVar& state, const V
   for (const Var& size : sizes) {
     const auto known = scalar_constant(size);
     dims.push_back(known ? static_cast<std::int64_t>(*known) : unknown);
+    if (known && *known < 0)
+      throw ShapeError(fmt::format("a sample of the negative size {}, at {}", *known,
+                                   to_string(SiteScope::or_else(site))));
   }
   Vars inputs{state};
   inputs.insert(inputs.end(), sizes.begin(), sizes.end());

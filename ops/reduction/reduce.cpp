@@ -32,6 +32,15 @@ Var apply_arg_reduction(bool largest, const Arg& x, const Axes& axes, ReduceOpti
   return make_var(std::make_shared<ArgReduce>(largest, mask, options.keepdims), {v}, x.site());
 }
 
+/// An extremum over no elements is an error.
+std::vector<Demand> something_to_choose_from(const Vars& sizes, std::uint32_t axes) {
+  std::vector<Demand> all;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (reduced(axes, i)) all.push_back({Demand::Kind::at_least, sizes[i], int_constant(1)});
+  }
+  return all;
+}
+
 }  // namespace
 
 std::uint32_t axes_of(const char* who, const Var& x, const Axes& axes, Site site) {
@@ -160,6 +169,11 @@ std::vector<std::optional<Vars>> Reduce::shape_rule(const Apply&,
   return {reduced_sizes(shapes[0], axes_, keepdims_)};
 }
 
+std::vector<Demand> Reduce::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  const bool extremum = kind_ == Reduction::max || kind_ == Reduction::min;
+  return extremum ? something_to_choose_from(shapes[0], axes_) : std::vector<Demand>{};
+}
+
 Gradients Reduce::gradient(const Apply& node, const Vars& g) const {
   const Var& x = node.input(0);
   if (!is_float(x.dtype()) || kind_ >= Reduction::any) return {Gradient{}};
@@ -229,6 +243,10 @@ std::vector<TensorType> ArgReduce::infer(std::span<const TensorType> in) const {
 std::vector<std::optional<Vars>> ArgReduce::shape_rule(const Apply&,
                                                        const std::vector<Vars>& shapes) const {
   return {reduced_sizes(shapes[0], axes_, keepdims_)};
+}
+
+std::vector<Demand> ArgReduce::demands(const Apply&, const std::vector<Vars>& shapes) const {
+  return something_to_choose_from(shapes[0], axes_);
 }
 
 Vars ArgReduce::push_forward(const Apply&, const Vars&) const { return {Var{}}; }

@@ -28,6 +28,7 @@ class Reduce final : public OpOf<Reduce>, public ReadsElements {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
   Slope slope(const Apply& node) const override;
   Var read_for(const Apply& node, std::size_t input, std::size_t output,
@@ -59,6 +60,7 @@ class ArgReduce final : public OpOf<ArgReduce> {
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   friend bool operator==(const ArgReduce&, const ArgReduce&) = default;

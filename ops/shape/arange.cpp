@@ -11,6 +11,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/sizes.hpp>
 
 namespace damo {
 namespace {
@@ -70,6 +71,12 @@ class Arange final : public OpOf<Arange> {
     if (!is_float(dtype_)) return {Vars{maximum(-floor_div(start - stop, step), 0)}};
     const Var steps = (cast(stop, float64) - cast(start, float64)) / cast(step, float64);
     return {Vars{maximum(cast(ceil(steps), int64), 0)}};
+  }
+  /// A step that leads nowhere is an error.
+  std::vector<Demand> demands(const Apply& node, const std::vector<Vars>&) const override {
+    if (length_ != unknown || scalar_constant(node.input(2))) return {};
+    const Var moves = cast(abs(node.input(2)) > 0, DType::int64);
+    return {{Demand::Kind::at_least, moves, int_constant(1)}};
   }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     if (!is_float(dtype_)) return Gradients(3);

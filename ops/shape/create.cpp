@@ -7,6 +7,8 @@
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/size_check.hpp>
+#include <damo/ops/shape/sizes.hpp>
 
 namespace damo {
 namespace {
@@ -71,7 +73,14 @@ Var ones_like(const Arg& x, std::optional<DType> dtype) {
 Var eye(const Arg& n, DType dtype) { return eye(n, n, 0, dtype); }
 Var eye(const Arg& n, const Arg& m, int k, DType dtype) {
   const SiteScope scope(SiteScope::or_else(n.site()));
-  const Grid at = grid(as_int_scalar(n), as_int_scalar(m), k);
+  const auto size = [&](const Arg& a) {
+    const Var v = as_int_scalar(a);
+    if (const auto known = scalar_constant(v); known && *known >= 0) return v;
+    const Var check = size_check(Demand::Kind::at_least, v, int_constant(0), "eye", {v},
+                                 SiteScope::or_else(a.site()));
+    return after_checks(v, {check});
+  };
+  const Grid at = grid(size(n), size(m), k);
   return cast(eq(at.row_number, at.column_number), dtype);
 }
 

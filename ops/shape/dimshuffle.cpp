@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
@@ -27,11 +28,12 @@ std::vector<int> dropped_axes(const std::vector<int>& pattern, std::size_t rank)
   return dropped;
 }
 
-int position(int axis, std::size_t rank, const Var& x) {
+int position(const char* who, int axis, std::size_t rank, const Arg& x) {
   const int n = static_cast<int>(rank);
   if (axis < -n || axis >= n) {
-    throw ShapeError(fmt::format("axis {} is outside a tensor of {} dimensions, made from {}", axis,
-                                 n, to_string(x.type())));
+    throw ShapeError(fmt::format("{}: there is no axis {} among {} dimensions, made from {}, at {}",
+                                 who, axis, n, describe(x.var()),
+                                 to_string(SiteScope::or_else(x.site()))));
   }
   return axis < 0 ? axis + n : axis;
 }
@@ -170,7 +172,7 @@ Var transpose(const Arg& x, const std::vector<int>& axes) {
   const Var v = x.var();
   if (axes.empty()) return shuffle_axes(v, reversed_axes(v.ndim()), x.site());
   std::vector<int> pattern;
-  for (const int axis : axes) pattern.push_back(position(axis, v.ndim(), v));
+  for (const int axis : axes) pattern.push_back(position("transpose", axis, v.ndim(), x));
   return shuffle_axes(v, std::move(pattern), x.site());
 }
 
@@ -178,7 +180,8 @@ Var expand_dims(const Arg& x, int axis) {
   const Var v = x.var();
   std::vector<int> pattern(v.ndim());
   std::iota(pattern.begin(), pattern.end(), 0);
-  pattern.insert(pattern.begin() + position(axis, v.ndim() + 1, v), DimShuffle::new_axis);
+  pattern.insert(pattern.begin() + position("expand_dims", axis, v.ndim() + 1, x),
+                 DimShuffle::new_axis);
   return shuffle_axes(v, std::move(pattern), x.site());
 }
 

@@ -9,6 +9,7 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
@@ -87,6 +88,23 @@ TEST_CASE("a reduction along an axis that is not there names operand and line") 
   names_all(error_of<ShapeError>([&] { argmax(v, 1); }));
 }
 
+TEST_CASE("a transpose or a new axis that is not there names operand and line") {
+  const Var x = matrix("x");
+  for (const std::string& text : {error_of<ShapeError>([&] {
+                                    transpose(x, {0, 2});
+                                  }),
+                                  error_of<ShapeError>([&] { expand_dims(x, 4); })}) {
+    CAPTURE(text);
+    CHECK(contains(text, "there is no axis"));
+    CHECK(contains(text, "'x' (an input)"));
+    CHECK(contains(text, "at var_test.cpp"));
+  }
+}
+
+TEST_CASE("an empty Var as an operand names the user's line") {
+  CHECK(contains(error_of<GraphError>([] { exp(Var{}); }), "at var_test.cpp"));
+}
+
 TEST_CASE("tensordot of sizes that differ names operands and line") {
   const Var a = input({float32, {3, 4}}, "a"), b = input({float32, {5, 3}}, "b");
   const std::string text = error_of<ShapeError>([&] { tensordot(a, b, 1); });
@@ -136,14 +154,19 @@ TEST_CASE("vectors of vectors are tensors, rows of differing length an error") {
 TEST_CASE("conditions are bool or int64: a float is a TypeError with the line") {
   const Var x = vector("x"), b = bvector("b"), n = lvector("n");
   for (const auto& call : std::vector<std::function<void()>>{
-           [&] { where(x, 1.0, 2.0); }, [&] { and_(x, b); }, [&] { or_(b, x); },
-           [&] { xor_(x, x); }, [&] { not_(x); }}) {
+           [&] { where(x, 1.0, 2.0); }, [&] { and_(x > 0.5, x); }, [&] { and_(x, b); },
+           [&] { or_(b, x); }, [&] { xor_(x, x); }, [&] { not_(x); }}) {
     const std::string text = error_of<TypeError>(call);
     CAPTURE(text);
     CHECK(contains(text, "a condition is bool"));
     CHECK(contains(text, "neq(x, 0)"));
     CHECK(contains(text, "var_test.cpp"));
   }
+  CHECK_THROWS_AS(where(1.0, x, x), TypeError);
+  CHECK_THROWS_AS(and_(b, 0.5), TypeError);
+  CHECK_THROWS_AS(scan([&](Var h) { return until(h, h); }, {.outputs_info = {x[0]}, .n_steps = 2}),
+                  TypeError);
+  CHECK(where(1, x, x).ndim() == 1);
   CHECK(where(n, 1.0, 2.0).ndim() == 1);
   CHECK(and_(n, b).dtype() == boolean);
 }

@@ -314,4 +314,7 @@ TEST_CASE("models: errors about parameters name the user's line") {
   for (const SharedVar& p : model.params)
     CHECK(test::contains(to_string(p.site()), "rnn_rbm_test.cpp"));
   CHECK(test::contains(to_string(models::zero_parameter(3, "b").site()), "rnn_rbm_test.cpp"));
+  CHECK(test::contains(to_string(rbm.input.site()), "rnn_rbm_test.cpp"));
+  CHECK(test::contains(test::error_of<ShapeError>([] { models::RnnRbm({.n_hidden = -3}); }),
+                       "at rnn_rbm_test.cpp"));
 }

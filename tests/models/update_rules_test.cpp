@@ -1,6 +1,7 @@
 #include "tests/support/values.hpp"
 
 #include <cmath>
+#include <functional>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/models/update_rules.hpp>
@@ -8,8 +9,11 @@
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include <damo/runtime/function/to_array.hpp>
 
 using namespace damo;
+using test::contains;
+using test::error_of;
 
 namespace {
 
@@ -177,6 +181,28 @@ TEST_CASE("update rules: a rule asked for by name is the rule with its usual set
   CHECK(models::update_rule_names().size() == 6);
   CHECK(test::contains(test::error_of<GraphError>([] { models::parse_update_rule("adamw"); }),
                        "rmsprop, adam"));
+}
+
+TEST_CASE("update rules: errors name the line of the options") {
+  const SharedVar w = shared(std::vector<float>{1, 2}, "w");
+  const Var g = vector("g");
+  for (const auto& call : std::vector<std::function<void()>>{
+           [&] { models::sgd({w}, {}); },
+           [&] {
+             models::momentum({w}, {g, g});
+           },
+           [&] { models::adam({w}, {Var{}}); },
+           [&] { models::update(models::UpdateRule::rmsprop, {w}, {}, 0.1); },
+           [&] { models::add_weight_decay({w}, {Var{}}, 0.1); }}) {
+    const std::string text = error_of<GraphError>(call);
+    CAPTURE(text);
+    CHECK(contains(text, "at update_rules_test.cpp"));
+  }
+  Function f = function({g}, {}, {.updates = models::adagrad({w}, {g})});
+  const std::string text = error_of<ShapeError>([&] { f(std::vector<float>{1, 2, 3}); });
+  CAPTURE(text);
+  CHECK(contains(text, "made at update_rules_test.cpp"));
+  CHECK(!contains(text, "update_rules.cpp"));
 }
 
 TEST_CASE("clip_by_norm refuses a negative norm, as a number and when it runs") {

@@ -149,6 +149,8 @@ TEST_CASE("draws: what a sampler cannot use is refused when the draw is made, wi
     refused([&] { rng.uniform({2}, 1.0, 0.0); }, "low no larger than high");
   }
   RandomStream rng(1);
+  CHECK(contains(error_of<ShapeError>([&] { rng.normal({-1}); }), "at draw_parameters_test.cpp"));
+  CHECK_THROWS_AS(rng.randint({2, -3}, 0, 5), ShapeError);
   CHECK_THROWS_AS(rng.gamma({2}, 0.0), NumericError);
   CHECK_THROWS_AS(rng.truncated_normal({2}, 1.0, 1.0), NumericError);
   // As RandomState.gamma(0.0, size=2).
