@@ -87,17 +87,24 @@ class Evaluation::Values {
       tensors_[node.output()] = out;
       return;
     }
+    if (const auto* op = dynamic_cast<const ComputesAtOnce*>(&node.op())) {
+      std::vector<Array> results = op->compute(node, in);
+      for (std::size_t i = 0; i < results.size(); ++i) hold(node.output(i), std::move(results[i]));
+      return;
+    }
     std::vector<Shape> shapes(node.n_outputs());
     node.op().run_shapes(node, in, shapes);
     std::vector<Tensor*> out;
-    for (std::size_t i = 0; i < node.n_outputs(); ++i) {
-      arrays_.push_back(std::make_unique<Array>(node.types()[i].dtype, shapes[i]));
-      bytes_ += arrays_.back()->bytes();
-      Tensor& slot = tensors_[node.output(i)];
-      slot = arrays_.back()->view();
-    }
+    for (std::size_t i = 0; i < node.n_outputs(); ++i)
+      hold(node.output(i), Array(node.types()[i].dtype, shapes[i]));
     for (std::size_t i = 0; i < node.n_outputs(); ++i) out.push_back(&tensors_.at(node.output(i)));
     node.op().perform(node, in, out, scratch_);
+  }
+
+  void hold(const Var& v, Array array) {
+    arrays_.push_back(std::make_unique<Array>(std::move(array)));
+    bytes_ += arrays_.back()->bytes();
+    tensors_[v] = arrays_.back()->view();
   }
 
   std::unordered_map<Var, Tensor, VarHash, VarSame> tensors_;

@@ -9,6 +9,16 @@
 
 namespace damo {
 
+/// An op whose shapes only a run tells: `evaluate` takes shapes and values from one run.
+class ComputesAtOnce {
+ public:
+  ComputesAtOnce() = default;
+  ComputesAtOnce(const ComputesAtOnce&) = default;
+  ComputesAtOnce& operator=(const ComputesAtOnce&) = delete;
+  virtual ~ComputesAtOnce() = default;
+  virtual std::vector<Array> compute(const Apply& node, TensorsIn in) const = 0;
+};
+
 /// Computes `outputs` node by node with the ops' own kernels: no rewriting, no fusion, no memory
 /// reuse; of a choice only the branch that is taken. The reference that compiled functions are held
 /// to, and the engine of constant folding. Shared variables give their present value; `bindings`

@@ -12,9 +12,12 @@
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/control/state_updates.hpp>
 #include <damo/ops/control/subgraph_op.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/backward_sweep.hpp>
 #include <damo/ops/gradient/forward_mode.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/text/graph_text.hpp>
@@ -78,22 +81,63 @@ std::vector<std::optional<Vars>> SubGraph::shape_rule(const Apply& node,
 }
 
 Gradients SubGraph::gradient(const Apply& node, const Vars& g) const {
-  if (options_->gradient) return given_gradient(node, g);
-  // Within the body, where no input depends on another.
-  Vars outputs;
-  Vars flowing;
-  VarMap outside;
-  const Vars inside = stand_ins(g);
-  for (std::size_t k = 0; k < g.size(); ++k) {
-    if (!g[k].defined()) continue;
-    outputs.push_back(body_.outputs[k]);
-    flowing.push_back(inside[k]);
-    outside.emplace(inside[k], g[k]);
+  const std::size_t n = node.inputs().size();
+  return flow_back(node, {g, Vars(g.size()), std::vector<bool>(n, true),
+                          std::vector<Slope>(n, Slope::constant)})
+      .gradients;
+}
+
+namespace {
+
+/// Whether anything of the outputs counts, of which a given gradient knows no more: an empty Var
+/// where all of one does.
+Var some_marked(const FlowAsked& asked) {
+  Var some;
+  for (std::size_t k = 0; k < asked.g.size(); ++k) {
+    if (!asked.g[k].defined()) continue;
+    const Var& marked = asked.marked[k];
+    if (!marked.defined()) return {};
+    const Var here = marked.ndim() == 0 ? marked : any(marked);
+    some = some.defined() ? or_(some, here) : here;
   }
-  Gradients result;
-  for (const Var& v : gradients_or_nothing(outputs, body_.inputs, flowing))
-    result.emplace_back(v.defined() ? replace(in_place({v}, node).front(), outside) : Var{});
-  return result;
+  return some;
+}
+
+}  // namespace
+
+// Within the body, where no input depends on another.
+FlowFound SubGraph::flow_back(const Apply& node, const FlowAsked& asked) const {
+  FlowFound found{{}, Vars(node.inputs().size())};
+  if (options_->gradient) {
+    found.gradients = given_gradient(node, asked.g);
+    found.marked = Vars(node.inputs().size(), some_marked(asked));
+    return found;
+  }
+  VarMap outside;
+  const auto brought_in = [&](const Var& v) {
+    const Var inside = stand_ins({v}).front();
+    if (v.defined()) outside.emplace(inside, v);
+    return inside;
+  };
+  BackwardSweep sweep(body_.outputs, body_.inputs, {}, asked.behind);
+  for (std::size_t k = 0; k < asked.g.size(); ++k) {
+    if (!asked.g[k].defined()) continue;
+    const Var marked = brought_in(asked.marked[k]);
+    sweep.seed(body_.outputs[k], brought_in(asked.g[k]),
+               marked.defined() ? Mask{{marked}, {}} : Mask{});
+  }
+  sweep.run();
+  const auto taken_out = [&](const Var& v) {
+    return replace(in_place({v}, node).front(), outside);
+  };
+  for (std::size_t i = 0; i < body_.inputs.size(); ++i) {
+    const Arrived arrived = sweep.arrived(body_.inputs[i]);
+    if (arrived.marked.defined()) found.marked[i] = taken_out(arrived.marked);
+    Var sum;
+    for (const Var& part : arrived.parts) sum = sum.defined() ? sum + part : part;
+    found.gradients.emplace_back(sum.defined() ? taken_out(sum) : Var{});
+  }
+  return found;
 }
 
 Vars SubGraph::arguments(const Vars& inputs) const {
@@ -212,20 +256,20 @@ Vars SubGraph::push_forward(const Apply& node, const Vars& tangents) const {
   return std::move(t.values);
 }
 
-std::vector<Array> SubGraph::values(TensorsIn in) const {
+std::vector<Array> SubGraph::compute(const Apply&, TensorsIn in) const {
   std::vector<std::pair<Var, Array>> at;
   for (std::size_t i = 0; i < in.size(); ++i) at.emplace_back(body_.inputs[i], dense(*in[i]));
   return evaluate_inside(body_.outputs, at);
 }
 
-void SubGraph::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+void SubGraph::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
   const QuietEffects quiet;  // `perform` computes it again
-  const std::vector<Array> results = values(in);
+  const std::vector<Array> results = compute(node, in);
   for (std::size_t k = 0; k < results.size(); ++k) out[k] = results[k].shape();
 }
 
-void SubGraph::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  const std::vector<Array> results = values(in);
+void SubGraph::perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace&) const {
+  const std::vector<Array> results = compute(node, in);
   for (std::size_t k = 0; k < results.size(); ++k) copy(results[k].view(), *out[k]);
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 #include <optional>
 
+#include <damo/graph/evaluate.hpp>
 #include <damo/graph/function_graph.hpp>
+#include <damo/ops/common/flow_through_graph.hpp>
 #include <damo/ops/control/op_from_graph.hpp>
 
 namespace damo {
@@ -17,7 +19,7 @@ struct GivenDerivative {
 
 /// A graph as one node. Its body's inputs are the arguments, then what it captured; the node's
 /// inputs stand for those. The optimizer puts the body in its place.
-class SubGraph final : public OpOf<SubGraph> {
+class SubGraph final : public OpOf<SubGraph>, public FlowsThroughGraph, public ComputesAtOnce {
  public:
   /// `captured`: what the inputs after the arguments stand for where the op was made. A function
   /// among the options may read them; what they are at a node then takes their place.
@@ -42,10 +44,12 @@ class SubGraph final : public OpOf<SubGraph> {
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  FlowFound flow_back(const Apply& node, const FlowAsked& asked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return true; }
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  std::vector<Array> compute(const Apply& node, TensorsIn in) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &body_; }
   std::shared_ptr<const Op> with_body(FunctionGraph body) const override;
@@ -67,7 +71,6 @@ class SubGraph final : public OpOf<SubGraph> {
   Vars derivative(const Given& given, const Apply& node, const Vars& flows) const;
   Vars arguments(const Vars& inputs) const;
   Gradients given_gradient(const Apply& node, Vars g) const;
-  std::vector<Array> values(TensorsIn in) const;
 
   FunctionGraph body_;
   std::size_t n_arguments_;

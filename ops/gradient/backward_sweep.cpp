@@ -8,7 +8,6 @@
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/backward_sweep.hpp>
-#include <damo/ops/loop/scan_op.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 
 // What flows back under a condition is chosen last: a Flow keeps its value and, apart from it, the
@@ -126,8 +125,8 @@ void BackwardSweep::visit(const Apply& node) {
   } else if (node.op().chooses()) {
     into_branch(node, guards, true, in[0]);
     into_branch(node, guards, false, in[0]);
-  } else if (as<Scan>(node.op()) != nullptr) {
-    through_loop(node, in, guards);
+  } else if (const auto* op = dynamic_cast<const FlowsThroughGraph*>(&node.op())) {
+    through_graph(node, *op, in, guards);
   } else {
     through_op(node, in, guards);
   }
@@ -176,20 +175,19 @@ void BackwardSweep::through_op(const Apply& node, const Flows& in,
   }
 }
 
-void BackwardSweep::through_loop(const Apply& node, const Flows& in,
-                                 const std::vector<Guard>& guards) {
-  Scan::Asked asked;
+void BackwardSweep::through_graph(const Apply& node, const FlowsThroughGraph& op, const Flows& in,
+                                  const std::vector<Guard>& guards) {
+  FlowAsked asked;
   for (const Flow& f : in) {
     asked.g.push_back(is_zero(f) ? Var{} : selected(f.value, f.mask.all()));
     asked.marked.push_back(conjunction(f.mask.all()));
   }
   for (const Var& v : node.inputs()) asked.wanted.push_back(leads_to_wrt(v));
   asked.behind = behind_inputs(node);
-  const Scan::Flowing flowing = static_cast<const Scan&>(node.op()).flow_back(node, asked);
-  for (std::size_t i = 0; i < flowing.gradients.size(); ++i) {
-    Mask mask;
-    if (flowing.marked[i].defined()) mask.asked.push_back(flowing.marked[i]);
-    pass_on(node, i, flowing.gradients[i], mask, guards);
+  const FlowFound found = op.flow_back(node, asked);
+  for (std::size_t i = 0; i < found.gradients.size(); ++i) {
+    const bool marked = found.marked[i].defined() && asked.behind[i] != Slope::constant;
+    pass_on(node, i, found.gradients[i], marked ? Mask{{found.marked[i]}, {}} : Mask{}, guards);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include <damo/ops/common/flow_through_graph.hpp>
 #include <damo/ops/gradient/gradient_flow.hpp>
 
 namespace damo {
@@ -43,7 +44,8 @@ class BackwardSweep {
   void visit(const Apply& node);
   void through_zero(const Apply& node, const Flows& in, const std::vector<Guard>& guards);
   void through_op(const Apply& node, const Flows& in, const std::vector<Guard>& guards);
-  void through_loop(const Apply& node, const Flows& in, const std::vector<Guard>& guards);
+  void through_graph(const Apply& node, const FlowsThroughGraph& op, const Flows& in,
+                     const std::vector<Guard>& guards);
   void into_branch(const Apply& choice, std::vector<Guard> guards, bool holds, const Flow& flow);
   Mask read_mask(const Apply& node, std::size_t input, const Flows& in) const;
   void pass_on(const Apply& node, std::size_t i, const Gradient& flowing, const Mask& mask,

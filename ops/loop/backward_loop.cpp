@@ -22,9 +22,9 @@ Range reversed() { return {Var{}, Var{}, Arg(-1).var(DType::int64)}; }
 
 }  // namespace
 
-Scan::Flowing BackwardLoop::run() {
+FlowFound BackwardLoop::run() {
   const std::size_t n = node_.inputs().size();
-  Scan::Flowing result{Gradients(n), Vars(n)};
+  FlowFound result{Gradients(n), Vars(n)};
   if (wrt_.empty()) return result;
   build();
   std::vector<std::size_t> lasts;
@@ -33,7 +33,7 @@ Scan::Flowing BackwardLoop::run() {
   return result;
 }
 
-void BackwardLoop::take_results(const OpenLoop::Whole& built, Scan::Flowing& result) const {
+void BackwardLoop::take_results(const OpenLoop::Whole& built, FlowFound& result) const {
   std::size_t k = 0;
   std::size_t trace = 0;
   Vars carried(spec_.n_states);

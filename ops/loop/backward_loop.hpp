@@ -35,8 +35,8 @@ struct Carried {
 /// Builds the gradient of a loop: the loop of the body's gradient, from the last step to the first.
 class BackwardLoop {
  public:
-  BackwardLoop(const Scan& scan, const Apply& node, const Scan::Asked& asked);
-  Scan::Flowing run();
+  BackwardLoop(const Scan& scan, const Apply& node, const FlowAsked& asked);
+  FlowFound run();
 
  private:
   void find_rows();
@@ -83,7 +83,7 @@ class BackwardLoop {
   void reuse_forward_outputs();
   /// A body output may be known more closely than the history it is stored in.
   static Var specify_item_shape(const Var& rows, const TensorType& item);
-  void take_results(const OpenLoop::Whole& built, Scan::Flowing& result) const;
+  void take_results(const OpenLoop::Whole& built, FlowFound& result) const;
   // Truncation cuts every path to the initial value that is longer than the truncation. Handing an
   // initial row on from tap to tap is no path: the row was there from the beginning, and what the
   // last backward step found at a deeper tap is its gradient.
@@ -94,7 +94,7 @@ class BackwardLoop {
   const Scan& scan_;
   const Scan::Spec& spec_;
   const Apply& node_;
-  Scan::Asked asked_;
+  FlowAsked asked_;
   Slope slope_ = Slope::constant;  ///< of the body
   bool chooses_ = false;           ///< whether some elements of what flows may not count
   Var rows_;                       ///< how many steps ran

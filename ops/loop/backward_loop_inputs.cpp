@@ -57,7 +57,7 @@ void add_inflow(Inflow& to, const Var& g, const Var& marked) {
 
 }  // namespace
 
-BackwardLoop::BackwardLoop(const Scan& scan, const Apply& node, const Scan::Asked& asked)
+BackwardLoop::BackwardLoop(const Scan& scan, const Apply& node, const FlowAsked& asked)
     : scan_(scan), spec_(scan.spec()), node_(node), asked_(asked) {
   for (const Apply* inner : spec_.body.order()) slope_ = std::max(slope_, slope_of(*inner));
   const bool marked = std::any_of(asked.marked.begin(), asked.marked.end(),

@@ -249,14 +249,18 @@ std::vector<TensorType> Scan::infer(std::span<const TensorType> in) const {
   return out;
 }
 
-void Scan::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
+std::vector<Array> Scan::compute(const Apply&, TensorsIn in) const {
+  return ReferenceRun(*this, in).results();
+}
+
+void Scan::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
   const QuietEffects quiet;  // `perform` runs the loop again
-  const std::vector<Array> results = ReferenceRun(*this, in).results();
+  const std::vector<Array> results = compute(node, in);
   for (std::size_t i = 0; i < results.size(); ++i) out[i] = results[i].shape();
 }
 
-void Scan::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  const std::vector<Array> results = ReferenceRun(*this, in).results();
+void Scan::perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace&) const {
+  const std::vector<Array> results = compute(node, in);
   for (std::size_t i = 0; i < results.size(); ++i) copy(results[i].view(), *out[i]);
 }
 

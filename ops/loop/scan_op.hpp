@@ -3,8 +3,9 @@
 #include <string>
 #include <vector>
 
+#include <damo/graph/evaluate.hpp>
 #include <damo/graph/function_graph.hpp>
-#include <damo/ops/common/gradient_mask.hpp>
+#include <damo/ops/common/flow_through_graph.hpp>
 #include <damo/ops/loop/scan_mode.hpp>
 
 namespace damo {
@@ -20,7 +21,7 @@ namespace damo {
 /// output taps are carried as further states, sequence taps are shifted slices, shared variables
 /// updated by the step are states: the op needs to know none of these. The step at which the
 /// condition holds is the last one, and is kept.
-class Scan final : public OpOf<Scan> {
+class Scan final : public OpOf<Scan>, public FlowsThroughGraph, public ComputesAtOnce {
  public:
   enum class Keep : std::uint8_t {
     trace,       ///< every step's value, stacked: n rows
@@ -96,24 +97,14 @@ class Scan final : public OpOf<Scan> {
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
-  /// What reverse mode asks of a loop.
-  struct Asked {
-    Vars g;       ///< By output: the gradient; an empty Var where none flows.
-    Vars marked;  ///< By output: the elements that count, a bool that stretches to it; empty: all.
-    std::vector<bool> wanted;   ///< By input: whether what flows to it is asked for.
-    std::vector<Slope> behind;  ///< By input: the slope of what it is computed by.
-  };
-  struct Flowing {
-    Gradients gradients;  ///< By input.
-    Vars marked;          ///< By input: the elements that something flows to; empty: all.
-  };
-  Flowing flow_back(const Apply& node, const Asked& asked) const;
+  FlowFound flow_back(const Apply& node, const FlowAsked& asked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return true; }
   /// Step by step through `evaluate`: the reference; compiled functions run the body as a program
   /// of its own.
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  std::vector<Array> compute(const Apply& node, TensorsIn in) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &spec_.body; }
   std::shared_ptr<const Op> with_body(FunctionGraph body) const override;

@@ -18,7 +18,7 @@
 namespace damo {
 
 Gradients Scan::gradient(const Apply& node, const Vars& g) const {
-  Asked asked{g, Vars(g.size()), {}, {}};
+  FlowAsked asked{g, Vars(g.size()), {}, {}};
   for (const Var& v : node.inputs()) {
     asked.wanted.push_back(is_float(v.dtype()));
     asked.behind.push_back(Slope::constant);
@@ -26,14 +26,14 @@ Gradients Scan::gradient(const Apply& node, const Vars& g) const {
   return flow_back(node, asked).gradients;
 }
 
-Scan::Flowing Scan::flow_back(const Apply& node, const Asked& asked) const {
+FlowFound Scan::flow_back(const Apply& node, const FlowAsked& asked) const {
   const std::size_t n = node.inputs().size();
   try {
     return BackwardLoop(*this, node, asked).run();
   } catch (const GradError& e) {
     // Some path inside has no derivative. It is an error only for a variable that is asked for and
     // lies on it.
-    Flowing none{Gradients(n), Vars(n)};
+    FlowFound none{Gradients(n), Vars(n)};
     for (std::size_t i = 1; i < n; ++i) {
       if (asked.wanted[i])
         none.gradients[i] =

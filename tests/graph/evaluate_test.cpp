@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "tests/support/counted.hpp"
 #include "tests/support/values.hpp"
 
 #include <damo/graph/errors/error.hpp>
@@ -8,6 +9,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/control/ifelse.hpp>
+#include <damo/ops/control/op_from_graph.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -71,4 +73,23 @@ TEST_CASE("evaluate: errors inside an evaluation carry their node, and say it wh
     CHECK(test::contains(text, "evaluate_test.cpp"));
   }
   CHECK(caught);
+}
+
+TEST_CASE("evaluate: loops in loops, and graphs as ops, compute each step once") {
+  int count = 0;
+  const std::function<Var(const Var&, int)> loops = [&](const Var& x, int depth) -> Var {
+    if (depth == 0) return test::counted(x, count);
+    return scan([&](const Var& h) { return loops(h, depth - 1); },
+                {.outputs_info = x, .n_steps = 2})
+        .outputs[0][-1];
+  };
+  const Var x = dscalar("x");
+  const Bindings at{{x, test::number(3)}};
+  CHECK(evaluate(loops(x, 4), at).item<double>() == 3);
+  CHECK(count == 16);
+  count = 0;
+  const OpFromGraph inner({x}, {test::counted(x, count) * 2.0});
+  const OpFromGraph outer({x}, {inner(x)[0] + 1.0});
+  CHECK(evaluate(outer(x)[0], at).item<double>() == 7);
+  CHECK(count == 1);
 }

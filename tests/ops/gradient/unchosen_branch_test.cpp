@@ -1,3 +1,4 @@
+#include "tests/support/slopes.hpp"
 #include "tests/support/values.hpp"
 
 #include <limits>
@@ -8,54 +9,14 @@
 
 // What a choice does not take contributes nothing to derivatives, whatever it computes.
 using namespace damo;
+using test::all_modes;
 using test::check_close;
+using test::check_slopes;
 
 namespace {
 
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 constexpr double inf = std::numeric_limits<double>::infinity();
-
-std::vector<Mode> all_modes() {
-  return {Mode::none(), Mode::fast_compile(), Mode::fast(), Mode::debug()};
-}
-
-/// Checks the gradient of sum(f(x)), in reverse and in forward mode, and its second derivative
-/// along ones, in every mode and in both float dtypes.
-void check_slopes(const std::function<Var(const Var&)>& f, const Array& at, const Array& first,
-                  const std::optional<Array>& second = std::nullopt) {
-  for (const DType dtype : {float64, float32}) {
-    TensorType type{dtype, at.shape()};
-    for (std::int64_t& n : type.dims) n = unknown;
-    const Var x = input(type, "x");
-    const Var cost = sum(f(x));
-    CAPTURE(pprint(cost));
-    const Var g = grad(cost, x, {.disconnected_inputs = Disconnected::ignore});
-    Vars results{g};
-    const bool vector = at.rank() == 1;
-    if (vector) {
-      const auto column = [&](const Var& i) {
-        return Rop(cost, x, cast(eq(arange(x.shape(0)), i), dtype));
-      };
-      results.push_back(map(column, arange(x.shape(0))).outputs[0]);
-    }
-    if (second) {
-      const GradOptions ignore{.disconnected_inputs = Disconnected::ignore};
-      results.push_back(grad(sum(g), x, ignore));
-      results.push_back(Rop(g, x, ones_like(x)));
-    }
-    for (const Mode& mode : all_modes()) {
-      CAPTURE(mode.text());
-      Function slopes = function({x}, results, {.mode = mode});
-      const Outputs out = slopes(at.cast(dtype));
-      const double tolerance = dtype == float64 ? 1e-12 : 1e-5;
-      const std::size_t firsts = vector ? 2 : 1;  // backward, forward; then the same of second ones
-      for (std::size_t k = 0; k < results.size(); ++k) {
-        CAPTURE(k);
-        check_close(out[k], k < firsts ? first : *second, tolerance);
-      }
-    }
-  }
-}
 
 Array vec(std::vector<double> values) { return test::vector(std::move(values)); }
 
@@ -377,4 +338,21 @@ TEST_CASE("unchosen branch: random choices have the derivatives of what they cho
       }
     }
   }
+}
+
+TEST_CASE("unchosen branch: a graph as an op hands on what counts") {
+  const Var u = dvector("u"), v = dvector("v");
+  const OpFromGraph pick({u, v}, {where(v > 1.0, u, v)});
+  const auto picked = [&](const Var& a, const Var& b) { return pick(a, b)[0]; };
+  check_slopes([&](const Var& x) { return picked(sqrt(x), x); }, vec({0, 4}), vec({1, 0.25}),
+               vec({0, -1.0 / 32}), {float64});
+  check_slopes([&](const Var& x) { return where(x > 1.0, picked(log(x), x), 0.0); }, vec({0, 4}),
+               vec({0, 0.25}), vec({0, -1.0 / 16}), {float64});
+  const OpFromGraph nested({u, v}, {picked(u, v) + 1.0});
+  check_slopes([&](const Var& x) { return nested(log(x), x)[0]; }, vec({0, 4}), vec({1, 0.25}),
+               vec({0, -1.0 / 16}), {float64});
+  const auto in_loop = [&](const Var& x) {
+    return map([&](const Var& row) { return picked(sqrt(row), row); }, stack({x, x})).outputs[0];
+  };
+  check_slopes(in_loop, vec({0, 4}), vec({2, 0.5}), vec({0, -1.0 / 16}), {float64});
 }
