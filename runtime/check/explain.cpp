@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include <damo/graph/errors/error.hpp>
@@ -9,10 +10,9 @@
 
 namespace damo {
 
-void explain_html(const Function& function, const std::filesystem::path& path) {
+void explain_html(const Function& function, const std::string& path) {
   const std::string page = explain_page(function.asked(), function.graph(), function.rewrites());
-  std::filesystem::path part = path;
-  part += ".tmp";
+  const std::string part = path + ".tmp";
   std::ofstream file(part, std::ios::binary);
   file << page;
   file.close();
@@ -21,7 +21,7 @@ void explain_html(const Function& function, const std::filesystem::path& path) {
   if (file && !error) return;
   const std::string reason = error ? error.message() : "it cannot be written";
   std::filesystem::remove(part, error);
-  throw IoError(fmt::format("{}: {}", path.string(), reason));
+  throw IoError(fmt::format("{}: {}", path, reason));
 }
 
 }  // namespace damo

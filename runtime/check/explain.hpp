@@ -1,5 +1,5 @@
 #pragma once
-#include <filesystem>
+#include <string>
 
 namespace damo {
 
@@ -7,6 +7,6 @@ class Function;
 
 /// Writes a page that steps through what the optimizer did to the function's graph: see
 /// `explain_page`. It opens offline in any browser. Throws IoError when it cannot be written.
-void explain_html(const Function& function, const std::filesystem::path& path);
+void explain_html(const Function& function, const std::string& path);
 
 }  // namespace damo
