@@ -24,6 +24,11 @@
   X(join) \
   X(leave_one_out_product) \
   X(nonzero) \
+  X(random_stream_classes) \
+  X(random_stream_continuous) \
+  X(random_stream_counts) \
+  X(random_stream_rows) \
+  X(random_stream_shaped) \
   X(reduce) \
   X(reshape) \
   X(rounding) \

@@ -1,29 +1,55 @@
 #pragma once
-#include <cstdint>
+#include <damo/graph/op.hpp>
+#include <damo/ops/kernels/random/philox.hpp>
 
 namespace damo {
 
-/// What a node of random numbers draws; each with the parameters that the node takes.
-enum class DrawDistribution : std::uint8_t {
-  uniform,           ///< [0, 1), no parameters
-  normal,            ///< mean 0, variance 1, no parameters
-  bernoulli,         ///< one parameter p; uniform < p
-  binomial,          ///< two parameters n, p
-  poisson,           ///< one parameter, the rate
-  gamma,             ///< one parameter, the shape; scale 1
-  truncated_normal,  ///< two parameters, the bounds of a standard normal (Philox only)
-  permutation,       ///< a random order of 0 .. n - 1 along the one axis, int64
-  beta,              ///< two parameters
-  randint,           ///< two int64 parameters: [low, high)
-  multinomial,       ///< two parameters n, p: counts along the last axis, over p's classes
-  categorical,       ///< one parameter with one more axis: weights of the classes; int64
-  choice,            ///< row numbers (int64) drawn by a vector of weights
-  choice_without_replacement,  ///< the same; in place of weights also the number of rows
-  // Of location 0 and scale 1, MT19937 only: from Philox they are arithmetic on a uniform draw.
-  gumbel,
-  exponential,
-  laplace,
-  logistic
+class OpList;
+struct PhiloxSample;
+struct NumpySample;
+
+/// What a draw's numbers are distributed by: all that is known of it, said once. A function that is
+/// null is none: no facts, no derivatives, no draws from that generator.
+struct Distribution {
+  enum class Dtypes : std::uint8_t { any, floats, int64 };
+  enum class Ranks : std::uint8_t { any, one, at_least_one };
+
+  const char* name = "";
+  Dtypes dtypes = Dtypes::any;  ///< of samples
+  Ranks ranks = Ranks::any;     ///< of samples
+  std::size_t n_parameters = 0;
+  /// Whether parameter `i` of that type fits a sample of that rank.
+  bool (*takes)(std::size_t i, const TensorType& type, std::size_t rank) = nullptr;
+  /// What is asked of the parameters' values: "p between 0 and 1".
+  const char* needs = "";
+  Fact (*facts)(std::span<const Fact> parameters) = nullptr;
+  /// Of a sample, in each parameter, while its quantile stays.
+  Vars (*derivatives)(const Apply& node) = nullptr;
+  /// Elements [first, first + n) from Philox, of a distribution without parameters, so that fused
+  /// loops draw tile by tile.
+  void (*fill)(const PhiloxKey& key, std::int64_t first, std::int64_t n, DType dtype,
+               void* out) = nullptr;
+  void (*philox)(PhiloxSample& sample) = nullptr;
+  void (*numpy)(NumpySample& sample) = nullptr;
+  /// Numbers of 8 bytes that samplers need beside their parameters. Throws NumericError for
+  /// parameters that no sample can be drawn by.
+  std::int64_t (*scratch)(TensorsIn parameters) = nullptr;
+
+  /// Draws are told apart by the place of their distribution, so there are no copies.
+  struct Unique {
+    Unique() = default;
+    Unique(const Unique&) = delete;
+    Unique& operator=(const Unique&) = delete;
+  };
+  [[no_unique_address]] Unique unique{};
 };
+
+/// Those that rewrites and other draws know. The others are constants of the files that draw them.
+extern const Distribution uniform_distribution;    ///< [0, 1)
+extern const Distribution bernoulli_distribution;  ///< one parameter p: uniform < p
+extern const Distribution randint_distribution;    ///< whole numbers in [low, high)
+
+/// Makes the draws' text readable.
+void add_draws(OpList& ops, const Distribution& distribution);
 
 }  // namespace damo

@@ -1,177 +1,96 @@
 #include <fmt/format.h>
 
+#include <functional>
+#include <map>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
-#include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/random/draw.hpp>
 #include <damo/ops/random/random_stream.hpp>
+#include <damo/ops/random/samples.hpp>
 #include <damo/ops/random/stream_draws.hpp>
 
 namespace damo {
 namespace {
 
-using Distribution = Draw::Distribution;
 using Generator = Draw::Generator;
 
-enum class Generators : std::uint8_t { both, philox, mt19937 };
-enum class Dtypes : std::uint8_t { floats, any, int64 };
+constexpr const char* numpy_prefix = "numpy_";
 
-struct Signature {
-  const char* name;
-  std::size_t n_parameters;
-  Dtypes sample;
-  Dtypes first_parameter;  ///< a second one is of floats, but that of randint
-  Generators generators;
-};
-
-constexpr Signature signatures[] = {
-    {"uniform", 0, Dtypes::floats, Dtypes::any, Generators::both},
-    {"normal", 0, Dtypes::floats, Dtypes::any, Generators::both},
-    {"bernoulli", 1, Dtypes::any, Dtypes::floats, Generators::both},
-    {"binomial", 2, Dtypes::any, Dtypes::int64, Generators::both},
-    {"poisson", 1, Dtypes::any, Dtypes::floats, Generators::both},
-    {"gamma", 1, Dtypes::floats, Dtypes::floats, Generators::both},
-    {"truncated_normal", 2, Dtypes::floats, Dtypes::floats, Generators::philox},
-    {"permutation", 0, Dtypes::int64, Dtypes::any, Generators::both},
-    {"beta", 2, Dtypes::floats, Dtypes::floats, Generators::both},
-    {"randint", 2, Dtypes::int64, Dtypes::int64, Generators::both},
-    {"multinomial", 2, Dtypes::any, Dtypes::int64, Generators::both},
-    {"categorical", 1, Dtypes::int64, Dtypes::floats, Generators::both},
-    {"choice", 1, Dtypes::int64, Dtypes::floats, Generators::both},
-    {"choice_without_replacement", 1, Dtypes::int64, Dtypes::any, Generators::both},
-    {"gumbel", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
-    {"exponential", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
-    {"laplace", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
-    {"logistic", 0, Dtypes::floats, Dtypes::any, Generators::mt19937},
-};
-static_assert(std::size(signatures) == static_cast<std::size_t>(Distribution::logistic) + 1);
-
-const Signature& signature(Distribution d) { return signatures[static_cast<std::size_t>(d)]; }
-
-bool has(const Signature& s, Generator generator) {
-  return s.generators == Generators::both ||
-         (s.generators == Generators::philox) == (generator == Generator::philox);
+bool has(const Distribution& d, Generator generator) {
+  if (generator == Generator::mt19937) return d.numpy != nullptr;
+  return d.philox != nullptr || d.fill != nullptr;
 }
 
-bool fits(Dtypes allowed, DType dtype) {
-  if (allowed == Dtypes::any) return true;
-  return allowed == Dtypes::floats ? is_float(dtype) : dtype == DType::int64;
-}
-
-/// Whether a parameter fits a sample of rank `sample`.
-bool parameter_fits(Distribution distribution, std::size_t i, const TensorType& type,
-                    std::size_t sample) {
-  switch (distribution) {
-    case Distribution::categorical:
-      return is_float(type.dtype) && type.rank() == sample + 1;
-    case Distribution::choice:
-      return is_float(type.dtype) && type.rank() == 1;
-    case Distribution::choice_without_replacement:
-      return type.rank() == 0 ? type.dtype == DType::int64
-                              : type.rank() == 1 && is_float(type.dtype);
-    default: {
-      const bool later_is_float = i > 0 && distribution != Distribution::randint;
-      const Dtypes allowed =
-          later_is_float ? Dtypes::floats : signature(distribution).first_parameter;
-      return fits(allowed, type.dtype) && (type.rank() == 0 || type.rank() == sample);
-    }
-  }
+bool fits(Distribution::Dtypes allowed, DType dtype) {
+  if (allowed == Distribution::Dtypes::any) return true;
+  return allowed == Distribution::Dtypes::floats ? is_float(dtype) : dtype == DType::int64;
 }
 
 /// Throws TypeError where the op makes no sense, whatever it is applied to.
 void check_op(const Draw& draw) {
-  const Signature& s = signature(draw.distribution());
-  if (!has(s, draw.generator())) throw TypeError(fmt::format("there is no {} draw", draw.name()));
-  if (!fits(s.sample, draw.dtype()))
-    throw TypeError(fmt::format("there is no {} draw of {}", s.name, name(draw.dtype())));
-  const bool vector = draw.distribution() == Distribution::permutation ||
-                      draw.distribution() == Distribution::choice ||
-                      draw.distribution() == Distribution::choice_without_replacement;
-  const bool rows = draw.distribution() == Distribution::multinomial;
-  if ((vector && draw.rank() != 1) || (rows && draw.rank() == 0))
-    throw ShapeError(fmt::format("there is no {} draw of {} dimensions", s.name, draw.rank()));
+  const Distribution& d = draw.distribution();
+  if (!has(d, draw.generator())) throw TypeError(fmt::format("there is no {} draw", draw.name()));
+  if (!fits(d.dtypes, draw.dtype()))
+    throw TypeError(fmt::format("there is no {} draw of {}", d.name, name(draw.dtype())));
+  if ((d.ranks == Distribution::Ranks::one && draw.rank() != 1) ||
+      (d.ranks == Distribution::Ranks::at_least_one && draw.rank() == 0))
+    throw ShapeError(fmt::format("there is no {} draw of {} dimensions", d.name, draw.rank()));
 }
 
-/// The density of a standard normal at `bound` over that at `z`.
-Var density_ratio(const Var& bound, const Var& z) { return exp((sqr(z) - sqr(bound)) / 2); }
-
-/// The part of the probability between `low` and `high` that lies between `from` and `to`, measured
-/// in the tail in which the bounds lie.
-Var part_of_normal(const Var& from, const Var& to, const Var& low, const Var& high) {
-  const auto mass = [&](const Var& a, const Var& b) {
-    const double scale = 0.7071067811865476;
-    const Var upper = erfc(a * scale) - erfc(b * scale);
-    const Var lower = erfc(-b * scale) - erfc(-a * scale);
-    return where(low > 0, upper, lower);
-  };
-  return mass(from, to) / mass(low, high);
+PhiloxKey key_of(const Tensor& state) {
+  const auto* s = state.as<std::int64_t>();
+  const std::int64_t step = state.strides[0];
+  return {static_cast<std::uint64_t>(s[0]), static_cast<std::uint64_t>(s[step]),
+          static_cast<std::uint64_t>(s[2 * step])};
 }
 
-/// A truncated normal z at uniform number u solves F(z) = F(a) + u (F(b) - F(a)): its derivatives
-/// in the bounds a and b.
-Vars truncated_normal_derivatives(const Apply& node) {
-  const std::size_t first = node.inputs().size() - 2;
-  const DType dtype = node.types()[0].dtype;
-  const Var a = cast(node.input(first), float64), b = cast(node.input(first + 1), float64);
-  const Var z = cast(node.output(), float64);
-  return {cast(part_of_normal(z, b, a, b) * density_ratio(a, z), dtype),
-          cast(part_of_normal(a, z, a, b) * density_ratio(b, z), dtype)};
+/// The distributions that text may name.
+std::map<std::string, const Distribution*, std::less<>>& known() {
+  static std::map<std::string, const Distribution*, std::less<>> all;
+  return all;
 }
 
-constexpr const char* once_only =
-    "the derivative of a gamma or beta draw in its shapes has no derivative in turn";
-
-/// Of a draw, in each of its parameters, while its quantile stays.
-Vars derivatives(const Apply& node, Distribution distribution) {
-  if (distribution == Distribution::truncated_normal) return truncated_normal_derivatives(node);
-  const DType dtype = node.types()[0].dtype;
-  const Var z = cast(node.output(), float64);
-  const auto parameter = [&](std::size_t from_last) {
-    return cast(node.input(node.inputs().size() - from_last), float64);
-  };
-  const auto result = [&](const Var& d) { return cast(grad_undefined(d, once_only), dtype); };
-  if (distribution == Distribution::gamma) return {result(gamma_derivative(parameter(1), z))};
-  const Var a = parameter(2), b = parameter(1);
-  return {result(beta_derivative_a(a, b, z)), result(beta_derivative_b(a, b, z))};
+OpPtr read_draw(OpText& text) {
+  const auto generator =
+      text.name.starts_with(numpy_prefix) ? Generator::mt19937 : Generator::philox;
+  const Distribution& distribution = *known().find(text.name)->second;
+  const DType dtype = text.parameters.dtype();
+  const Shape dims = text.parameters.dims();
+  return std::make_shared<Draw>(distribution, dtype, dims, generator);
 }
 
 }  // namespace
 
+void add_draws(OpList& ops, const Distribution& distribution) {
+  for (const Generator g : {Generator::philox, Generator::mt19937}) {
+    if (!has(distribution, g)) continue;
+    std::string name = distribution.name;
+    if (g == Generator::mt19937) name.insert(0, numpy_prefix);
+    const auto at = known().emplace(std::move(name), &distribution).first;
+    ops.reader({at->first, read_draw, 1, OpReader::any});
+  }
+}
+
 std::string Draw::name() const {
-  const char* name = signature(distribution_).name;
-  return generator_ == Generator::philox ? name : fmt::format("numpy_{}", name);
+  return generator_ == Generator::philox ? distribution_->name
+                                         : fmt::format("{}{}", numpy_prefix, distribution_->name);
 }
 
 std::string Draw::parameters() const {
   return fmt::format("{} {}", damo::name(dtype_), dims_to_string(dims_));
 }
 
-namespace {
-
-OpPtr read_draw(OpText& text) {
-  std::string_view name = text.name;
-  const bool numpy = name.starts_with("numpy_");
-  if (numpy) name.remove_prefix(std::string_view("numpy_").size());
-  std::size_t i = 0;
-  while (signatures[i].name != name) ++i;
-  const DType dtype = text.parameters.dtype();
-  const Shape dims = text.parameters.dims();
-  return std::make_shared<Draw>(static_cast<Distribution>(i), dtype, dims,
-                                numpy ? Generator::mt19937 : Generator::philox);
-}
-
-}  // namespace
-
 std::vector<TensorType> Draw::infer(std::span<const TensorType> in) const {
   check_op(*this);
   if (in.size() < 1 + rank() || in[0].dtype != DType::int64 || in[0].rank() != 1) {
     throw TypeError("needs a stream's state (an int64 vector) and one size an axis");
   }
-  const std::size_t n_parameters = signature(distribution_).n_parameters;
+  const std::size_t n_parameters = distribution_->n_parameters;
   if (in.size() != 1 + rank() + n_parameters)
     throw TypeError(fmt::format("needs {} parameters after state and sizes", n_parameters));
   for (std::size_t i = 1; i <= rank(); ++i) {
@@ -181,7 +100,7 @@ std::vector<TensorType> Draw::infer(std::span<const TensorType> in) const {
   }
   for (std::size_t i = 0; i < n_parameters; ++i) {
     const TensorType& type = in[1 + rank() + i];
-    if (!parameter_fits(distribution_, i, type, rank())) {
+    if (!distribution_->takes(i, type, rank())) {
       throw ShapeError(fmt::format("a parameter of type {} does not fit a sample {} {}",
                                    to_string(type), damo::name(dtype_), dims_to_string(dims_)));
     }
@@ -206,16 +125,14 @@ std::vector<Demand> Draw::demands(const Apply& node, const std::vector<Vars>&) c
 }
 
 bool Draw::has_derivative(const Var& parameter) const {
-  const bool smooth = distribution_ == Distribution::truncated_normal ||
-                      distribution_ == Distribution::gamma || distribution_ == Distribution::beta;
-  return smooth && parameter.ndim() == rank();
+  return distribution_->derivatives != nullptr && parameter.ndim() == rank();
 }
 
 Gradients Draw::gradient(const Apply& node, const Vars& g) const {
   Gradients result(node.inputs().size());
   for (std::size_t i = 1 + rank(); i < result.size(); ++i) {
     if (has_derivative(node.input(i))) {
-      if (g[0].defined()) result[i] = g[0] * derivatives(node, distribution_)[i - 1 - rank()];
+      if (g[0].defined()) result[i] = g[0] * distribution_->derivatives(node)[i - 1 - rank()];
       continue;
     }
     result[i] = Gradient::undefined(
@@ -226,35 +143,7 @@ Gradients Draw::gradient(const Apply& node, const Vars& g) const {
 }
 
 void Draw::facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const {
-  switch (distribution_) {
-    case Distribution::bernoulli:
-      out[0] = zero_or_one;
-      break;
-    case Distribution::uniform:
-      out[0] = {.nonnegative = true, .at_most_one = true, .finite = true};
-      break;
-    case Distribution::beta:
-      out[0] = zero_to_one;
-      break;
-    case Distribution::gamma:
-    case Distribution::exponential:
-      out[0] = {.nonnegative = true};
-      break;
-    case Distribution::randint:  // from in[n - 2] on
-      out[0] = {.nonnegative = in[in.size() - 2].nonnegative, .integer = true};
-      break;
-    case Distribution::binomial:
-    case Distribution::poisson:
-    case Distribution::permutation:
-    case Distribution::multinomial:
-    case Distribution::categorical:
-    case Distribution::choice:
-    case Distribution::choice_without_replacement:
-      out[0] = {.nonnegative = true, .integer = true};
-      break;
-    default:
-      break;
-  }
+  if (distribution_->facts != nullptr) out[0] = distribution_->facts(in.subspan(1 + rank()));
 }
 
 Vars Draw::push_forward(const Apply& node, const Vars& tangents) const {
@@ -266,7 +155,7 @@ Vars Draw::push_forward(const Apply& node, const Vars& tangents) const {
           fmt::format("Rop: {} is a random draw, and a draw has no derivative in its parameters",
                       describe(node.output())));
     }
-    const Var term = tangents[i] * derivatives(node, distribution_)[i - 1 - rank()];
+    const Var term = tangents[i] * distribution_->derivatives(node)[i - 1 - rank()];
     moved[0] = add_or_either(moved[0], term);
   }
   return moved;
@@ -300,6 +189,40 @@ void Draw::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace& scratc
   }
 }
 
+void Draw::fill(const Tensor& state, std::int64_t first, std::int64_t n, void* out) const {
+  distribution_->fill(key_of(state), first, n, dtype_, out);
+}
+
+void Draw::perform_philox(TensorsIn in, const Tensor& out, Workspace& scratch) const {
+  const std::int64_t n = out.elements();
+  if (fillable()) {
+    parallel_for(n, 4 * 4096, [&](std::int64_t begin, std::int64_t end) {
+      fill(*in[0], begin, end - begin,
+           out.data + begin * static_cast<std::int64_t>(item_size(dtype_)));
+    });
+    return;
+  }
+  const TensorsIn parameters = in.subspan(1 + rank());
+  detail::Room room = detail::room_for(*distribution_, parameters, out.shape, scratch);
+  PhiloxSample sample{*distribution_, key_of(*in[0]), parameters, out, room};
+  if (n > 0) distribution_->philox(sample);
+}
+
+void Draw::perform_mt19937(TensorsIn in, TensorsOut out, Workspace& scratch) const {
+  const Tensor& state = *in[0];
+  const auto* packed = state.as<std::int64_t>();
+  const std::int64_t step = state.strides[0];
+  Mt19937 g(packed, step);
+  const TensorsIn parameters = in.subspan(1 + rank());
+  detail::Room room = detail::room_for(*distribution_, parameters, out[0]->shape, scratch);
+  NumpySample sample{*distribution_, g, parameters, *out[0], room};
+  if (out[0]->elements() > 0) distribution_->numpy(sample);
+  auto* next = out[1]->as<std::int64_t>();
+  const std::int64_t made = packed[Mt19937::packed_size * step];
+  g.pack(next);
+  next[Mt19937::packed_size] = made + 1;
+}
+
 std::vector<std::pair<Var, Var>> Draw::state_updates(const Apply& node) const {
   if (generator_ == Generator::mt19937) return {{node.input(0), node.output(1)}};
   const Var step = constant(Array::from<std::int64_t>({0, 0, 1}), {}, node.site());
@@ -307,15 +230,6 @@ std::vector<std::pair<Var, Var>> Draw::state_updates(const Apply& node) const {
 }
 
 DAMO_OPS(draw) {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> list;
-    for (const Signature& s : signatures) {
-      if (has(s, Generator::philox)) list.emplace_back(s.name);
-      if (has(s, Generator::mt19937)) list.push_back(fmt::format("numpy_{}", s.name));
-    }
-    return list;
-  }();
-  for (const std::string& name : names) ops.reader({name, read_draw, 1, OpReader::any});
   ops.sample({.name = "draw",
               .inputs = {{"m"}, {"n"}},
               .apply =

@@ -1,7 +1,6 @@
 #pragma once
 #include <damo/graph/op.hpp>
 #include <damo/ops/kernels/random/mt19937.hpp>
-#include <damo/ops/kernels/random/philox.hpp>
 #include <damo/ops/random/distribution.hpp>
 
 namespace damo {
@@ -21,21 +20,20 @@ inline constexpr std::int64_t numpy_state_size = Mt19937::packed_size + 1;
 /// those that NumPy's legacy `RandomState` gives, one after the other.
 class Draw final : public OpOf<Draw> {
  public:
-  using Distribution = DrawDistribution;
   enum class Generator : std::uint8_t { philox, mt19937 };
   /// `dims`: the sizes known while the graph is built, or `unknown`.
-  Draw(Distribution distribution, DType dtype, const Shape& dims,
+  Draw(const Distribution& distribution, DType dtype, const Shape& dims,
        Generator generator = Generator::philox)
-      : distribution_(distribution), dtype_(dtype), dims_(dims), generator_(generator) {}
+      : distribution_(&distribution), dtype_(dtype), dims_(dims), generator_(generator) {}
 
-  Distribution distribution() const { return distribution_; }
+  const Distribution& distribution() const { return *distribution_; }
   DType dtype() const { return dtype_; }
   Generator generator() const { return generator_; }
   std::size_t rank() const { return dims_.rank(); }
   const Shape& dims() const { return dims_; }
   /// Whether `fill` can make it.
   bool fillable() const {
-    return generator_ == Generator::philox && distribution_ <= Distribution::normal;
+    return generator_ == Generator::philox && distribution_->fill != nullptr;
   }
   /// Elements [first, first + n) in row-major order of a parameterless Philox draw; what fused
   /// loops call tile by tile.
@@ -63,7 +61,7 @@ class Draw final : public OpOf<Draw> {
   bool has_derivative(const Var& parameter) const;
   void perform_philox(TensorsIn in, const Tensor& out, Workspace& scratch) const;
   void perform_mt19937(TensorsIn in, TensorsOut out, Workspace& scratch) const;
-  Distribution distribution_;
+  const Distribution* distribution_;
   DType dtype_;
   Shape dims_;
   Generator generator_;

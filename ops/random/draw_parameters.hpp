@@ -8,7 +8,7 @@
 #include <damo/graph/values/tensor.hpp>
 #include <damo/graph/values/workspace.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
-#include <damo/ops/random/draw.hpp>
+#include <damo/ops/random/distribution.hpp>
 
 // How the kernels of draws see their parameters.
 namespace damo::detail {
@@ -90,6 +90,15 @@ inline double checked_total(std::span<const double> weights, std::int64_t row) {
   return total;
 }
 
+/// NumPy asks that probabilities add up to 1 within the square root of their dtype's precision.
+inline void check_sum(std::span<const double> p, DType dtype, std::int64_t row) {
+  const double total = checked_total(p, row);
+  const double tolerance = dtype == DType::float32 ? 3.5e-4 : 1.5e-8;
+  if (std::abs(total - 1) > tolerance) {
+    throw NumericError(fmt::format("the probabilities of row {} add up to {}, not 1", row, total));
+  }
+}
+
 /// Throws NumericError when `count` rows cannot be drawn without replacement from `rows`.
 inline void check_enough(std::int64_t count, std::int64_t rows, const char* which) {
   if (count > rows) {
@@ -98,11 +107,12 @@ inline void check_enough(std::int64_t count, std::int64_t rows, const char* whic
   }
 }
 
-/// Memory for all that the kernels of `draw` take.
-Room room_for(const Draw& draw, TensorsIn parameters, const Shape& sample, Workspace& scratch);
+/// Memory for all that the samplers take.
+Room room_for(const Distribution& distribution, TensorsIn parameters, const Shape& sample,
+              Workspace& scratch);
 
 /// Throws the NumericError of parameters out of range: what they are, and what is asked of them.
-[[noreturn]] void refuse(Draw::Distribution distribution, std::int64_t element,
+[[noreturn]] void refuse(const Distribution& distribution, std::int64_t element,
                          std::span<const double> parameters);
 
 }  // namespace damo::detail

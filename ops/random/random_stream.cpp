@@ -57,9 +57,7 @@ SharedVar RandomStream::new_stream() {
   return states.back();
 }
 
-using Distribution = Draw::Distribution;
-
-Var draw(Distribution distribution, DType dtype, const SharedVar& state, const Vars& sizes,
+Var draw(const Distribution& distribution, DType dtype, const SharedVar& state, const Vars& sizes,
          Vars parameters, Site site) {
   Shape dims;
   for (const Var& size : sizes) {
@@ -88,85 +86,6 @@ Var farthest_state(const Vars& states) {
   for (std::size_t i = 1; i < states.size(); ++i)
     farthest = where(states[i][-1] > farthest[-1], states[i], farthest);
   return farthest;
-}
-
-using detail::check_order;
-using detail::check_probability;
-using detail::check_scale;
-using detail::draw_dtype;
-using detail::exact;
-using detail::fitted;
-using detail::float_dtype;
-
-namespace {
-
-/// One int64 scalar an axis; a size known statically is a constant.
-Vars sizes_of(const Var& v) {
-  Vars sizes;
-  for (std::size_t i = 0; i < v.ndim(); ++i) sizes.push_back(v.shape(static_cast<int>(i)));
-  return sizes;
-}
-
-Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
-
-bool is_literal(const Arg& a, double value) { return a.is_literal() && a.real() == value; }
-
-}  // namespace
-
-Var RandomStream::uniform(const Sizes& size, const Arg& low, const Arg& high,
-                          std::optional<DType> dtype) {
-  const SiteScope scope(SiteScope::or_else(low.site()));
-  const DType chosen = float_dtype(dtype, {&low, &high}, "uniform");
-  check_order(low, high, "uniform", true);
-  const bool standard = is_literal(low, 0) && is_literal(high, 1);
-  const DType drawn = numpy() && !standard ? float64 : chosen;
-  const Var from = fitted(numpy(), low, chosen, size, "uniform: low");
-  const Var to = fitted(numpy(), high, chosen, size, "uniform: high");
-  const Var u = draw(Distribution::uniform, drawn, new_stream(), size.vars(), {}, low.site());
-  if (standard) return u;
-  if (numpy()) return cast(from + (to - from) * u, chosen);
-  return from + u * (to - from);
-}
-
-Var RandomStream::normal(const Sizes& size, const Arg& mean, const Arg& stddev,
-                         std::optional<DType> dtype) {
-  const SiteScope scope(SiteScope::or_else(mean.site()));
-  check_scale(stddev, "normal");
-  const DType chosen = float_dtype(dtype, {&mean, &stddev}, "normal");
-  const bool standard = is_literal(mean, 0) && is_literal(stddev, 1);
-  const DType drawn = numpy() && !standard ? float64 : chosen;
-  const Var center = fitted(numpy(), mean, chosen, size, "normal: mean");
-  const Var width = fitted(numpy(), stddev, chosen, size, "normal: stddev");
-  const Var z = draw(Distribution::normal, drawn, new_stream(), size.vars(), {}, mean.site());
-  if (standard) return z;
-  if (numpy()) return cast(center + width * z, chosen);
-  return center + z * width;
-}
-
-Var RandomStream::bernoulli(const Arg& p, std::optional<DType> dtype) {
-  const SiteScope scope(SiteScope::or_else(p.site()));
-  return bernoulli(p, Sizes(sizes_of(p.var())), dtype);
-}
-
-Var RandomStream::bernoulli(const Arg& p, const Sizes& size, std::optional<DType> dtype) {
-  const SiteScope scope(SiteScope::or_else(p.site()));
-  check_probability(p, "bernoulli");
-  return draw(Distribution::bernoulli, draw_dtype(dtype, {&p}), new_stream(), size.vars(),
-              {probability(p)}, p.site());
-}
-
-Var RandomStream::binomial(const BinomialOptions& options) {
-  const SiteScope scope(SiteScope::or_else(options.p.site()));
-  const bool one_trial = is_literal(options.n, 1);
-  if (one_trial && options.size) return bernoulli(options.p, *options.size, options.dtype);
-  if (one_trial) return bernoulli(options.p, options.dtype);
-  check_probability(options.p, "binomial");
-  detail::check_known(options.n, "binomial", "n", [](double n) { return n >= 0; });
-  const Var p = probability(options.p);
-  const Var n = detail::whole_number(options.n, "binomial", "n");
-  const Vars sizes = options.size ? options.size->vars() : sizes_of(n * p);
-  return draw(Distribution::binomial, draw_dtype(options.dtype, {&options.p}), new_stream(), sizes,
-              {n, p}, options.p.site());
 }
 
 void RandomStream::seed(std::uint64_t seed) {

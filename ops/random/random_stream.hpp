@@ -4,10 +4,11 @@
 #include <vector>
 
 #include <damo/graph/variables.hpp>
-#include <damo/ops/random/distribution.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
+
+struct Distribution;
 
 /// How `binomial` is asked for.
 struct BinomialOptions {
@@ -120,7 +121,7 @@ class RandomStream {
   /// A uniform draw inside (0, 1), whose logarithms are finite.
   Var open_uniform(const Sizes& size, std::optional<DType> dtype);
   /// A draw of `distribution` by NumPy, or the standard one, shifted and scaled.
-  Var located(DrawDistribution distribution, const Sizes& size, const Arg& location,
+  Var located(const Distribution& distribution, const Sizes& size, const Arg& location,
               const Arg& scale, std::optional<DType> dtype, const char* who,
               Var (RandomStream::*standard)(const Sizes&, DType));
   Var standard_gumbel(const Sizes& size, DType dtype);

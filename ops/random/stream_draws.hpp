@@ -11,7 +11,7 @@ namespace damo {
 
 /// A draw from the stream with this state, whose length tells the generator: `sizes` are int64
 /// scalars, one an axis; parameters of lower rank get leading axes.
-Var draw(Draw::Distribution distribution, DType dtype, const SharedVar& state, const Vars& sizes,
+Var draw(const Distribution& distribution, DType dtype, const SharedVar& state, const Vars& sizes,
          Vars parameters, Site site);
 
 /// How gamma draws z (of scale 1) and beta draws move with a parameter while their quantile stays

@@ -32,14 +32,14 @@ std::optional<Vars> divide_by_power_of_two(const Apply& node, Context&) {
 /// A Bernoulli draw is a uniform one below p, which then is fused with what computes p.
 std::optional<Vars> bernoulli_draw(const Apply& node, Context&) {
   const auto& draw = static_cast<const Draw&>(node.op());
-  if (draw.distribution() != Draw::Distribution::bernoulli ||
+  if (&draw.distribution() != &bernoulli_distribution ||
       draw.generator() != Draw::Generator::philox)
     return std::nullopt;
   const DType dtype = node.types()[0].dtype;
   const Var& p = node.input(node.inputs().size() - 1);
   if (!is_float(dtype) || p.dtype() != dtype) return std::nullopt;
   Vars inputs(node.inputs().begin(), node.inputs().end() - 1);
-  const Var u = make_var(std::make_shared<Draw>(Draw::Distribution::uniform, dtype, draw.dims()),
+  const Var u = make_var(std::make_shared<Draw>(uniform_distribution, dtype, draw.dims()),
                          std::move(inputs), node.site());
   return replaced(cast(u < p, dtype), node);
 }

@@ -13,11 +13,13 @@
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
+#include <damo/ops/random/samples.hpp>
+#include <damo/ops/random/stream_draws.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/runtime/function/function.hpp>
 
-// Two ops of a program's own, each with all that is written for it: what a definition and one line
-// of `ops` give is what every other part of Damo knows of it.
+// Two ops and a distribution of a program's own, each with all that is written for it: what a
+// definition and one line of `ops` give is what every other part of Damo knows of it.
 
 using namespace damo;
 
@@ -75,7 +77,31 @@ class Echo final : public OpOf<Echo> {
 
 Var echo(const Var& x, std::size_t times) { return make_var(std::make_shared<Echo>(times), {x}); }
 
+/// The distance from the middle of two normal numbers of one scale.
+const Distribution rayleigh_distribution{
+    .name = "rayleigh",
+    .dtypes = Distribution::Dtypes::floats,
+    .n_parameters = 1,
+    .takes = [](std::size_t, const TensorType& type,
+                std::size_t rank) { return is_float(type.dtype) && type.rank() == rank; },
+    .needs = "a scale of at least 0",
+    .facts = [](std::span<const Fact>) { return Fact{.nonnegative = true}; },
+    .philox =
+        [](PhiloxSample& s) {
+          s.each([](ElementUniforms& u, double scale, double) {
+            return scale >= 0 ? scale * std::sqrt(-2 * std::log1p(-u.next())) : std::nan("");
+          });
+        },
+};
+
+Var rayleigh(RandomStream& rng, const Var& scale) {
+  const Var state = rng.uniform(Sizes(shape(scale))).inputs()[0];
+  return draw(rayleigh_distribution, scale.dtype(), SharedVar(state), {scale.shape(0)}, {scale},
+              scale.site());
+}
+
 const MoreOps scratch([](OpList& ops) {
+  add_draws(ops, rayleigh_distribution);
   ops.sample(samples::unary("softsign", softsign, 0.1, 2));
   ops.reader({"echo",
               [](OpText& text) -> OpPtr {
@@ -137,4 +163,24 @@ TEST_CASE("adding an op: a class and its lines make any other op known") {
                        "a number below 100"));
   Function f = function({x}, {echo(x, 2)});
   test::check_same_bits(f(std::vector<double>{1, 2})[0], test::vector({1, 1, 2, 2}));
+}
+
+TEST_CASE("adding an op: a distribution is one constant") {
+  RandomStream rng(5);
+  const Var scale = dvector("scale");
+  const Var x = rayleigh(rng, scale);
+  CHECK(pprint(x).starts_with("rayleigh("));
+  const FunctionGraph graph{{scale}, {x}, {}, ""};
+  CHECK(parse(print(graph)) == graph);
+  // Its facts are used: what is nonnegative is its own absolute value.
+  CHECK(pprint(optimize(FunctionGraph{{scale}, {abs(x)}, {}, ""}).outputs[0]) == pprint(x));
+  Function f = function({scale}, {x});
+  const std::vector<double> scales(100000, 3.0);
+  double sum = 0;
+  for (const double v : f(scales)[0].values<double>()) sum += v;
+  CHECK(sum / 100000 == doctest::Approx(3 * std::sqrt(std::acos(-1.0) / 2)).epsilon(0.01));
+  CHECK(test::contains(test::error_of<NumericError>([&] {
+                         f(std::vector<double>{1, -1});
+                       }),
+                       "a scale of at least 0 is needed"));
 }
