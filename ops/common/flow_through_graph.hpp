@@ -24,6 +24,9 @@ class FlowsThroughGraph {
   FlowsThroughGraph(const FlowsThroughGraph&) = default;
   FlowsThroughGraph& operator=(const FlowsThroughGraph&) = delete;
   virtual ~FlowsThroughGraph() = default;
+  /// Whether marks of what counts cost something in each step: that an index picks some of the
+  /// outputs is no reason for them then.
+  virtual bool carries_marks() const { return false; }
   virtual FlowFound flow_back(const Apply& node, const FlowAsked& asked) const = 0;
 };
 

@@ -6,6 +6,7 @@
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -129,6 +130,13 @@ Var ReadsElements::read_for(const Apply& node, std::size_t input, std::size_t ou
   Vars g(node.n_outputs());
   g[output] = cast(broadcast_like(marked, node.output(output)), node.types()[output].dtype);
   const Var read = node.op().gradient(node, g)[input].value;
+  return read.defined() ? neq(read, 0) : Var{};
+}
+
+Var ReadsElements::picked(const Apply&, std::size_t) const { return {}; }
+
+Var ReadsElements::read_for_ones(const Apply& node, std::size_t input) {
+  const Var read = node.op().gradient(node, {ones_like(node.output())})[input].value;
   return read.defined() ? neq(read, 0) : Var{};
 }
 

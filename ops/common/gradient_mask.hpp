@@ -66,10 +66,17 @@ class ReadsElements {
   /// the input; an empty Var when it may be all.
   virtual Var read_for(const Apply& node, std::size_t input, std::size_t output,
                        const Var& marked) const;
+  /// Which elements of an input are read at all, where an index or an extremum leaves some out
+  /// whatever they are; an empty Var for all.
+  virtual Var picked(const Apply& node, std::size_t input) const;
   /// `gradient` where only marked elements of the outputs are asked for (those of an output without
   /// a mark all are) and `g` is zero elsewhere.
   virtual Gradients gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const;
   friend bool operator==(const ReadsElements&, const ReadsElements&) { return true; }
+
+ protected:
+  /// Where something arrives when ones flow back from all of the output.
+  static Var read_for_ones(const Apply& node, std::size_t input);
 };
 
 /// The slope of a node, that of its graph if it has one.

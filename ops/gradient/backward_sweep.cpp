@@ -8,6 +8,7 @@
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/backward_sweep.hpp>
+#include <damo/ops/indexing/subtensor.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 
 // What flows back under a condition is chosen last: a Flow keeps its value and, apart from it, the
@@ -79,7 +80,7 @@ Var BackwardSweep::total(const Var& v) {
   if (it == flows_.end() || it->second.empty()) return {};
   const SiteScope scope(v.site());
   const Flow all = together(it->second, 0, v, Slope::constant);
-  return selected(all.value, all.mask.all());
+  return chosen(all);
 }
 
 Arrived BackwardSweep::arrived(const Var& v) {
@@ -93,9 +94,9 @@ Arrived BackwardSweep::arrived(const Var& v) {
       std::any_of(flows.begin(), flows.end(), [](const Flow& f) { return !f.guards.empty(); }) ||
       is_choice_of_two(flows);
   if (one) {
-    result.parts.push_back(selected(all.value, all.mask.all()));
+    result.parts.push_back(chosen(all));
   } else {
-    for (const Flow& f : flows) result.parts.push_back(selected(f.value, f.mask.all()));
+    for (const Flow& f : flows) result.parts.push_back(chosen(f));
   }
   return result;
 }
@@ -157,7 +158,7 @@ void BackwardSweep::through_op(const Apply& node, const Flows& in,
   Vars marked;
   bool apart = false;
   for (const Flow& f : in) {
-    g.push_back(f.value.defined() ? selected(f.value, f.mask.all()) : Var{});
+    g.push_back(f.value.defined() ? chosen(f) : Var{});
     marked.push_back(f.value.defined() && !f.mask.asked.empty() ? conjunction(f.mask.all())
                                                                 : Var{});
     apart = apart || marked.back().defined();
@@ -171,7 +172,10 @@ void BackwardSweep::through_op(const Apply& node, const Flows& in,
   }
   for (std::size_t i = 0; i < flowing.size(); ++i) {
     const bool goes_on = flowing[i].value.defined() && leads_to_wrt(node.input(i));
-    pass_on(node, i, flowing[i], goes_on ? read_mask(node, i, in) : Mask{}, guards);
+    const Var picked = goes_on ? picked_of(node, i, in) : Var{};
+    Mask mask = goes_on ? read_mask(node, i, in) : Mask{};
+    if (picked.defined()) mask.compared.push_back(picked);
+    pass_on(node, i, flowing[i], mask, guards, picked.defined());
   }
 }
 
@@ -179,7 +183,7 @@ void BackwardSweep::through_graph(const Apply& node, const FlowsThroughGraph& op
                                   const std::vector<Guard>& guards) {
   FlowAsked asked;
   for (const Flow& f : in) {
-    asked.g.push_back(is_zero(f) ? Var{} : selected(f.value, f.mask.all()));
+    asked.g.push_back(is_zero(f) ? Var{} : chosen(f));
     asked.marked.push_back(conjunction(f.mask.all()));
   }
   for (const Var& v : node.inputs()) asked.wanted.push_back(leads_to_wrt(v));
@@ -212,6 +216,31 @@ Mask BackwardSweep::read_mask(const Apply& node, std::size_t i, const Flows& in)
   return masks.size() == 1 ? masks[0] : united(masks);
 }
 
+/// What an index or an extremum picks of input `i`, where slopes behind it may be infinite
+/// elsewhere. Marks on elements have it in them already.
+Var BackwardSweep::picked_of(const Apply& node, std::size_t i, const Flows& in) const {
+  const auto* reads = dynamic_cast<const ReadsElements*>(&node.op());
+  if (reads == nullptr || behind(node.input(i)) != Slope::wild) return {};
+  if (!is_float(node.input(i).dtype())) return {};
+  for (const Var& c : in[0].mask.all()) {
+    if (c.ndim() > 0) return {};
+  }
+  const Var* source = &node.input(i);
+  while (source->op().is_view()) source = &source->inputs()[0];
+  const auto* graph = dynamic_cast<const FlowsThroughGraph*>(&source->op());
+  if (graph != nullptr && graph->carries_marks()) return {};
+  return take_parts_in_turn(readers_of(node.input(i))) ? Var{} : reads->picked(node, i);
+}
+
+const std::vector<const Apply*>& BackwardSweep::readers_of(const Var& v) const {
+  if (readers_.empty()) {
+    for (const Apply* node : order_) {
+      for (const Var& in : node->inputs()) readers_[in].push_back(node);
+    }
+  }
+  return readers_[v];
+}
+
 /// A branch gets the whole gradient, wherever the choice takes it.
 void BackwardSweep::into_branch(const Apply& choice, std::vector<Guard> guards, bool holds,
                                 const Flow& flow) {
@@ -228,7 +257,7 @@ void BackwardSweep::into_branch(const Apply& choice, std::vector<Guard> guards, 
 }
 
 void BackwardSweep::pass_on(const Apply& node, std::size_t i, const Gradient& flowing,
-                            const Mask& mask, const std::vector<Guard>& guards) {
+                            const Mask& mask, const std::vector<Guard>& guards, bool exact) {
   const Var& in = node.input(i);
   if (fixed_.contains(in) || !leads_to_wrt(in)) return;
   if (!flowing.reason.empty()) {
@@ -249,7 +278,7 @@ void BackwardSweep::pass_on(const Apply& node, std::size_t i, const Gradient& fl
   if (zero && !so_far.empty()) return;
   if (only_zero_.erase(in) > 0) so_far.clear();
   if (zero) only_zero_.insert(in);
-  Flow flow{zero ? std::vector<Guard>{} : guards, flowing.value, zero ? Mask{} : mask};
+  Flow flow{zero ? std::vector<Guard>{} : guards, flowing.value, zero ? Mask{} : mask, exact};
   flow.value = knowing_ones(flow.value, in);
   so_far.push_back(std::move(flow));
 }

@@ -48,8 +48,11 @@ class BackwardSweep {
                      const std::vector<Guard>& guards);
   void into_branch(const Apply& choice, std::vector<Guard> guards, bool holds, const Flow& flow);
   Mask read_mask(const Apply& node, std::size_t input, const Flows& in) const;
+  /// The nodes that read `v`.
+  const std::vector<const Apply*>& readers_of(const Var& v) const;
+  Var picked_of(const Apply& node, std::size_t input, const Flows& in) const;
   void pass_on(const Apply& node, std::size_t i, const Gradient& flowing, const Mask& mask,
-               const std::vector<Guard>& guards);
+               const std::vector<Guard>& guards, bool exact = false);
 
   VarSet stops_;
   VarSet wrt_;
@@ -57,6 +60,7 @@ class BackwardSweep {
   VarSet fixed_;
   VarSet only_zero_;  ///< variables to which nothing but zero has flowed
   std::vector<const Apply*> order_;
+  mutable std::unordered_map<Var, std::vector<const Apply*>, VarHash, VarSame> readers_;
   std::unordered_map<const Apply*, Slope> influenced_;  ///< and the slope of it and what is behind
   std::unordered_map<Var, Flows, VarHash, VarSame> flows_;
 };

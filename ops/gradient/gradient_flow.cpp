@@ -16,6 +16,10 @@
 
 namespace damo {
 
+Var chosen(const Flow& flow) {
+  return flow.exact ? flow.value : selected(flow.value, flow.mask.all());
+}
+
 std::size_t common_guards(const Flows& flows) {
   const std::vector<Guard>& first = flows.front().guards;
   std::size_t n = first.size();
@@ -36,7 +40,7 @@ Var sum_of(const Flows& flows, std::size_t depth, const Var& v) {
   std::vector<std::pair<Var, std::array<Flows, 2>>> choices;
   for (const Flow& f : flows) {
     if (f.guards.size() == depth) {
-      const Var value = selected(f.value, f.mask.all());
+      const Var value = chosen(f);
       sum = sum.defined() ? sum + value : value;
       continue;
     }
@@ -123,7 +127,7 @@ namespace {
 /// Chooses by what nothing behind could spoil.
 Flow chosen_for(Flow flow, Slope behind) {
   const auto choose = [&](Vars& conditions) {
-    flow.value = selected(flow.value, conditions);
+    if (!flow.exact) flow.value = selected(flow.value, conditions);
     conditions.clear();
   };
   if (behind < Slope::wild) choose(flow.mask.compared);
@@ -152,9 +156,10 @@ Flow together(const Flows& flows, std::size_t depth, const Var& v, Slope behind)
     return chosen_for(std::move(all), behind);
   }
   for (std::size_t i = 0; i < flows.size(); ++i) {
-    const Var value = selected(flows[i].value, rests[i].all());
+    const Var value = flows[i].exact ? flows[i].value : selected(flows[i].value, rests[i].all());
     all.value = all.value.defined() ? all.value + value : value;
   }
+  all.exact = std::all_of(flows.begin(), flows.end(), [](const Flow& f) { return f.exact; });
   if (behind != Slope::constant) all.mask.add(united(rests));
   return chosen_for(std::move(all), behind);
 }

@@ -14,7 +14,10 @@ struct Flow {
   std::vector<Guard> guards{};
   Var value{};
   Mask mask{};
+  bool exact = false;  ///< The value is zero where the mask does not hold
 };
+/// The value of a flow, zero where its mask does not hold.
+Var chosen(const Flow& flow);
 using Flows = std::vector<Flow>;
 
 /// How many guards, from the outermost on, all flows (one at least) have in common.

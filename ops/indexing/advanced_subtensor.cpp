@@ -188,6 +188,10 @@ Gradients AdvancedSubtensor::gradient(const Apply& node, const Vars& g) const {
   return result;
 }
 
+Var AdvancedSubtensor::picked(const Apply& node, std::size_t input) const {
+  return read_for_ones(node, input);
+}
+
 Vars AdvancedSubtensor::push_forward(const Apply& node, const Vars& tangents) const {
   if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
@@ -259,6 +263,11 @@ Gradients AdvancedIncSubtensor::gradient(const Apply& node, const Vars& g) const
          numbers);
   result[1] = where(stayed, part, 0);
   return result;
+}
+
+// What is replaced is not read.
+Var AdvancedIncSubtensor::picked(const Apply& node, std::size_t input) const {
+  return set_ && input == 0 ? read_for_ones(node, input) : Var{};
 }
 
 Vars AdvancedIncSubtensor::push_forward(const Apply& node, const Vars& tangents) const {

@@ -23,6 +23,7 @@ class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>, public ReadsElem
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Var picked(const Apply& node, std::size_t input) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return index_.n_bounds() > 0; }
@@ -59,6 +60,7 @@ class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>, public Rea
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Var picked(const Apply& node, std::size_t input) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;

@@ -95,6 +95,17 @@ std::vector<std::size_t> IndexSpec::advanced_axes() const {
   return axes;
 }
 
+bool IndexSpec::takes_all() const {
+  const auto is = [](const Bound& b, std::int64_t number) {
+    return b.kind == Bound::Kind::absent || (b.kind == Bound::Kind::number && b.value == number);
+  };
+  return std::all_of(entries_.begin(), entries_.end(), [&](const IndexEntry& e) {
+    const bool whole = e.kind == Index::Kind::range && e.stop.kind == Bound::Kind::absent &&
+                       is(e.start, 0) && is(e.step, 1);
+    return whole || e.kind == Index::Kind::all || e.kind == Index::Kind::newaxis;
+  });
+}
+
 bool IndexSpec::advanced_adjacent() const {
   const auto axes = advanced_axes();
   return axes.empty() || axes.back() - axes.front() + 1 == axes.size();

@@ -61,6 +61,8 @@ class IndexSpec {
   Tensor view(const Tensor& x, TensorsIn bounds) const;
   /// Which axes of the view are advanced.
   std::vector<std::size_t> advanced_axes() const;
+  /// Whether every element is taken, as `x(all(), newaxis)` does.
+  bool takes_all() const;
   /// Whether no other entry stands between two advanced ones; NumPy then leaves their axes in
   /// place, and puts them first otherwise.
   bool advanced_adjacent() const;

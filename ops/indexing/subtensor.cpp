@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+#include <optional>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
@@ -76,6 +80,10 @@ Gradients Subtensor::gradient(const Apply& node, const Vars& g) const {
   return result;
 }
 
+Var Subtensor::picked(const Apply& node, std::size_t input) const {
+  return index_.takes_all() ? Var{} : read_for_ones(node, input);
+}
+
 Vars Subtensor::push_forward(const Apply& node, const Vars& tangents) const {
   if (!tangents[0].defined()) return {Var{}};
   return {reapply(node, tangents[0])};
@@ -91,6 +99,50 @@ void Subtensor::view(const Apply&, TensorsIn in, Tensor& out) const {
 
 Printed Subtensor::print(const Apply&, std::span<const Printed> inputs) const {
   return {closed(inputs[0]) + index_.text(inputs.subspan(first_bound))};
+}
+
+namespace {
+
+struct Part {
+  std::size_t axis;
+  std::int64_t start;
+  std::int64_t stop;
+};
+
+/// The range that an index takes of one axis where it takes the others whole and its ends are
+/// numbers from the beginning.
+std::optional<Part> part_of(const IndexSpec& index) {
+  std::optional<Part> part;
+  for (std::size_t axis = 0; axis < index.entries().size(); ++axis) {
+    const IndexEntry& e = index.entries()[axis];
+    if (IndexSpec({e}).takes_all()) continue;
+    const bool plain = e.kind == Index::Kind::range && e.step.kind == Bound::Kind::absent;
+    if (part || !plain || e.start.kind == Bound::Kind::input || e.stop.kind == Bound::Kind::input)
+      return std::nullopt;
+    const bool to_end = e.stop.kind == Bound::Kind::absent;
+    part = {axis, e.start.value, to_end ? std::numeric_limits<std::int64_t>::max() : e.stop.value};
+    if (part->start < 0 || part->stop < 0) return std::nullopt;
+  }
+  return part;
+}
+
+}  // namespace
+
+bool take_parts_in_turn(std::span<const Apply* const> readers) {
+  std::vector<Part> parts;
+  for (const Apply* node : readers) {
+    const auto* subtensor = as<Subtensor>(node->op());
+    if (const auto part = subtensor != nullptr ? part_of(subtensor->index()) : std::nullopt)
+      parts.push_back(*part);
+  }
+  std::sort(parts.begin(), parts.end(),
+            [](const Part& a, const Part& b) { return a.start < b.start; });
+  std::int64_t reached = 0;
+  for (const Part& p : parts) {
+    if (p.axis != parts.front().axis || p.start > reached) return false;
+    reached = std::max(reached, p.stop);
+  }
+  return parts.size() > 1;
 }
 
 std::string IncSubtensor::parameters() const { return index_.parameters(); }
@@ -136,6 +188,11 @@ Gradients IncSubtensor::gradient(const Apply& node, const Vars& g) const {
                    : g[0];
   result[1] = apply_with_bounds(std::make_shared<Subtensor>(index_), {g[0]}, bounds, node.site());
   return result;
+}
+
+// What is replaced is not read.
+Var IncSubtensor::picked(const Apply& node, std::size_t input) const {
+  return set_ && input == 0 ? read_for_ones(node, input) : Var{};
 }
 
 Vars IncSubtensor::push_forward(const Apply& node, const Vars& tangents) const {

@@ -1,4 +1,6 @@
 #pragma once
+#include <span>
+
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
@@ -21,6 +23,7 @@ class Subtensor final : public OpOf<Subtensor>, public ReadsElements {
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Var picked(const Apply& node, std::size_t input) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return index_.n_bounds() > 0; }
@@ -32,6 +35,11 @@ class Subtensor final : public OpOf<Subtensor>, public ReadsElements {
  private:
   IndexSpec index_;
 };
+
+/// Whether ranges that these nodes take of one tensor follow each other along an axis from its
+/// beginning on, two at least, as the gates of a recurrent cell do: nothing is then taken to be
+/// left out.
+bool take_parts_in_turn(std::span<const Apply* const> readers);
 
 /// A tensor with the selected part replaced by, or added to, another tensor of that part's shape.
 ///   inputs  [x, y, the index's bounds (int64 scalars)...]
@@ -55,6 +63,7 @@ class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements {
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Var picked(const Apply& node, std::size_t input) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;

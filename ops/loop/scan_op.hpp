@@ -97,6 +97,7 @@ class Scan final : public OpOf<Scan>, public FlowsThroughGraph, public ComputesA
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  bool carries_marks() const override { return spec_.n_states > 0; }
   FlowFound flow_back(const Apply& node, const FlowAsked& asked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;

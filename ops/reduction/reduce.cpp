@@ -14,8 +14,6 @@
 namespace damo {
 namespace {
 
-bool reduced(std::uint32_t axes, std::size_t axis) { return (axes >> axis & 1U) != 0; }
-
 constexpr const char* reduction_names[] = {"sum", "prod", "max", "min", "any", "all"};
 
 Var apply_reduction(Reduction kind, const Arg& x, const Axes& axes, ReduceOptions options) {
@@ -36,94 +34,12 @@ Var apply_arg_reduction(bool largest, const Arg& x, const Axes& axes, ReduceOpti
 std::vector<Demand> something_to_choose_from(const Vars& sizes, std::uint32_t axes) {
   std::vector<Demand> all;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (reduced(axes, i)) all.push_back({Demand::Kind::at_least, sizes[i], int_constant(1)});
+    if (is_reduced(axes, i)) all.push_back({Demand::Kind::at_least, sizes[i], int_constant(1)});
   }
   return all;
 }
 
 }  // namespace
-
-std::uint32_t axes_of(const char* who, const Var& x, const Axes& axes, Site site) {
-  try {
-    return axes.mask(x.ndim());
-  } catch (const ShapeError& e) {
-    ErrorText text(who, e.what());
-    text.add("input", fmt::format("{} {}", to_string(x.type()), reference(x)));
-    text.add("node", fmt::format("{}, made at {}", who, to_string(SiteScope::or_else(site))));
-    throw ShapeError(text.text());
-  }
-}
-
-Shape reduced_dims(const Shape& dims, std::uint32_t axes, bool keepdims) {
-  Shape kept;
-  for (std::size_t i = 0; i < dims.rank(); ++i) {
-    if (!reduced(axes, i)) {
-      kept.push_back(dims[i]);
-    } else if (keepdims) {
-      kept.push_back(1);
-    }
-  }
-  return kept;
-}
-
-Vars reduced_sizes(const Vars& sizes, std::uint32_t axes, bool keepdims) {
-  Vars kept;
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (!reduced(axes, i)) {
-      kept.push_back(sizes[i]);
-    } else if (keepdims) {
-      kept.push_back(int_constant(1));
-    }
-  }
-  return kept;
-}
-
-std::vector<int> axis_list(std::uint32_t axes) {
-  std::vector<int> list;
-  for (int i = 0; i < static_cast<int>(max_rank); ++i) {
-    if (reduced(axes, static_cast<std::size_t>(i))) list.push_back(i);
-  }
-  return list;
-}
-
-std::string axes_text(std::uint32_t axes, bool keepdims) {
-  const auto list = axis_list(axes);
-  const auto number = [](int axis) { return std::to_string(axis); };
-  std::string text =
-      "axis=" + (list.size() == 1 ? number(list[0]) : "{" + joined(list, number) + "}");
-  return text + (keepdims ? ", keepdims" : "");
-}
-
-std::pair<std::uint32_t, bool> read_axes(TextReader& text) {
-  text.expect("axis=");
-  std::vector<std::int64_t> axes;
-  if (text.next_is('{')) {
-    axes = text.list("{", "}", {});
-  } else {
-    axes.push_back(text.integer());
-  }
-  std::uint32_t mask = 0;
-  for (const std::int64_t axis : axes) {
-    if (axis < 0 || axis >= static_cast<std::int64_t>(max_rank)) text.fail("axes before this");
-    mask |= 1U << static_cast<unsigned>(axis);
-  }
-  return {mask, text.accept(", keepdims")};
-}
-
-void check_axes(const TensorType& x, std::uint32_t axes) {
-  if (axes >> x.rank() != 0) {
-    throw ShapeError(fmt::format("{} of {}", axes_text(axes, false), to_string(x)));
-  }
-}
-
-Var restore_axes(const Var& reduced_var, std::uint32_t axes, std::size_t rank) {
-  std::vector<int> pattern;
-  int next = 0;
-  for (std::size_t i = 0; i < rank; ++i) {
-    pattern.push_back(reduced(axes, i) ? DimShuffle::new_axis : next++);
-  }
-  return shuffle_axes(reduced_var, std::move(pattern));
-}
 
 static_assert(std::size(reduction_names) == static_cast<std::size_t>(Reduction::all) + 1);
 
@@ -196,8 +112,16 @@ Slope Reduce::slope(const Apply&) const {
 }
 
 Var Reduce::read_for(const Apply& node, std::size_t, std::size_t, const Var& marked) const {
-  const bool restore = !keepdims_ && marked.ndim() > 0;
-  return restore ? restore_axes(marked, axes_, node.input(0).ndim()) : marked;
+  if (marked.ndim() == 0) return marked;
+  const Var read = keepdims_ ? marked : restore_axes(marked, axes_, node.input(0).ndim());
+  const Var best = picked(node, 0);
+  return best.defined() ? and_(read, best) : read;
+}
+
+Var Reduce::picked(const Apply& node, std::size_t) const {
+  if (kind_ != Reduction::max && kind_ != Reduction::min) return {};
+  const Var& x = node.input(0);
+  return eq(x, keepdims_ ? node.output() : restore_axes(node.output(), axes_, x.ndim()));
 }
 
 Vars Reduce::push_forward(const Apply& node, const Vars& tangents) const {

@@ -3,13 +3,9 @@
 
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
+#include <damo/ops/reduction/reduced_axes.hpp>
 
 namespace damo {
-
-class TextReader;
-
-/// A bit for each of `axes`; throws ShapeError that names the operand and the user's line.
-std::uint32_t axes_of(const char* who, const Var& x, const Axes& axes, Site site);
 
 /// Sums, products, extrema and logical folds over some axes.
 class Reduce final : public OpOf<Reduce>, public ReadsElements {
@@ -33,6 +29,7 @@ class Reduce final : public OpOf<Reduce>, public ReadsElements {
   Slope slope(const Apply& node) const override;
   Var read_for(const Apply& node, std::size_t input, std::size_t output,
                const Var& marked) const override;
+  Var picked(const Apply& node, std::size_t input) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   friend bool operator==(const Reduce&, const Reduce&) = default;
@@ -71,24 +68,8 @@ class ArgReduce final : public OpOf<ArgReduce> {
   bool keepdims_;
 };
 
-/// The result of a reduction with its reduced axes back as axes of size 1. `rank` is that of the
-/// operand.
-Var restore_axes(const Var& reduced, std::uint32_t axes, std::size_t rank);
-
 /// For each element the product of the others along the reduced axes, without dividing: the
 /// derivative of `prod`.
 Var product_of_others(const Var& x, std::uint32_t axes);
-
-// Rules that reductions share. The shape of the operand less the reduced axes:
-Shape reduced_dims(const Shape& dims, std::uint32_t axes, bool keepdims);
-Vars reduced_sizes(const Vars& sizes, std::uint32_t axes, bool keepdims);
-/// "axis=1, keepdims"; no axis is named when all of 0 .. rank - 1 are reduced.
-std::string axes_text(std::uint32_t axes, bool keepdims);
-/// What `axes_text` wrote: the axes, a bit for each, and whether they are kept.
-std::pair<std::uint32_t, bool> read_axes(TextReader& text);
-/// Throws ShapeError when `axes` names an axis that a tensor of this type lacks.
-void check_axes(const TensorType& x, std::uint32_t axes);
-/// The axes as a list, for the public functions.
-std::vector<int> axis_list(std::uint32_t axes);
 
 }  // namespace damo
