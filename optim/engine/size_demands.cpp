@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <compare>
 #include <map>
 #include <memory>
 #include <set>
@@ -16,6 +17,14 @@
 namespace damo::optim {
 namespace {
 
+/// A condition under which a demand is made, by the number of its variable.
+struct Under {
+  enum class Kind : std::uint8_t { holds, fails, loop_runs };
+  Kind kind;
+  std::uint32_t number;
+  auto operator<=>(const Under&) const = default;
+};
+
 /// A demand in variables of the outermost graph, and when it is made.
 struct Found {
   Demand demand;
@@ -23,6 +32,7 @@ struct Found {
   Var node;            ///< whose it is
   std::vector<Guard> when{};
   Vars steps{};  ///< of the loops it is made in: none is made in a loop that does not run
+  std::set<Under> under{};  ///< the same by number
   bool always() const { return when.empty() && steps.empty(); }
 };
 
@@ -65,8 +75,16 @@ class Demands {
       if (a == b && d.kind != Demand::Kind::inside) continue;
       const bool always = when.empty() && steps.empty();
       if (always && !seen_.emplace(d.kind, a, b).second) continue;
-      found_.push_back({d, a, b, node.output(), when, steps});
+      found_.push_back({d, a, b, node.output(), when, steps, under(when, steps)});
     }
+  }
+
+  std::set<Under> under(const std::vector<Guard>& when, const Vars& steps) {
+    std::set<Under> all;
+    for (const Guard& g : when)
+      all.insert({g.holds ? Under::Kind::holds : Under::Kind::fails, numbers_.number(g.condition)});
+    for (const Var& n : steps) all.insert({Under::Kind::loop_runs, numbers_.number(n)});
+    return all;
   }
 
   /// What one step demands of sizes that are the same in all.
@@ -165,6 +183,23 @@ Var check_of(const Found& f, SizeNumbers& numbers) {
   return check;
 }
 
+std::set<std::uint32_t> conditions_of(const std::vector<Found>& found) {
+  std::set<std::uint32_t> all;
+  for (const Found& f : found) {
+    for (const Under& u : f.under) all.insert(u.number);
+  }
+  return all;
+}
+
+/// Whether a demand is made whenever these conditions hold. One that the graph as written has not
+/// is taken for one of them, rewritten.
+bool made_whenever(const Found& f, const std::set<Under>& conditions,
+                   const std::set<std::uint32_t>& written) {
+  return std::all_of(f.under.begin(), f.under.end(), [&](const Under& u) {
+    return conditions.contains(u) || !written.contains(u.number);
+  });
+}
+
 }  // namespace
 
 FunctionGraph with_lost_demands(const FunctionGraph& asked, FunctionGraph result) {
@@ -175,7 +210,7 @@ FunctionGraph with_lost_demands(const FunctionGraph& asked, FunctionGraph result
   numbers.begin_graph();
   Demands after(numbers);
   after.collect(result);
-  Implied always(numbers), sometimes(numbers);
+  Implied always(numbers);
   const auto each = [](const std::vector<Found>& found, auto&& visit) {
     for (const bool sizes : {true, false}) {
       for (const Found& f : found) {
@@ -185,17 +220,26 @@ FunctionGraph with_lost_demands(const FunctionGraph& asked, FunctionGraph result
   };
   each(after.found(), [&](const Found& f) {
     if (f.always()) always.add(f);
-    sometimes.add(f);
   });
-  for (const bool unconditional : {true, false}) {
-    each(before.found(), [&](const Found& f) {
-      if (f.always() != unconditional || always.holds(f)) return;
-      if (!unconditional && sometimes.holds(f)) return;
-      result.checks.push_back(check_of(f, numbers));
-      if (unconditional) always.add(f);
-      sometimes.add(f);
-    });
-  }
+  each(before.found(), [&](const Found& f) {
+    if (!f.always() || always.holds(f)) return;
+    result.checks.push_back(check_of(f, numbers));
+    always.add(f);
+  });
+  const std::set<std::uint32_t> known = conditions_of(before.found());
+  std::map<std::set<Under>, Implied> sometimes;  // by when
+  each(before.found(), [&](const Found& f) {
+    if (f.always() || always.holds(f)) return;
+    const auto [at, fresh] = sometimes.try_emplace(f.under, always);
+    if (fresh) {
+      each(after.found(), [&, &implied = at->second](const Found& made) {
+        if (!made.always() && made_whenever(made, f.under, known)) implied.add(made);
+      });
+    }
+    if (at->second.holds(f)) return;
+    result.checks.push_back(check_of(f, numbers));
+    at->second.add(f);
+  });
   return result;
 }
 
