@@ -10,6 +10,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
 #include <damo/ops/shape/sizes.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/size_numbers.hpp>
 
 namespace damo::optim {
@@ -108,7 +109,7 @@ bool SizeNumbers::is_natural(std::uint32_t n) const {
 
 std::pair<std::uint32_t, std::int64_t> SizeNumbers::sum_of(Var rows) {
   for (Var size = known_size(rows); size.defined(); size = known_size(rows)) rows = size;
-  for (std::size_t i = 0; is_elementwise(rows, "add") && i < 2; ++i) {
+  for (std::size_t i = 0; scalar_op(rows) == vocabulary().add && i < 2; ++i) {
     const auto more = facts_[number(rows.inputs()[i])].value;
     if (more && *more >= 0) return {number(rows.inputs()[1 - i]), *more};
   }
