@@ -63,7 +63,13 @@ class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public R
     if (!is_float(node.input(0).dtype()) || !marked[0].defined()) return gradient(node, g);
     const Var a = read_by_some(node.input(0), marked[0], 2, 1);
     const Var b = read_by_some(node.input(1), marked[0], 1, 2);
-    return {batched_dot(g[0], transpose(b, {0, 2, 1})), batched_dot(transpose(a, {0, 2, 1}), g[0])};
+    return {times_operand(g[0], marked[0], b, false,
+                          [](const Var& gz, const Var& right) {
+                            return batched_dot(gz, transpose(right, {0, 2, 1}));
+                          }),
+            times_operand(g[0], marked[0], a, true, [](const Var& gz, const Var& left) {
+              return batched_dot(transpose(left, {0, 2, 1}), gz);
+            })};
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
     Var t;

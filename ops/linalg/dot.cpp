@@ -4,6 +4,7 @@
 #include <damo/graph/text/error_text.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/linalg/dot.hpp>
@@ -126,6 +127,19 @@ Var read_by_some(const Var& operand, const Var& marked, std::size_t summed, std:
   return where(some_along(marked, summed), operand, 0);
 }
 
+// Rows of which some columns count and others do not, against an operand that is infinite in some:
+// rare, so it is asked when it runs, of what is small: the batch, or the gradient of the batch.
+Var times_operand(const Var& g, const Var& marked, const Var& operand, bool left,
+                  const std::function<Var(const Var& g, const Var& operand)>& times) {
+  const Var whole = times(g, operand);
+  const std::size_t rank = g.ndim();
+  if (constant_along(marked, rank - 1) || constant_along(marked, rank - 2)) return whole;
+  const Var wild = or_(isnan(operand), isinf(operand));
+  const Var read = times(cast(broadcast_like(marked, g), g.dtype()), cast(wild, g.dtype())) > 0.5;
+  const Var apart = where(read, whole, times(g, where(wild, 0, operand)));
+  return ifelse(any(left ? wild : isnan(whole)), apart, whole);
+}
+
 namespace {
 
 /// A mark on elements of the product of two matrices, whatever the operands' ranks are.
@@ -162,7 +176,10 @@ Gradients Dot::gradient_of_marked(const Apply& node, const Vars& g, const Vars& 
   const Var read_b = b.ndim() == 2 ? read_by_some(b, matrix, 0, 1) : b;
   if (a.ndim() == 1) return {dot(g[0], read_b.T()), outer(a, g[0])};
   if (b.ndim() == 1) return {outer(g[0], b), dot(read_a.T(), g[0])};
-  return {dot(g[0], read_b.T()), dot(read_a.T(), g[0])};
+  return {times_operand(g[0], matrix, read_b, false,
+                        [](const Var& gz, const Var& right) { return dot(gz, right.T()); }),
+          times_operand(g[0], matrix, read_a, true,
+                        [](const Var& gz, const Var& left) { return dot(left.T(), gz); })};
 }
 
 Vars Dot::push_forward(const Apply& node, const Vars& tangents) const {

@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+
 #include <damo/graph/op.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/linalg/matrix_product.hpp>
@@ -38,6 +40,12 @@ Var some_along(const Var& marked, std::size_t axis);
 /// `summed` is the axis of the product along which all read the same row of the operand, `rows` the
 /// product's axis of these rows.
 Var read_by_some(const Var& operand, const Var& marked, std::size_t summed, std::size_t rows);
+
+/// `times(g, operand)`, which multiplies what flows to a product with one of its operands, when `g`
+/// counts where it is marked: an infinity or NaN of the operand is left out where nothing that is
+/// marked reads it. `left`: whether it is the left operand, which has a row for each of a batch.
+Var times_operand(const Var& g, const Var& marked, const Var& operand, bool left,
+                  const std::function<Var(const Var& g, const Var& operand)>& times);
 
 /// out = alpha a b + beta out for operands of rank 1 or 2; `out` is row-major.
 void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out);

@@ -157,6 +157,35 @@ TEST_CASE("unchosen branch: rows that a product should not read are not read") {
   }
 }
 
+TEST_CASE("unchosen branch: an infinity is left out where only what is not chosen reads it") {
+  const auto kept = [](const Var& all, const std::vector<bool>& which) {
+    const Var keep = constant(Array::from(which, Shape{2, 2}));
+    return sum(where(all.ndim() == 3 ? expand_dims(keep, 0) : keep, all, 0.0));
+  };
+  for (const Mode& mode : all_modes()) {
+    const Var x = dmatrix("x"), w = dmatrix("w");
+    const Var batch = batched_dot(expand_dims(x, 0), expand_dims(w, 0))[0];
+    for (const Var& all : {dot(x, w), batch}) {
+      const Var some = kept(all, {true, false, false, true});
+      const Var both = kept(all, {true, true, false, true});
+      Function f = function({x, w}, {grad(some, x), grad(some, w), grad(both, x)}, {.mode = mode});
+      const Array good = test::array({2, 2}, {1, 2, 3, 4});
+      // Row 0 reads column 0 of w, row 1 column 1.
+      Outputs out = f(good, test::array({2, 2}, {5, inf, 7, 8}));
+      check_close(out[0], test::array({2, 2}, {5, 7, inf, 8}), 0);
+      check_close(out[1], test::array({2, 2}, {1, 3, 2, 4}), 0);
+      check_close(out[2], test::array({2, 2}, {inf, 15, inf, 8}), 0);
+      // Column 0 of w is read by row 0 of x, column 1 by row 1.
+      out = f(test::array({2, 2}, {1, not_a_number, 3, 4}), good);
+      check_close(out[0], test::array({2, 2}, {1, 3, 2, 4}), 0);
+      check_close(out[1], test::array({2, 2}, {1, 3, not_a_number, 4}), 0);
+      out = f(good, good);
+      check_close(out[0], test::array({2, 2}, {1, 3, 2, 4}), 0);
+      check_close(out[1], test::array({2, 2}, {1, 3, 2, 4}), 0);
+    }
+  }
+}
+
 TEST_CASE("unchosen branch: ifelse, apart and among other choices") {
   check_slopes([](const Var& x) { return ifelse(x[0] > 0.0, sqrt(x), 3.0 * x); }, vec({0, 4}),
                vec({3, 3}));
