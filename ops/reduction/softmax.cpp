@@ -26,6 +26,13 @@ Var softmax_over(const Var& x, std::uint32_t axes) {
   return make_var(std::make_shared<Softmax>(axes), {x});
 }
 
+/// v less its mean under the probabilities y. What a probability near 1 weighs is taken out of both
+/// first: it would leave nothing of 1 - y.
+Var centred(const Var& v, const Var& y, std::uint32_t axes) {
+  const Var rest = v - total(where(y > 0.5, v, 0), axes);
+  return rest - total(rest * y, axes);
+}
+
 /// The operand as a float variable.
 Var as_float(const Arg& x) {
   const Var v = x.var();
@@ -95,14 +102,14 @@ std::vector<std::optional<Vars>> Softmax::shape_rule(const Apply&,
 
 Gradients Softmax::gradient(const Apply& node, const Vars& g) const {
   const Var y = node.output();
-  return {y * (g[0] - total(g[0] * y, axes_))};
+  return {y * centred(g[0], y, axes_)};
 }
 
 Vars Softmax::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& t = tangents[0];
   if (!t.defined()) return {Var{}};
   const Var y = node.output();
-  return {y * (t - total(t * y, axes_))};
+  return {y * centred(t, y, axes_)};
 }
 
 void Softmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
@@ -122,13 +129,17 @@ std::vector<std::optional<Vars>> LogSoftmax::shape_rule(const Apply&,
 }
 
 Gradients LogSoftmax::gradient(const Apply& node, const Vars& g) const {
-  return {g[0] - softmax_over(node.input(0), axes_) * total(g[0], axes_)};
+  const Var y = softmax_over(node.input(0), axes_);
+  const Var slope = g[0] - y * total(g[0], axes_);
+  // The slopes add up to 0: that of a probability near 1, where 1 - y is lost, from the others'.
+  const Var others = where(y > 0.5, 0, slope);
+  return {where(y > 0.5, -total(others, axes_), slope)};
 }
 
 Vars LogSoftmax::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& t = tangents[0];
   if (!t.defined()) return {Var{}};
-  return {t - total(t * softmax_over(node.input(0), axes_), axes_)};
+  return {centred(t, softmax_over(node.input(0), axes_), axes_)};
 }
 
 void LogSoftmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {

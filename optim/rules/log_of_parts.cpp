@@ -158,7 +158,7 @@ std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
   if (constant < 0) {
     logs.subtracted = c;
   } else if (logs.added.defined()) {
-    logs.added = logaddexp(logs.added, c);
+    logs.added = constant == 1 ? softplus(logs.added) : logaddexp(logs.added, c);
   } else {
     logs.added = c;
     logs.from_one = constant == 1;

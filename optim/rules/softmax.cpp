@@ -31,9 +31,10 @@ std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
   return Vars{fit(surface({result, seen.path}), node.output())};
 }
 
-/// Whether `v` may overflow where what it is made of does not: a sum, or cosh.
+/// Whether `v` may overflow where what it is made of does not: a sum, its root, or cosh.
 bool grows(const Var& v) {
   const ScalarOp* f = scalar_op(v);
+  if (f == words().sqrt) return grows(v.inputs()[0]);
   if (f != nullptr) return f == words().add || f == words().sub || f == words().cosh;
   return as<Reduce>(v) != nullptr || as<Dot>(v) != nullptr;
 }

@@ -1,9 +1,13 @@
+#include <algorithm>
 #include <cmath>
 
+#include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/scaled_math.hpp>
+#include <damo/ops/loop/scan_op.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
 
@@ -31,6 +35,47 @@ bool of_both_signs(const Apply& node, Context& context) {
   return true;
 }
 
+/// Whether the one tanh that `node` is the slope of is of a short expression of functions, not a
+/// unit of a network: its slope must be what a loop makes of it, which knows tanh(x) alone.
+bool of_single_tanh(const Apply& node, Context&) {
+  Vars found{node.output()};
+  int units = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const Var v = found[i];
+    if (v.inputs().empty() || as<Scan>(v) != nullptr) continue;
+    if (scalar_op(v) == nullptr && !is_movement(v.owner())) return false;
+    if (scalar_op(v) == vocabulary().tanh && ++units > 1) return false;
+    for (const Var& in : v.inputs()) {
+      const auto is_in = [&](const Var& known) { return same(known, in); };
+      if (std::none_of(found.begin(), found.end(), is_in)) found.push_back(in);
+    }
+    if (found.size() > 32) return false;
+  }
+  return true;
+}
+
+/// c + c x = c (1 + x) for a constant c where that is stable.
+std::optional<Vars> common_constant(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Terms::Group::sum, node.output());
+  const auto& leaves = terms.leaves();
+  if (leaves.size() != 2 || terms.n_constants() != 1) return std::nullopt;
+  const auto& c = leaves[leaves[0].constant ? 0 : 1];
+  const auto& product = leaves[leaves[0].constant ? 1 : 0];
+  if (std::abs(*c.constant) == 1) return std::nullopt;
+  const Terms& factors = context.terms(Terms::Group::product, surface(product.seen));
+  double factor = c.inverse == product.inverse ? 1 : -1;
+  std::vector<bool> constants;
+  for (const auto& leaf : factors.leaves()) {
+    constants.push_back(leaf.constant.has_value());
+    if (leaf.constant) factor = leaf.inverse ? factor / *leaf.constant : factor * *leaf.constant;
+  }
+  if (factors.n_constants() == 0 || std::abs(factor) != std::abs(*c.constant)) return std::nullopt;
+  const Var x = factors.without(constants).value(Terms::Group::product);
+  const auto stable = context.stabilized((factor < 0) == (*c.constant < 0) ? 1 + x : 1 - x);
+  if (!stable) return std::nullopt;
+  return Vars{fit(*stable * (c.inverse ? -*c.constant : *c.constant), node.output())};
+}
+
 /// Logarithms. More special forms come first: at a node, rules are tried in order.
 void add_logarithms(Rules& rules) {
   const Var x = any("x"), a = any("a"), b = any("b");
@@ -54,6 +99,7 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_of_cosh", log(cosh(x)), log_cosh(x)).stabilizes());
   rules.push_back(rule("log_of_sinh", log(sinh(x)), x + log1mexp(-2 * x) - ln2).stabilizes());
   rules.push_back(rule("log_of_tanh", log(tanh(x)), log1mexp(-2 * x) - softplus(-2 * x)).stabilizes());
+  rules.push_back(rule("log_of_tanh_slope", log(1 - sqr(tanh(x))), -2 * log_cosh(x)).stabilizes());
   rules.push_back(rule("log_of_sech_squared", log(sech_squared(x)), -2 * log_cosh(x)).stabilizes());
   rules.push_back(rule("log_of_expm1", log(expm1(x)), x + log1mexp(-x)).stabilizes());
   rules.push_back(rule("log_of_expm1_over", log(expm1(x) / x),
@@ -63,6 +109,9 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_of_erfc", log(erfc(x)), log_erfc(x)).stabilizes());
   rules.push_back(rule("log1p_expm1", log1p(expm1(x)), x).stabilizes());
   rules.push_back(rule("sqrt_sqr", sqrt(sqr(x)), abs(x)).stabilizes());
+  rules.push_back(rule("softplus_minus", softplus(x) - x, softplus(-x)).stabilizes());
+  rules.push_back(rule("minus_softplus", x - softplus(x), -softplus(-x)).stabilizes());
+  rules.push_back(rule("minus_logaddexp", a - logaddexp(a, b), -softplus(b - a)).stabilizes());
   rules.push_back(rule("softplus_difference", softplus(x) - softplus(-x), x).stabilizes());
   rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
   rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());
@@ -117,6 +166,10 @@ void add_sigmoids(Rules& rules) {
   rules.push_back(rule("one_minus_tanh", 1 - tanh(x), 2 * sigmoid(-2 * x)).stabilizes());
   rules.push_back(rule("one_plus_tanh", 1 + tanh(x), 2 * sigmoid(2 * x)).stabilizes());
   rules.push_back(rule("tanh_minus_one", tanh(x) - 1, -2 * sigmoid(-2 * x)).stabilizes());
+  rules.push_back(rule("sech_squared_over_sigmoid", sech_squared(x / 2) / sigmoid(x), 4 * sigmoid(-x)).stabilizes());
+  rules.push_back(rule("sech_squared_over_sigmoid_minus", sech_squared(x / 2) / sigmoid(-x), 4 * sigmoid(x)).stabilizes());
+  rules.push_back(rule("tanh_slope", 1 - sqr(tanh(x)), sech_squared(x)).stabilizes().when(of_single_tanh));
+  rules.push_back(rule("tanh_slope_minus", sqr(tanh(x)) - 1, -sech_squared(x)).stabilizes().when(of_single_tanh));
   rules.push_back(rule("sigmoid_minus_of_tanh", 0.5 - 0.5 * tanh(x / 2), sigmoid(-x)).stabilizes());
   rules.push_back(rule("sigmoid_of_one_minus_tanh", 0.5 * (1 - tanh(x / 2)), sigmoid(-x)).stabilizes());
   // clang-format on
@@ -130,6 +183,9 @@ const Rules& stabilize_rules() {
     add_logarithms(list);
     add_exponentials(list);
     add_sigmoids(list);
+    list.push_back(
+        node_rewriter("common_constant", {"add", "sub"}, "c + c x = c (1 + x)", common_constant)
+            .stabilizes());
     return list;
   }();
   return rules;

@@ -190,7 +190,7 @@ void check_identity(const optim::Rule& rule, const Assignment& at) {
   INFO(rule.name(), ": ", rule.equation(), " at ", at[0].second, ", ", at.back().second, ": ",
        static_cast<double>(left), " and ", static_cast<double>(right));
   // In exact arithmetic both are equal; where the left side is finite, so is the right one.
-  if (std::isfinite(left)) CHECK(near(left, right, 1e-12L));
+  if (std::isfinite(left)) CHECK(near(left, right, 1e-10L));
 }
 
 void check_accuracy(const optim::Rule& rule, const Vars& wild, const Assignment& at, DType dtype) {
