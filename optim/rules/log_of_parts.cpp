@@ -138,6 +138,7 @@ std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
   LogTerms logs;
   double constant = 0;
   bool grows = false;
+  bool scaled = false;
   for (const auto& leaf : terms.leaves()) {
     if (leaf.constant) {
       constant += leaf.inverse ? -*leaf.constant : *leaf.constant;
@@ -147,6 +148,7 @@ std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
     if (!context.fact(leaf.seen.core).nonnegative) return std::nullopt;
     const auto stable = context.stable_log(v);
     if (!stable) return std::nullopt;
+    scaled = scaled || Terms::splits(Group::product, leaf.seen.core);
     grows = grows || leaf.inverse || !tame(leaf.seen.core, context);
     Var& total = leaf.inverse ? logs.subtracted : logs.added;
     if (leaf.inverse && total.defined()) return std::nullopt;
@@ -158,7 +160,7 @@ std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
   if (constant < 0) {
     logs.subtracted = c;
   } else if (logs.added.defined()) {
-    logs.added = constant == 1 ? softplus(logs.added) : logaddexp(logs.added, c);
+    logs.added = constant == 1 && !scaled ? softplus(logs.added) : logaddexp(logs.added, c);
   } else {
     logs.added = c;
     logs.from_one = constant == 1;
@@ -178,6 +180,18 @@ std::optional<Vars> log_of_sum(const Apply& node, Context& context) {
   if (logs->from_one) return fitted(log1mexp(logs->subtracted), node);
   const Var gap = log1mexp(logs->subtracted - logs->added);
   return fitted(where(eq(logs->subtracted, -INFINITY), logs->added, logs->added + gap), node);
+}
+
+/// log(|x - y|) from log(x) and log(y).
+std::optional<Vars> log_of_distance(const Apply& node, Context& context) {
+  if (scalar_op(node.input(0)) != words().abs) return std::nullopt;
+  const Terms& terms = context.terms(Group::sum, node.input(0).inputs()[0]);
+  if (terms.leaves().size() < 2) return std::nullopt;
+  const auto logs = log_terms(terms, context);
+  if (!logs || !logs->added.defined() || !logs->subtracted.defined()) return std::nullopt;
+  const Var largest = maximum(logs->added, logs->subtracted);
+  const Var gap = -abs(logs->added - logs->subtracted);
+  return fitted(where(eq(largest, -INFINITY), largest, largest + log1mexp(gap)), node);
 }
 
 /// log(sum(x)) = logsumexp(log(x)), log(prod(x)) = sum(log(x)), and log(max(x)) = max(log(x)), for
@@ -313,6 +327,7 @@ const Rules& logarithm_rules() {
     add("log_of_product", "log(x * y) = log(x) + log(y) for nonnegative x", log_of_product);
     add("log_of_power", "log(x^c) = c * log(x)", log_of_power);
     add("log_of_sum", "log(x + y) = logaddexp(log(x), log(y))", log_of_sum);
+    add("log_of_distance", "log(|x - y|) from log(x) and log(y)", log_of_distance);
     add("log_of_reduction", "log(sum(x)) = logsumexp(log(x))", log_of_reduction);
     add("log_of_dot", "log(dot(x, y)) = logsumexp(log(x) + log(y))", log_of_dot);
     add("log_of_scatter", "log(inc(zeros, i, x)) = set(-inf, i, log(x))", log_of_scatter);

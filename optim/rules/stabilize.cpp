@@ -54,6 +54,17 @@ bool of_single_tanh(const Apply& node, Context&) {
   return true;
 }
 
+/// Whether the logaddexp that is subtracted has no constant operand, as that of log(2 + exp(x)).
+bool of_two_variables(const Apply& node, Context&) {
+  Steps steps;
+  Seen seen{node.input(node.inputs().size() - 1)};
+  while (look_deeper(seen, steps)) continue;
+  if (scalar_op(seen.core) != vocabulary().logaddexp) return false;
+  return std::none_of(seen.core.inputs().begin(), seen.core.inputs().end(), [](const Var& v) {
+    return uniform_value(scalar_op(v) == vocabulary().log ? v.inputs()[0] : v).has_value();
+  });
+}
+
 /// c + c x = c (1 + x) for a constant c where that is stable.
 std::optional<Vars> common_constant(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Terms::Group::sum, node.output());
@@ -105,13 +116,15 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_of_expm1_over", log(expm1(x) / x),
                        where(abs(x) < 0.01, x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
                              maximum(x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+  rules.push_back(rule("log_of_abs_expm1", log(abs(expm1(x))), maximum(x, 0) + log1mexp(-abs(x))).stabilizes());
   rules.push_back(rule("log_half_erfc", log(erfc(x) / 2), log_ndtr(-root2 * x)).stabilizes());
   rules.push_back(rule("log_of_erfc", log(erfc(x)), log_erfc(x)).stabilizes());
   rules.push_back(rule("log1p_expm1", log1p(expm1(x)), x).stabilizes());
   rules.push_back(rule("sqrt_sqr", sqrt(sqr(x)), abs(x)).stabilizes());
   rules.push_back(rule("softplus_minus", softplus(x) - x, softplus(-x)).stabilizes());
   rules.push_back(rule("minus_softplus", x - softplus(x), -softplus(-x)).stabilizes());
-  rules.push_back(rule("minus_logaddexp", a - logaddexp(a, b), -softplus(b - a)).stabilizes());
+  rules.push_back(rule("minus_logaddexp", a - logaddexp(a, b), -softplus(b - a)).stabilizes()
+                      .when(of_two_variables));
   rules.push_back(rule("softplus_difference", softplus(x) - softplus(-x), x).stabilizes());
   rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
   rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());

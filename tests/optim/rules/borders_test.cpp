@@ -15,6 +15,7 @@ RuleCases softmax_cases() {
   return {
       {"log_of_reduction", log(sum(exp(x), 1)), log(sum(tanh(x), 1))},
       {"log_of_sum", log(exp(x) + exp(y) + exp(z)), log(exp(x) + exp(y) + tanh(z))},
+      {"log_of_distance", log(abs(exp(x) - exp(y))), log(abs(exp(x) - y))},
       {"log_of_dot", log(dot(exp(x), sigmoid(y))), log(dot(exp(x), y))},
       {"log_of_scatter", log(inc_subtensor(zeros_like(x)[range(1)], exp(x)[range(1)])),
        log(inc_subtensor(y[range(1)], exp(x)[range(1)]))},

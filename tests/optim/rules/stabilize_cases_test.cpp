@@ -36,6 +36,7 @@ RuleCases logarithm_cases() {
       {"log_of_sech_squared", log(sech_squared(x)), log(sech_squared(x) + 3)},
       {"log_of_expm1", log(expm1(x)), log(expm1(x) - 3)},
       {"log_of_expm1_over", log(expm1(x) / x), log(expm1(x) / a)},
+      {"log_of_abs_expm1", log(abs(expm1(x))), log(abs(expm1(x) - 3))},
       {"log_half_erfc", log(erfc(x) / 2), log(erfc(x) / 3)},
       {"log_of_erfc", log(erfc(x)), log(erfc(x) - 3)},
       {"log1p_expm1", log1p(expm1(x)), log1p(-expm1(x))},
