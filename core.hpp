@@ -37,6 +37,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/optim/language/rule.hpp>
+#include <damo/optim/verify/verify.hpp>
 #include <damo/runtime/check/explain.hpp>
 #include <damo/runtime/function/eval.hpp>
 #include <damo/runtime/function/function.hpp>

@@ -84,6 +84,67 @@ Graph loops(int n_loops) {
   return {{x, h0, W}, {cost, grad(cost, W)}};
 }
 
+Graph joins(int n) {
+  const Var x = vector("x");
+  Var y = x;
+  for (int i = 0; i < n; ++i) y = concatenate({y, x}, 0);
+  return {{x}, {sum(y), grad(sum(y), x)}};
+}
+
+Graph choices(int n) {
+  const Var x = scalar("x");
+  Var y = x;
+  for (int i = 0; i < n; ++i) y = ifelse(x > i * 0.01, sin(y) * x, y + i);
+  return {{x}, {y, grad(y, x)}};
+}
+
+/// Logarithms of softmax, written out.
+Graph logarithms(int n) {
+  const Var x = vector("x");
+  Var y = x;
+  for (int i = 0; i < n; ++i) {
+    const Var e = exp(y);
+    y = log(e / sum(e)) + x;
+  }
+  return {{x}, {y}};
+}
+
+Graph squares(int n) {
+  const Var x = vector("x");
+  Var y = x;
+  for (int i = 0; i < n; ++i) y = y + y * y;
+  return {{x}, {sum(y), grad(sum(y), x)}};
+}
+
+Graph layer_norm(int n_layers) {
+  const Var x = matrix("x");
+  Var h = x;
+  Vars inputs{x};
+  for (int i = 0; i < n_layers; ++i) {
+    const Var centre = h - mean(h, 1, {.keepdims = true});
+    inputs.push_back(vector("gain"));
+    inputs.push_back(vector("bias"));
+    h = centre / sqrt(mean(sqr(centre), 1, {.keepdims = true}) + 1e-5) * inputs[inputs.size() - 2] +
+        inputs.back();
+  }
+  Vars outputs = grad(sum(sqr(h)), Vars(inputs.begin() + 1, inputs.end()));
+  outputs.push_back(sum(h));
+  return {inputs, outputs};
+}
+
+Var nested(int depth, const Var& x, const Var& h0) {
+  if (depth == 0) return tanh(h0 * 0.5 + x);
+  return scan([&](const Var& h) { return nested(depth - 1, x, h); },
+              {.outputs_info = {h0}, .n_steps = 2})
+      .outputs[0][-1];
+}
+
+Graph loops_inside(int depth) {
+  const Var x = vector("x");
+  const Var y = sum(nested(depth, x, x));
+  return {{x}, {y, grad(y, x)}};
+}
+
 Graph rbm(bool persistent) {
   const Var x = matrix("x");
   models::RBM model({.input = x});
@@ -148,8 +209,13 @@ int main(int argc, char** argv) {
   for (const Kind& kind :
        {Kind{"chain with gradient", chain, 100}, Kind{"wide sum with gradient", wide_sum, 100},
         Kind{"perceptron, layers", perceptron, 30}, Kind{"unrolled network, steps", unrolled, 30},
-        Kind{"loops after each other", loops, 3}}) {
+        Kind{"loops after each other", loops, 3}, Kind{"join of joins with gradient", joins, 104},
+        Kind{"choices inside each other", choices, 100},
+        Kind{"log(e / sum(e)) + x", logarithms, 30}, Kind{"y + y * y with gradient", squares, 100},
+        Kind{"layer norm, layers", layer_norm, 1}}) {
     for (int n = kind.smallest; n <= std::min(largest, 100 * kind.smallest); n *= 10)
       report(fmt::format("{} {}", kind.name, n), kind.make(n));
   }
+  for (const int depth : {2, 4, 6, 8})
+    report(fmt::format("loops inside loops {}", depth), loops_inside(depth));
 }

@@ -49,6 +49,7 @@ class Evaluation::Values {
     try {
       run(node, in);
     } catch (const Error&) {
+      for (std::size_t i = 0; i < node.n_outputs(); ++i) tensors_.erase(node.output(i));
       throw LocatedError::current(node, in);
     }
   }

@@ -7,6 +7,7 @@
 #include <damo/graph/facts.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/dense.hpp>
 #include <damo/ops/common/text_reader.hpp>
 #include <damo/ops/control/effect_op.hpp>
@@ -283,6 +284,13 @@ void SubGraph::facts(const Apply&, std::span<const Fact> in, std::span<Fact> out
   Facts inside;
   for (std::size_t i = 0; i < in.size(); ++i) inside.assume(body_.inputs[i], in[i]);
   for (std::size_t k = 0; k < out.size(); ++k) out[k] = inside.of(body_.outputs[k]);
+}
+
+void SubGraph::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  WideEvaluation::Bindings bindings;
+  for (std::size_t i = 0; i < in.size(); ++i) bindings.emplace_back(body_.inputs[i], *in[i]);
+  WideEvaluation inside(std::move(bindings));
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = inside.value(body_.outputs[i]);
 }
 
 std::vector<std::pair<Var, Var>> SubGraph::state_updates(const Apply& node) const {

@@ -3,6 +3,7 @@
 
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/function_graph.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/flow_through_graph.hpp>
 #include <damo/ops/control/op_from_graph.hpp>
 
@@ -19,7 +20,10 @@ struct GivenDerivative {
 
 /// A graph as one node. Its body's inputs are the arguments, then what it captured; the node's
 /// inputs stand for those. The optimizer puts the body in its place.
-class SubGraph final : public OpOf<SubGraph>, public FlowsThroughGraph, public ComputesAtOnce {
+class SubGraph final : public OpOf<SubGraph>,
+                       public FlowsThroughGraph,
+                       public ComputesAtOnce,
+                       public ComputesWide {
  public:
   /// `captured`: what the inputs after the arguments stand for where the op was made. A function
   /// among the options may read them; what they are at a node then takes their place.
@@ -50,6 +54,7 @@ class SubGraph final : public OpOf<SubGraph>, public FlowsThroughGraph, public C
   bool shapes_need_values() const override { return true; }
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   std::vector<Array> compute(const Apply& node, TensorsIn in) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &body_; }
   std::shared_ptr<const Op> with_body(FunctionGraph body) const override;

@@ -22,6 +22,7 @@ DAMO_SCALAR(Pow, (T a, T b), math::pow(a, b));
 struct FloatAbs {
   DAMO_INLINE float operator()(float a) const { return __builtin_fabsf(a); }
   DAMO_INLINE double operator()(double a) const { return __builtin_fabs(a); }
+  DAMO_INLINE long double operator()(long double a) const { return __builtin_fabsl(a); }
 };
 
 // The remainder takes the divisor's sign, as in Python; an integer divided by 0 gives 0, as in
@@ -76,17 +77,18 @@ struct Wrapping {
 };
 
 template <class F, std::size_t Arity>
-constexpr std::array<LoopSet, 4> wrapping_loops() {
+constexpr ScalarLoops wrapping_loops() {
   auto loops = real_loops<F, Arity>();
   loops[1] = same_loop<Wrapping<F>, std::int64_t, Arity>();
   return loops;
 }
 
-std::array<LoopSet, 4> abs_loops() {
-  return {LoopSet{}, same_loop<Abs, std::int64_t, 1>(), same_loop<FloatAbs, float, 1>(),
-          same_loop<FloatAbs, double, 1>()};
+ScalarLoops abs_loops() {
+  ScalarLoops loops = real_loops<FloatAbs, 1>();
+  loops[1] = same_loop<Abs, std::int64_t, 1>();
+  return loops;
 }
-std::array<LoopSet, 4> pow_loops() {
+ScalarLoops pow_loops() {
   auto loops = real_loops<Pow, 2>();
   loops[1] = same_loop<IntPow, std::int64_t, 2>();
   return loops;

@@ -38,19 +38,21 @@ Vars flat_two(const Vars&, const Var&, const Var&) { return zeros(2); }
 Vars flat_one(const Vars&, const Var&, const Var&) { return zeros(1); }
 
 template <class F>
-std::array<LoopSet, 4> bool_loops_2() {
-  return {make_loops<F, bool, bool, bool>()};
+ScalarLoops bool_loops_2() {
+  return {{make_loops<F, bool, bool, bool>()}};
 }
 template <class F>
-std::array<LoopSet, 4> float_test_loops() {
-  return {make_loops<Never, bool, bool>(), make_loops<Never, bool, std::int64_t>(),
-          make_loops<F, bool, float>(), make_loops<F, bool, double>()};
+ScalarLoops float_test_loops() {
+  return {{make_loops<Never, bool, bool>(), make_loops<Never, bool, std::int64_t>(),
+           make_loops<F, bool, float>(), make_loops<F, bool, double>()},
+          wide<F, 1>()};
 }
-std::array<LoopSet, 4> select_loops() {
-  return {make_loops<Select, bool, bool, bool, bool>(),
-          make_loops<Select, std::int64_t, bool, std::int64_t, std::int64_t>(),
-          make_loops<Select, float, bool, float, float>(),
-          make_loops<Select, double, bool, double, double>()};
+ScalarLoops select_loops() {
+  return {{make_loops<Select, bool, bool, bool, bool>(),
+           make_loops<Select, std::int64_t, bool, std::int64_t, std::int64_t>(),
+           make_loops<Select, float, bool, float, float>(),
+           make_loops<Select, double, bool, double, double>()},
+          &wide_function<Select, bool, long double, long double>};
 }
 
 template <class F>
@@ -119,7 +121,7 @@ Var not_(const Arg& a) {
   static const auto op = define({.name = "not_",
                                  .arity = 1,
                                  .types = Types::logical,
-                                 .loops = {make_loops<Not, bool, bool>()},
+                                 .loops = {{make_loops<Not, bool, bool>()}},
                                  .gradient = flat_one,
                                  .slope = Slope::constant});
   return elementwise(op, {a});

@@ -25,19 +25,46 @@ constexpr LoopSet same_loop() {
   if constexpr (Arity == 2) return make_loops<F, T, T, T>();
   if constexpr (Arity == 3) return make_loops<F, T, T, T, T>();
 }
-template <class F, std::size_t Arity>
-constexpr std::array<LoopSet, 4> real_loops() {
-  return {LoopSet{}, LoopSet{}, same_loop<F, float, Arity>(), same_loop<F, double, Arity>()};
+
+/// `F` of operands of types `T`, in long double.
+template <class F, class... T, std::size_t... I>
+long double in_wide(const long double* x, std::index_sequence<I...>) {
+  return static_cast<long double>(F{}(static_cast<T>(x[I])...));
+}
+template <class F, class... T>
+long double wide_function(const long double* x) {
+  return in_wide<F, T...>(x, std::index_sequence_for<T...>{});
 }
 template <class F, std::size_t Arity>
-constexpr std::array<LoopSet, 4> numeric_loops() {
-  return {LoopSet{}, same_loop<F, std::int64_t, Arity>(), same_loop<F, float, Arity>(),
-          same_loop<F, double, Arity>()};
+constexpr WideFunction wide() {
+  using Real = long double;
+  if constexpr (Arity == 1) return &wide_function<F, Real>;
+  if constexpr (Arity == 2) return &wide_function<F, Real, Real>;
+  if constexpr (Arity == 3) return &wide_function<F, Real, Real, Real>;
+}
+
+/// For a function that is accurate to double only.
+template <class F, std::size_t Arity>
+constexpr ScalarLoops double_loops() {
+  return {{LoopSet{}, LoopSet{}, same_loop<F, float, Arity>(), same_loop<F, double, Arity>()}};
+}
+template <class F, std::size_t Arity>
+constexpr ScalarLoops real_loops() {
+  ScalarLoops loops = double_loops<F, Arity>();
+  loops.wide = wide<F, Arity>();
+  return loops;
+}
+template <class F, std::size_t Arity>
+constexpr ScalarLoops numeric_loops() {
+  ScalarLoops loops = real_loops<F, Arity>();
+  loops[1] = same_loop<F, std::int64_t, Arity>();
+  return loops;
 }
 template <class F>
-constexpr std::array<LoopSet, 4> predicate_loops() {
-  return {make_loops<F, bool, bool, bool>(), make_loops<F, bool, std::int64_t, std::int64_t>(),
-          make_loops<F, bool, float, float>(), make_loops<F, bool, double, double>()};
+constexpr ScalarLoops predicate_loops() {
+  return {{make_loops<F, bool, bool, bool>(), make_loops<F, bool, std::int64_t, std::int64_t>(),
+           make_loops<F, bool, float, float>(), make_loops<F, bool, double, double>()},
+          wide<F, 2>()};
 }
 
 /// Facts of a function of one operand: from those of the operand, or the same for all.
@@ -49,10 +76,10 @@ ScalarOp::FactRule while_exact(ScalarOp::FactRule rule);
 Fact of_same_sign(const Fact& x);
 
 /// Defines a function of one real operand.
-std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
+std::shared_ptr<const Op> real_unary(std::string name, const ScalarLoops& loops,
                                      ScalarOp::GradientRule gradient, Slope slope = Slope::wild,
                                      ScalarOp::FactRule fact = {});
-inline std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
+inline std::shared_ptr<const Op> real_unary(std::string name, const ScalarLoops& loops,
                                             ScalarOp::GradientRule gradient,
                                             ScalarOp::FactRule fact) {
   return real_unary(std::move(name), loops, std::move(gradient), Slope::wild, std::move(fact));

@@ -14,7 +14,7 @@ DAMO_SCALAR(BetaDerivativeA, (T a, T b, T z), static_cast<T>(implicit_beta_a(a, 
 DAMO_SCALAR(BetaDerivativeB, (T a, T b, T z), static_cast<T>(implicit_beta_b(a, b, z)));
 
 std::shared_ptr<const Op> once_only(const std::string& name, std::size_t arity,
-                                    const std::array<LoopSet, 4>& loops) {
+                                    const ScalarLoops& loops) {
   ScalarOp op{.name = name, .arity = arity, .types = Types::real, .loops = loops};
   op.gradient = [name](const Vars&, const Var&, const Var&) -> Vars {
     throw GradError(name + ": no derivative is provided");
@@ -25,15 +25,15 @@ std::shared_ptr<const Op> once_only(const std::string& name, std::size_t arity,
 }  // namespace
 
 Var gamma_derivative(const Arg& shape, const Arg& z) {
-  static const auto op = once_only("gamma_derivative", 2, real_loops<GammaDerivative, 2>());
+  static const auto op = once_only("gamma_derivative", 2, double_loops<GammaDerivative, 2>());
   return elementwise(op, {shape, z});
 }
 Var beta_derivative_a(const Arg& a, const Arg& b, const Arg& z) {
-  static const auto op = once_only("beta_derivative_a", 3, real_loops<BetaDerivativeA, 3>());
+  static const auto op = once_only("beta_derivative_a", 3, double_loops<BetaDerivativeA, 3>());
   return elementwise(op, {a, b, z});
 }
 Var beta_derivative_b(const Arg& a, const Arg& b, const Arg& z) {
-  static const auto op = once_only("beta_derivative_b", 3, real_loops<BetaDerivativeB, 3>());
+  static const auto op = once_only("beta_derivative_b", 3, double_loops<BetaDerivativeB, 3>());
   return elementwise(op, {a, b, z});
 }
 

@@ -8,7 +8,9 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/text/tensor_text.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -124,7 +126,7 @@ std::shared_ptr<const Op> define(ScalarOp scalar) {
   return std::make_shared<Elementwise>(registry().ops.back());
 }
 
-std::shared_ptr<const Op> real_unary(std::string name, const std::array<LoopSet, 4>& loops,
+std::shared_ptr<const Op> real_unary(std::string name, const ScalarLoops& loops,
                                      ScalarOp::GradientRule gradient, Slope slope,
                                      ScalarOp::FactRule fact) {
   return define({.name = std::move(name),
@@ -391,6 +393,44 @@ void Elementwise::perform(const Apply& node, TensorsIn in, TensorsOut out,
     space += (n * item_size(in[i]->dtype) + 63) / 64 * 64;
   }
   loops(compute_dtype(node)).best()(sources, out[0]->data, n);
+}
+
+namespace {
+
+/// A comparison of numbers that may be equal may be either.
+void doubt_ties(std::span<const Wide> x, Wide& result) {
+  const long double gap = std::abs(x[0].value - x[1].value);
+  for (long double Wide::*bound : {&Wide::doubt, &Wide::rounding}) {
+    const long double off = x[0].*bound + x[1].*bound;
+    if (off > 0 && gap <= off) result.*bound = 1;
+  }
+}
+
+}  // namespace
+
+void Elementwise::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  const DType from = compute_dtype(node);
+  const DType to = node.types()[0].dtype;
+  const bool converts = scalar_->types == ScalarOp::Types::convert;
+  if (scalar_->loops.wide == nullptr || (!is_float(from) && !converts))
+    return wide_by_kernel(node, in, out);
+  std::vector<Tensor> shapes;
+  std::vector<const Tensor*> pointers;
+  for (const WideArray* a : in) shapes.push_back({nullptr, a->dtype(), a->shape(), {}});
+  for (const Tensor& t : shapes) pointers.push_back(&t);
+  Shape shape;
+  run_shapes(node, pointers, std::span(&shape, 1));
+  out[0] = WideArray(to, shape);
+  // What is chosen is not rounded.
+  const WideMath math(scalar_->types == ScalarOp::Types::select ? DType::boolean : to);
+  std::vector<Wide> x(in.size());
+  for (std::size_t i = 0; i < out[0].size(); ++i) {
+    const Shape index = index_of(static_cast<std::int64_t>(i), shape);
+    for (std::size_t k = 0; k < in.size(); ++k) x[k] = in[k]->stretched(index);
+    const bool keeps = converts && is_float(from) && from < to;
+    out[0][i] = keeps ? x[0] : math(scalar_->loops.wide, x);
+    if (scalar_->types == ScalarOp::Types::predicate && x.size() == 2) doubt_ties(x, out[0][i]);
+  }
 }
 
 namespace {

@@ -6,10 +6,21 @@
 #include <vector>
 
 #include <damo/graph/op.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/kernels/elementwise/loop.hpp>
 
 namespace damo {
+
+/// Loops by compute dtype (bool, int64, float32, float64), and the function in long double; without
+/// one it is judged by its loop for float64.
+struct ScalarLoops {
+  std::array<LoopSet, 4> by_dtype{};
+  WideFunction wide = nullptr;
+
+  LoopSet& operator[](std::size_t dtype) { return by_dtype[dtype]; }
+  const LoopSet& operator[](std::size_t dtype) const { return by_dtype[dtype]; }
+};
 
 /// An elementwise function: one definition, from which the op's type rule, gradient, forward mode,
 /// kernel, printing and fusion all follow.
@@ -33,8 +44,7 @@ struct ScalarOp {
   std::string name;
   std::size_t arity;
   Types types;
-  /// Loops by compute dtype (bool, int64, float32, float64).
-  std::array<LoopSet, 4> loops{};
+  ScalarLoops loops{};
   GradientRule gradient{};
   Slope slope = Slope::wild;
   /// For a function that a condition tells which operands to read: where each of them counts, an
@@ -58,7 +68,7 @@ struct ScalarOp {
 /// The op that applies a ScalarOp to tensors of equal rank, stretching axes known to be 1. An
 /// operand of rank 0 may stand beside tensors of any rank: literals and scalars stay scalars in the
 /// graph.
-class Elementwise final : public OpOf<Elementwise> {
+class Elementwise final : public OpOf<Elementwise>, public ComputesWide {
  public:
   explicit Elementwise(const ScalarOp& scalar) : scalar_(&scalar) {}
   const ScalarOp& scalar() const { return *scalar_; }
@@ -87,6 +97,7 @@ class Elementwise final : public OpOf<Elementwise> {
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   Origin origin(const Apply&, std::size_t) const override { return scalar_->origin; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return scalar_->types == ScalarOp::Types::convert ? -1 : 0; }
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   std::string hint(const Vars& inputs, std::span<const TensorType> types) const override;

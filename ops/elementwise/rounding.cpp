@@ -98,8 +98,9 @@ std::shared_ptr<const Op> converter() {
       {.name = "cast",
        .arity = 1,
        .types = Types::convert,
-       .loops = {make_loops<Convert<To>, To, bool>(), make_loops<Convert<To>, To, std::int64_t>(),
-                 make_loops<Convert<To>, To, float>(), make_loops<Convert<To>, To, double>()},
+       .loops = {{make_loops<Convert<To>, To, bool>(), make_loops<Convert<To>, To, std::int64_t>(),
+                  make_loops<Convert<To>, To, float>(), make_loops<Convert<To>, To, double>()},
+                 wide<Convert<To>, 1>()},
        .gradient = [](const Vars&, const Var&, const Var& g) -> Vars {
          if constexpr (std::is_floating_point_v<To>) return {g};
          return {Arg(0.0).var()};
@@ -109,7 +110,7 @@ std::shared_ptr<const Op> converter() {
        .to = dtype_of<To>()});
 }
 
-std::shared_ptr<const Op> flat_unary(std::string name, std::array<LoopSet, 4> loops, Types types,
+std::shared_ptr<const Op> flat_unary(std::string name, const ScalarLoops& loops, Types types,
                                      Fact (*fact)(const Fact&) = fact_of_rounded) {
   return define(
       {.name = std::move(name),
@@ -122,7 +123,7 @@ std::shared_ptr<const Op> flat_unary(std::string name, std::array<LoopSet, 4> lo
 }
 
 template <class F, class B>
-std::array<LoopSet, 4> extremum_loops() {
+ScalarLoops extremum_loops() {
   auto loops = numeric_loops<F, 2>();
   loops[0] = make_loops<B, bool, bool, bool>();
   return loops;

@@ -171,13 +171,13 @@ Var gammaln(const Arg& x) {
 }
 Var digamma(const Arg& x) {
   static const auto op = real_unary(
-      "digamma", real_loops<Digamma, 1>(),
+      "digamma", double_loops<Digamma, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * trigamma(in[0])}; });
   return elementwise(op, {x});
 }
 Var trigamma(const Arg& x) {
   static const auto op = real_unary(
-      "trigamma", real_loops<Trigamma, 1>(),
+      "trigamma", double_loops<Trigamma, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * polygamma(2, in[0])}; },
       always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
@@ -186,7 +186,7 @@ Var polygamma(const Arg& n, const Arg& x) {
   static const auto op = define({.name = "polygamma",
                                  .arity = 2,
                                  .types = Types::real,
-                                 .loops = real_loops<Polygamma, 2>(),
+                                 .loops = double_loops<Polygamma, 2>(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    return {Arg(0.0).var(), g * polygamma(in[0] + 1, in[1])};
                                  }});

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -207,6 +208,10 @@ void AdvancedSubtensor::perform(const Apply& node, TensorsIn in, TensorsOut out,
   gather(selection.gathering, *out[0], scratch.bytes(gather_scratch(selection.gathering)));
 }
 
+void AdvancedSubtensor::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  move_wide(node, in, 1, out);
+}
+
 Printed AdvancedSubtensor::print(const Apply&, std::span<const Printed> inputs) const {
   return {closed(inputs[0]) + index_.text(inputs.subspan(first_bound))};
 }
@@ -293,6 +298,16 @@ void AdvancedIncSubtensor::perform(const Apply& node, TensorsIn in, TensorsOut o
   }
   if (in[0]->data != out[0]->data) copy(*in[0], *out[0]);
   scatter(selection.gathering, *in[1], !set_, scratch.bytes(gather_scratch(selection.gathering)));
+}
+
+void AdvancedIncSubtensor::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  if (set_) return move_wide(node, in, 2, out);
+  if (!is_float(in[0]->dtype())) return wide_by_kernel(node, in, out);
+  const Var part = apply_with_rest(std::make_shared<AdvancedSubtensor>(index_), {node.input(0)},
+                                   node, first_bound);
+  std::vector<const WideArray*> selecting(in.begin() + 1, in.end());
+  selecting[0] = in[0];
+  scatter_wide(places_in(part.owner(), selecting, 1), in, out);
 }
 
 Printed AdvancedIncSubtensor::print(const Apply&, std::span<const Printed> inputs) const {

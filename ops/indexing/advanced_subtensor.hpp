@@ -1,4 +1,5 @@
 #pragma once
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
@@ -8,7 +9,9 @@ namespace damo {
 /// are stretched to one shape, whose axes take the place of the axes they index, or come first when
 /// another entry stands between those.
 ///   inputs  [x, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
-class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>, public ReadsElements {
+class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>,
+                                public ReadsElements,
+                                public ComputesWide {
  public:
   /// The index has advanced entries and no elements (an element is an index tensor of rank 0).
   explicit AdvancedSubtensor(IndexSpec index) : index_(std::move(index)) {}
@@ -28,6 +31,7 @@ class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>, public ReadsElem
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return index_.n_bounds() > 0; }
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   friend bool operator==(const AdvancedSubtensor&, const AdvancedSubtensor&) = default;
 
@@ -38,7 +42,9 @@ class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>, public ReadsElem
 /// A tensor with those elements replaced by, or added to, another tensor's. An element named twice
 /// is added to twice, or keeps the last value.
 ///   inputs  [x, y, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
-class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>, public ReadsElements {
+class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>,
+                                   public ReadsElements,
+                                   public ComputesWide {
  public:
   AdvancedIncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
   const IndexSpec& index() const { return index_; }
@@ -64,6 +70,7 @@ class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>, public Rea
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   friend bool operator==(const AdvancedIncSubtensor&, const AdvancedIncSubtensor&) = default;

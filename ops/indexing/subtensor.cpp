@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -221,6 +222,16 @@ void IncSubtensor::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace
   } else {
     add_into(*in[1], part);
   }
+}
+
+void IncSubtensor::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  if (set_) return move_wide(node, in, 2, out);
+  if (!is_float(in[0]->dtype())) return wide_by_kernel(node, in, out);
+  const Var part = apply_with_bounds(std::make_shared<Subtensor>(index_), {node.input(0)},
+                                     bounds_of(node, first_bound), node.site());
+  std::vector<const WideArray*> selecting(in.begin() + 1, in.end());
+  selecting[0] = in[0];
+  scatter_wide(places_in(part.owner(), selecting, 1), in, out);
 }
 
 Printed IncSubtensor::print(const Apply&, std::span<const Printed> inputs) const {

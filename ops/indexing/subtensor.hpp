@@ -1,6 +1,7 @@
 #pragma once
 #include <span>
 
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
@@ -43,7 +44,7 @@ bool take_parts_in_turn(std::span<const Apply* const> readers);
 
 /// A tensor with the selected part replaced by, or added to, another tensor of that part's shape.
 ///   inputs  [x, y, the index's bounds (int64 scalars)...]
-class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements {
+class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements, public ComputesWide {
  public:
   IncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
   const IndexSpec& index() const { return index_; }
@@ -67,6 +68,7 @@ class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements {
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   friend bool operator==(const IncSubtensor&, const IncSubtensor&) = default;

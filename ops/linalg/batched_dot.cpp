@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
@@ -23,7 +24,10 @@ Tensor matrix_at(const Tensor& batch, std::int64_t i) {
           {batch.strides[1], batch.strides[2]}};
 }
 
-class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public ReadsElements {
+class BatchedDot final : public OpOf<BatchedDot>,
+                         public MatrixProduct,
+                         public ReadsElements,
+                         public ComputesWide {
  public:
   std::string name() const override { return "batched_dot"; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
@@ -83,6 +87,21 @@ class BatchedDot final : public OpOf<BatchedDot>, public MatrixProduct, public R
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
     for (std::int64_t i = 0; i < out[0]->shape[0]; ++i) {
       dot_into(1, matrix_at(*in[0], i), matrix_at(*in[1], i), 0, matrix_at(*out[0], i));
+    }
+  }
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override {
+    const WideArray &a = *in[0], &b = *in[1];
+    if (!is_float(a.dtype())) return wide_by_kernel(node, in, out);
+    out[0] = WideArray(a.dtype(), product_shape(a.shape(), b.shape()));
+    const Shape left{a.shape()[1], a.shape()[2]};
+    const Shape right{b.shape()[1], b.shape()[2]};
+    const auto at = [](std::int64_t i, const Shape& s) {
+      return static_cast<std::size_t>(i * s.elements());
+    };
+    std::size_t next = 0;
+    for (std::int64_t i = 0; i < a.shape()[0]; ++i) {
+      const WideArray product = dot_wide(a, at(i, left), left, b, at(i, right), right);
+      for (std::size_t k = 0; k < product.size(); ++k) out[0][next++] = product[k];
     }
   }
   friend bool operator==(const BatchedDot&, const BatchedDot&) = default;

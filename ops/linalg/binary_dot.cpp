@@ -1,4 +1,5 @@
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/kernels/products/binary_dot.hpp>
@@ -67,6 +68,10 @@ Vars BinaryDot::push_forward(const Apply& node, const Vars& tangents) const {
 
 void BinaryDot::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
   out[0] = dot_shape(in[0]->shape, in[1]->shape);
+}
+
+void BinaryDot::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  out[0] = dot_wide(*in[0], 0, in[0]->shape(), *in[1], 0, in[1]->shape());
 }
 
 void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {

@@ -1,5 +1,6 @@
 #pragma once
 #include <damo/graph/op.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
@@ -7,7 +8,7 @@ namespace damo {
 /// The product of two float matrices of which the left one has only zeros and ones: the sum of the
 /// rows of the right one that it selects. Where too many are selected for that to pay, or the right
 /// operand's rows are not contiguous, it is an ordinary product.
-class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct {
+class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct, public ComputesWide {
  public:
   /// `verify`: the left operand is probably binary; look before relying on it.
   explicit BinaryDot(bool verify) : verify_(verify) {}
@@ -26,6 +27,7 @@ class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct {
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   friend bool operator==(const BinaryDot&, const BinaryDot&) = default;
 
  private:

@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/control/ifelse.hpp>
@@ -76,6 +77,28 @@ void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const
                   {out.as<T>(), left.rows, right.cols, right.cols, 1}, vector);
     }
   });
+}
+
+WideArray dot_wide(const WideArray& a, std::size_t a_first, const Shape& a_shape,
+                   const WideArray& b, std::size_t b_first, const Shape& b_shape) {
+  WideArray out(a.dtype(), dot_shape(a_shape, b_shape));
+  const WideMath math(a.dtype());
+  const auto inner = static_cast<std::size_t>(a_shape.back());
+  const auto columns = static_cast<std::size_t>(b_shape.rank() == 2 ? b_shape[1] : 1);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::size_t row = i / columns;
+    const std::size_t column = i % columns;
+    for (std::size_t k = 0; k < inner; ++k) {
+      const Wide& left = a[a_first + row * inner + k];
+      out[i] = math.add(out[i], math.mul(left, b[b_first + k * columns + column]));
+    }
+  }
+  return out;
+}
+
+void Dot::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  if (!is_float(in[0]->dtype())) return wide_by_kernel(node, in, out);
+  out[0] = dot_wide(*in[0], 0, in[0]->shape(), *in[1], 0, in[1]->shape());
 }
 
 std::vector<TensorType> Dot::infer(std::span<const TensorType> in) const {

@@ -2,6 +2,7 @@
 #include <functional>
 
 #include <damo/graph/op.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/linalg/matrix_product.hpp>
 
@@ -9,7 +10,10 @@ namespace damo {
 
 /// The product of vectors and matrices of one dtype, as numpy.dot: (m, k) by (k, n), (k) by (k, n),
 /// (m, k) by (k), (k) by (k). Operands may have any strides, so transposes cost nothing.
-class Dot final : public OpOf<Dot>, public MatrixProduct, public ReadsElements {
+class Dot final : public OpOf<Dot>,
+                  public MatrixProduct,
+                  public ReadsElements,
+                  public ComputesWide {
  public:
   std::string name() const override { return "dot"; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
@@ -27,6 +31,7 @@ class Dot final : public OpOf<Dot>, public MatrixProduct, public ReadsElements {
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   /// Transposes that would fit.
   std::string hint(const Vars& inputs, std::span<const TensorType> types) const override;
   friend bool operator==(const Dot&, const Dot&) = default;
@@ -49,6 +54,10 @@ Var times_operand(const Var& g, const Var& marked, const Var& operand, bool left
 
 /// out = alpha a b + beta out for operands of rank 1 or 2; `out` is row-major.
 void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out);
+/// a b with bounds on its errors, of the operands' elements from `a_first` and `b_first` on, which
+/// have these shapes.
+WideArray dot_wide(const WideArray& a, std::size_t a_first, const Shape& a_shape,
+                   const WideArray& b, std::size_t b_first, const Shape& b_shape);
 /// The shape of a product, from sizes or static sizes. Throws ShapeError when the inner sizes
 /// differ.
 Shape dot_shape(const Shape& a, const Shape& b);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -68,6 +69,16 @@ void Gemm::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
   if (in[0]->shape != out[0]) {
     throw ShapeError(fmt::format("cannot add the product, {}, to {}", to_string(out[0]),
                                  to_string(in[0]->shape)));
+  }
+}
+
+void Gemm::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  out[0] = dot_wide(*in[2], 0, in[2]->shape(), *in[3], 0, in[3]->shape());
+  const WideMath math(in[0]->dtype());
+  for (std::size_t i = 0; i < out[0].size(); ++i) {
+    out[0][i] = math.mul((*in[1])[0], out[0][i]);
+    if ((*in[4])[0].value == 0) continue;  // then the kernel does not look at c
+    out[0][i] = math.add(out[0][i], math.mul((*in[4])[0], (*in[0])[i]));
   }
 }
 

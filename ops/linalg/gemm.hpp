@@ -1,5 +1,6 @@
 #pragma once
 #include <damo/graph/op.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
@@ -7,7 +8,7 @@ namespace damo {
 /// beta c + alpha dot(a, b), which may take over c's memory.
 ///   inputs  [c, alpha, a, b, beta], of one float dtype; alpha and beta scalars, c of the product's
 ///   shape
-class Gemm final : public OpOf<Gemm>, public MatrixProduct {
+class Gemm final : public OpOf<Gemm>, public MatrixProduct, public ComputesWide {
  public:
   std::string name() const override { return "gemm"; }
   void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
@@ -22,6 +23,7 @@ class Gemm final : public OpOf<Gemm>, public MatrixProduct {
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
   friend bool operator==(const Gemm&, const Gemm&) = default;
 };

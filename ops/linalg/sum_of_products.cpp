@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -100,6 +101,20 @@ void SumOfProducts::perform(const Apply&, TensorsIn in, TensorsOut out, Workspac
     sum_products<float>(*in[0], *in[1], *out[0]);
   } else {
     sum_products<double>(*in[0], *in[1], *out[0]);
+  }
+}
+
+void SumOfProducts::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  const WideArray &a = *in[0], &b = *in[1];
+  const auto size = [](const Shape& s, std::size_t i) { return static_cast<std::size_t>(s[i]); };
+  const std::size_t steps = size(a.shape(), 0) * size(a.shape(), 1);
+  const std::size_t m = size(a.shape(), 2);
+  const std::size_t n = size(b.shape(), 2);
+  out[0] = WideArray(a.dtype(), {a.shape()[2], b.shape()[2]});
+  const WideMath math(a.dtype());
+  for (std::size_t k = 0; k < steps; ++k) {
+    for (std::size_t i = 0; i < m * n; ++i)
+      out[0][i] = math.add(out[0][i], math.mul(a[k * m + i / n], b[k * n + i % n]));
   }
 }
 

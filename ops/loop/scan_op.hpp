@@ -5,6 +5,7 @@
 
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/function_graph.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/flow_through_graph.hpp>
 #include <damo/ops/loop/scan_mode.hpp>
 
@@ -21,7 +22,10 @@ namespace damo {
 /// output taps are carried as further states, sequence taps are shifted slices, shared variables
 /// updated by the step are states: the op needs to know none of these. The step at which the
 /// condition holds is the last one, and is kept.
-class Scan final : public OpOf<Scan>, public FlowsThroughGraph, public ComputesAtOnce {
+class Scan final : public OpOf<Scan>,
+                   public FlowsThroughGraph,
+                   public ComputesAtOnce,
+                   public ComputesWide {
  public:
   enum class Keep : std::uint8_t {
     trace,       ///< every step's value, stacked: n rows
@@ -106,6 +110,7 @@ class Scan final : public OpOf<Scan>, public FlowsThroughGraph, public ComputesA
   /// of its own.
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   std::vector<Array> compute(const Apply& node, TensorsIn in) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   std::vector<std::pair<Var, Var>> state_updates(const Apply& node) const override;
   const FunctionGraph* body() const override { return &spec_.body; }
   std::shared_ptr<const Op> with_body(FunctionGraph body) const override;

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
+#include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/sizes.hpp>
 
@@ -17,7 +19,7 @@ Var reversed(const Var& x, std::size_t axis) {
   return index_with(x, index, x.site());
 }
 
-class CumSum final : public OpOf<CumSum>, public ReadsElements {
+class CumSum final : public OpOf<CumSum>, public ReadsElements, public ComputesWide {
  public:
   explicit CumSum(std::size_t axis) : axis_(axis) {}
 
@@ -47,6 +49,15 @@ class CumSum final : public OpOf<CumSum>, public ReadsElements {
   }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
     damo::cumsum(*in[0], axis_, *out[0]);
+  }
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override {
+    if (!is_float(in[0]->dtype())) return wide_by_kernel(node, in, out);
+    out[0] = *in[0];
+    const WideMath math(in[0]->dtype());
+    for (const auto& row : reduced_groups(in[0]->shape(), 1U << axis_)) {
+      for (std::size_t i = 1; i < row.size(); ++i)
+        out[0][row[i]] = math.add(out[0][row[i - 1]], out[0][row[i]]);
+    }
   }
   friend bool operator==(const CumSum&, const CumSum&) = default;
 

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
+#include <damo/graph/text/tensor_text.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -147,6 +150,43 @@ void Reduce::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) con
   reduce(kind_, *in[0], axes_, *out[0]);
 }
 
+std::vector<std::vector<std::size_t>> reduced_groups(const Shape& shape, std::uint32_t axes) {
+  const Shape kept = reduced_dims(shape, axes, true);
+  std::vector<std::vector<std::size_t>> groups(static_cast<std::size_t>(kept.elements()));
+  for (std::int64_t i = 0; i < shape.elements(); ++i) {
+    const Shape index = index_of(i, shape);
+    std::size_t group = 0;
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+      const auto at = static_cast<std::size_t>(is_reduced(axes, axis) ? 0 : index[axis]);
+      group = group * static_cast<std::size_t>(kept[axis]) + at;
+    }
+    groups[group].push_back(static_cast<std::size_t>(i));
+  }
+  return groups;
+}
+
+void Reduce::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  const WideArray& x = *in[0];
+  const bool empty = x.size() == 0 && (kind_ == Reduction::max || kind_ == Reduction::min);
+  if (!is_float(x.dtype()) || kind_ >= Reduction::any || empty)
+    return wide_by_kernel(node, in, out);
+  out[0] = WideArray(x.dtype(), reduced_dims(x.shape(), axes_, keepdims_));
+  const WideMath math(x.dtype());
+  const auto groups = reduced_groups(x.shape(), axes_);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const bool sums = kind_ == Reduction::sum;
+    Wide total{sums ? 0.0L : 1.0L};
+    if (kind_ == Reduction::max || kind_ == Reduction::min) total = x[groups[i][0]];
+    for (const std::size_t at : groups[i]) {
+      total = sums                       ? math.add(total, x[at])
+              : kind_ == Reduction::prod ? math.mul(total, x[at])
+              : kind_ == Reduction::max  ? math.max(total, x[at])
+                                         : math.min(total, x[at]);
+    }
+    out[0][i] = total;
+  }
+}
+
 std::string ArgReduce::parameters() const { return axes_text(axes_, keepdims_); }
 
 namespace {
@@ -180,6 +220,24 @@ void ArgReduce::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) 
     damo::argmax(*in[0], axes_, *out[0]);
   } else {
     damo::argmin(*in[0], axes_, *out[0]);
+  }
+}
+
+// What may be best when the elements are off by their errors is in doubt.
+void ArgReduce::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  wide_by_kernel(node, in, out);
+  const auto groups = reduced_groups(in[0]->shape(), axes_);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const Wide& best = (*in[0])[groups[i][static_cast<std::size_t>(out[0][i].value)]];
+    for (const std::size_t at : groups[i]) {
+      const Wide& other = (*in[0])[at];
+      const long double gap = std::abs(best.value - other.value);
+      const auto size = static_cast<long double>(groups[i].size());
+      if (&other == &best) continue;
+      if (best.doubt + other.doubt > 0 && !(gap > best.doubt + other.doubt)) out[0][i].doubt = size;
+      if (best.rounding + other.rounding > 0 && !(gap > best.rounding + other.rounding))
+        out[0][i].rounding = size;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 #include <damo/ops/reduction/reduced_axes.hpp>
@@ -8,7 +9,7 @@
 namespace damo {
 
 /// Sums, products, extrema and logical folds over some axes.
-class Reduce final : public OpOf<Reduce>, public ReadsElements {
+class Reduce final : public OpOf<Reduce>, public ReadsElements, public ComputesWide {
  public:
   /// `axes` has a bit for each axis that is reduced.
   Reduce(Reduction kind, std::uint32_t axes, bool keepdims)
@@ -32,6 +33,7 @@ class Reduce final : public OpOf<Reduce>, public ReadsElements {
   Var picked(const Apply& node, std::size_t input) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   friend bool operator==(const Reduce&, const Reduce&) = default;
 
  private:
@@ -41,7 +43,7 @@ class Reduce final : public OpOf<Reduce>, public ReadsElements {
 };
 
 /// Where the largest or smallest element is, in row-major order over the reduced axes.
-class ArgReduce final : public OpOf<ArgReduce> {
+class ArgReduce final : public OpOf<ArgReduce>, public ComputesWide {
  public:
   ArgReduce(bool largest, std::uint32_t axes, bool keepdims)
       : largest_(largest), axes_(axes), keepdims_(keepdims) {}
@@ -60,6 +62,7 @@ class ArgReduce final : public OpOf<ArgReduce> {
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   friend bool operator==(const ArgReduce&, const ArgReduce&) = default;
 
  private:
@@ -71,5 +74,8 @@ class ArgReduce final : public OpOf<ArgReduce> {
 /// For each element the product of the others along the reduced axes, without dividing: the
 /// derivative of `prod`.
 Var product_of_others(const Var& x, std::uint32_t axes);
+
+/// The numbers of the elements that are reduced to one, for each element of the result.
+std::vector<std::vector<std::size_t>> reduced_groups(const Shape& shape, std::uint32_t axes);
 
 }  // namespace damo

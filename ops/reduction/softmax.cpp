@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -116,6 +118,43 @@ void Softmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) co
   damo::softmax(*in[0], axes_, *out[0]);
 }
 
+namespace {
+
+/// The elements of a group less the largest, and the logarithm of the sum of their exponentials.
+/// Infinite elements share the mass, as in the kernels.
+struct WideGroup {
+  std::vector<Wide> x{};
+  Wide largest{};
+  Wide log_sum{};
+
+  WideGroup(const WideMath& math, const WideArray& in, const std::vector<std::size_t>& group) {
+    largest.value = -INFINITY;
+    for (const std::size_t i : group) largest = math.max(largest, in[i]);
+    Wide sum{0};
+    for (const std::size_t i : group) {
+      // A largest element that is off moves the others and the sum alike.
+      const Wide base{largest.value};
+      x.push_back(in[i].value == largest.value && std::isinf(largest.value)
+                      ? Wide{0, in[i].doubt, in[i].rounding}
+                      : math.sub(in[i], base));
+      sum = math.add(sum, math.exp(x.back()));
+    }
+    log_sum = math.log(sum);
+  }
+};
+
+}  // namespace
+
+void Softmax::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  out[0] = *in[0];
+  const WideMath math(in[0]->dtype());
+  for (const auto& group : reduced_groups(in[0]->shape(), axes_)) {
+    const WideGroup g(math, *in[0], group);
+    for (std::size_t i = 0; i < group.size(); ++i)
+      out[0][group[i]] = math.exp(math.sub(g.x[i], g.log_sum));
+  }
+}
+
 std::string LogSoftmax::parameters() const { return axes_text(axes_, false); }
 
 std::vector<TensorType> LogSoftmax::infer(std::span<const TensorType> in) const {
@@ -146,6 +185,15 @@ void LogSoftmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&)
   damo::log_softmax(*in[0], axes_, *out[0]);
 }
 
+void LogSoftmax::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  out[0] = *in[0];
+  const WideMath math(in[0]->dtype());
+  for (const auto& group : reduced_groups(in[0]->shape(), axes_)) {
+    const WideGroup g(math, *in[0], group);
+    for (std::size_t i = 0; i < group.size(); ++i) out[0][group[i]] = math.sub(g.x[i], g.log_sum);
+  }
+}
+
 std::string LogSumExp::parameters() const { return axes_text(axes_, keepdims_); }
 
 std::vector<TensorType> LogSumExp::infer(std::span<const TensorType> in) const {
@@ -172,6 +220,17 @@ Vars LogSumExp::push_forward(const Apply& node, const Vars& tangents) const {
 
 void LogSumExp::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
   damo::logsumexp(*in[0], axes_, *out[0]);
+}
+
+void LogSumExp::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  out[0] = WideArray(in[0]->dtype(), reduced_dims(in[0]->shape(), axes_, keepdims_));
+  const WideMath math(in[0]->dtype());
+  const auto groups = reduced_groups(in[0]->shape(), axes_);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    const WideGroup g(math, *in[0], groups[i]);
+    const bool infinite = std::isinf(g.largest.value);
+    out[0][i] = infinite ? g.largest : math.add(Wide{g.largest.value}, g.log_sum);
+  }
 }
 
 Var softmax(const Arg& x, const Axes& axes) {

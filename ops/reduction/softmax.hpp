@@ -1,13 +1,14 @@
 #pragma once
 #include <cstdint>
 
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// exp(x) / sum(exp(x)) over some axes (a bit for each). Where an infinity leaves it undefined, the
 /// largest elements share the mass equally.
-class Softmax final : public OpOf<Softmax>, public ReadsElements {
+class Softmax final : public OpOf<Softmax>, public ReadsElements, public ComputesWide {
  public:
   explicit Softmax(std::uint32_t axes) : axes_(axes) {}
   std::uint32_t axes() const { return axes_; }
@@ -26,6 +27,7 @@ class Softmax final : public OpOf<Softmax>, public ReadsElements {
                const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
   friend bool operator==(const Softmax&, const Softmax&) = default;
 
@@ -34,7 +36,7 @@ class Softmax final : public OpOf<Softmax>, public ReadsElements {
 };
 
 /// log(softmax(x)).
-class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements {
+class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements, public ComputesWide {
  public:
   explicit LogSoftmax(std::uint32_t axes) : axes_(axes) {}
   std::uint32_t axes() const { return axes_; }
@@ -53,6 +55,7 @@ class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements {
                const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
   friend bool operator==(const LogSoftmax&, const LogSoftmax&) = default;
 
@@ -61,7 +64,7 @@ class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements {
 };
 
 /// log(sum(exp(x))) over some axes; -inf of nothing.
-class LogSumExp final : public OpOf<LogSumExp>, public ReadsElements {
+class LogSumExp final : public OpOf<LogSumExp>, public ReadsElements, public ComputesWide {
  public:
   LogSumExp(std::uint32_t axes, bool keepdims) : axes_(axes), keepdims_(keepdims) {}
   std::uint32_t axes() const { return axes_; }
@@ -78,6 +81,7 @@ class LogSumExp final : public OpOf<LogSumExp>, public ReadsElements {
                const Var& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   friend bool operator==(const LogSumExp&, const LogSumExp&) = default;
 
  private:

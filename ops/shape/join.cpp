@@ -5,6 +5,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>

@@ -106,6 +106,10 @@ void Join::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
   }
 }
 
+void Join::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  move_wide(node, in, in.size(), out);
+}
+
 void Join::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
   Tensor block = *out[0];
   for (const Tensor* t : in) {

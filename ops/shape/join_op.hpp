@@ -1,10 +1,11 @@
 #pragma once
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
 
 /// Tensors of one dtype and rank, one after the other along an axis.
-class Join final : public OpOf<Join>, public ReadsElements {
+class Join final : public OpOf<Join>, public ReadsElements, public ComputesWide {
  public:
   explicit Join(std::size_t axis) : axis_(axis) {}
   std::size_t axis() const { return axis_; }
@@ -22,6 +23,7 @@ class Join final : public OpOf<Join>, public ReadsElements {
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   friend bool operator==(const Join&, const Join&) = default;
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -124,6 +125,10 @@ void Reshape::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const
 }
 
 bool Reshape::shapes_need_values() const { return count(dims_, unknown) > 0; }
+
+void Reshape::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
+  move_wide(node, in, 1, out);
+}
 
 void Reshape::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
   if (in[0]->data == out[0]->data) return;

@@ -1,4 +1,5 @@
 #pragma once
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
@@ -6,7 +7,7 @@ namespace damo {
 /// The same elements in row-major order under other sizes.
 ///   inputs  [x, a size (int64 scalar) for each `unknown` of dims()...]
 /// It copies; where it may take over x's memory, which then is row-major, nothing moves.
-class Reshape final : public OpOf<Reshape>, public ReadsElements {
+class Reshape final : public OpOf<Reshape>, public ReadsElements, public ComputesWide {
  public:
   /// In dims, at most once: whatever size is left.
   static constexpr std::int64_t rest = -2;
@@ -25,6 +26,7 @@ class Reshape final : public OpOf<Reshape>, public ReadsElements {
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   friend bool operator==(const Reshape&, const Reshape&) = default;

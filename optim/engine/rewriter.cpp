@@ -101,6 +101,7 @@ std::vector<const Apply*> Rewriter::order_of(const FunctionGraph& graph) const {
 FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
   const auto order = order_of(graph);
   settled_.clear();
+  sizes_.clear();
   nodes_.clear();
   stable_logs_.clear();
   uses_.clear();

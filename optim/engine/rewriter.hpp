@@ -53,6 +53,7 @@ class Rewriter final : public Context {
   std::optional<Var> stable_log(const Var& v) override;
   bool reads_loop(const Var& v) override;
   Var known(const Var& v) override;
+  Var& found_size(const Var& x, std::size_t axis) override;
   Var simplified(const Var& v) override;
 
  private:
@@ -91,6 +92,7 @@ class Rewriter final : public Context {
   Table<Var> settled_;         // what each old or new variable has become
   MergeTable nodes_;
   Table<std::size_t> uses_;
+  Table<Var> sizes_;  // found in this sweep, by variable and axis
   std::unordered_map<const Op*, std::shared_ptr<const Op>> bodies_;
   std::vector<std::shared_ptr<const Op>> kept_ops_;
   std::deque<Flat> flat_;            // sums and products that rules asked for lately

@@ -93,6 +93,10 @@ Var Rewriter::known(const Var& v) {
   return now != nullptr ? *now : Var{};
 }
 
+Var& Rewriter::found_size(const Var& x, std::size_t axis) {
+  return *sizes_.insert(x.owner(), x.index() * max_rank + axis, Var{}).first;
+}
+
 Var Rewriter::simplified(const Var& v) {
   looking_ = false;  // a sweep may have merged more
   const std::size_t before = applied_;

@@ -34,6 +34,9 @@ class Context {
   /// What a variable equal to `v` has become, when the graph has one and it was looked at before;
   /// else an empty Var. Spares a walk that another node's rule has done.
   virtual Var known(const Var& v) = 0;
+  /// A place to remember in what the size of `x` along an axis was found to be; empty at first. It
+  /// holds until the next one is asked for.
+  virtual Var& found_size(const Var& x, std::size_t axis) = 0;
   /// `v` after all rules that apply have been applied.
   virtual Var simplified(const Var& v) = 0;
 };

@@ -29,9 +29,11 @@ class NoContext final : public Context {
   std::optional<Var> stable_log(const Var&) override { return std::nullopt; }
   bool reads_loop(const Var&) override { return false; }
   Var known(const Var&) override { return {}; }
+  Var& found_size(const Var&, std::size_t) override { return size_ = Var{}; }
   Var simplified(const Var& v) override { return v; }
 
  private:
+  Var size_{};
   Steps steps_{};
   std::deque<Terms> flat_{};
 };

@@ -7,6 +7,14 @@
 namespace damo::optim {
 namespace {
 
+/// Whether the steps of two loops with the same body inputs carry the same states and stop alike.
+bool carry_the_same(const Scan::Spec& x, const Scan::Spec& y) {
+  for (std::size_t s = 0; s < x.n_states; ++s) {
+    if (!same_graph(x.body.outputs[s], y.body.outputs[s])) return false;
+  }
+  return !x.has_until || same_graph(x.body.outputs.back(), y.body.outputs.back());
+}
+
 /// Whether two loops run over the same things, so that they differ only in what they compute on the
 /// way: with the same body inputs, as those of which one was made from the other, or without
 /// states, as two maps over the same sequences.
@@ -20,7 +28,7 @@ bool twins(const Apply& a, const Apply& b) {
   const auto equal = [&](auto same) {
     return std::equal(x.body.inputs.begin(), x.body.inputs.end(), y.body.inputs.begin(), same);
   };
-  if (equal(VarSame{})) return true;
+  if (equal(VarSame{})) return carry_the_same(x, y);
   return x.n_states == 0 && !x.has_until && x.name == y.name &&
          equal([](const Var& v, const Var& w) { return v.type() == w.type(); });
 }

@@ -163,8 +163,9 @@ std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
   return {{v.inputs()[0], leaf.seen.path}, exponent * *c};
 }
 
-/// x^a / x^b = x^(a - b) and sqrt(x) * sqrt(x) = x for positive x.
-std::optional<Vars> join_powers(const Apply& node, Context& context) {
+/// x^a * x^b = x^(a + b) of positive x, where `joins(a, b)`.
+std::optional<Vars> joined_powers(const Apply& node, Context& context,
+                                  bool (*joins)(double a, double b)) {
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -172,8 +173,7 @@ std::optional<Vars> join_powers(const Apply& node, Context& context) {
     if (same(base.core, leaves[i].seen.core) || !context.fact(base.core).positive) continue;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
       const auto [other, b] = power_of(leaves[k]);
-      const bool roots = std::abs(a) == 0.5 && a == b;
-      if (k == i || !same(base, other) || (a * b > 0 && !roots)) continue;
+      if (k == i || !same(base, other) || !joins(a, b)) continue;
       std::vector<bool> drop(leaves.size(), false);
       drop[i] = drop[k] = true;
       const Terms::Rest rest = terms.without(drop);
@@ -186,6 +186,17 @@ std::optional<Vars> join_powers(const Apply& node, Context& context) {
     }
   }
   return std::nullopt;
+}
+
+/// x^a / x^b = x^(a - b) for positive x: both may have underflowed.
+std::optional<Vars> join_powers(const Apply& node, Context& context) {
+  return joined_powers(node, context, [](double a, double b) { return a * b < 0; });
+}
+
+/// sqrt(x) * sqrt(x) = x for positive x. Nothing gets stabler by it: roots are always in range.
+std::optional<Vars> product_of_roots(const Apply& node, Context& context) {
+  return joined_powers(node, context,
+                       [](double a, double b) { return a == b && std::abs(a) == 0.5; });
 }
 
 /// sum(x / y, a) = sum(x, a) / y for a y that is the same along axis a, and at most 1: by a larger
@@ -237,6 +248,10 @@ const Rules& cancel_rules() {
         product_into_where);
     add("product_into_sum", products, "(x / s + y) * s = x + y * s", product_into_sum);
     add("join_powers", products, "x^a / x^b = x^(a - b) for positive x", join_powers);
+    list.push_back(
+        node_rewriter("product_of_roots", products, "sqrt(x) * sqrt(x) = x", product_of_roots)
+            .canonicalizes()
+            .sound(Soundness::needs_fact));
     add("divisor_out_of_sum", {"sum"}, "sum(x / y) = sum(x) / y for y in (0, 1], constant along it",
         divisor_out_of_sum);
     return list;

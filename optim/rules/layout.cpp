@@ -182,15 +182,24 @@ Var size_without(const Var& x, std::size_t axis) {
   return same_again ? Var{} : size;
 }
 
-/// Through a whole chain of nodes at once: each layer of a deep network has the batch's size.
+/// Through a whole chain of nodes at once: each layer of a deep network has the batch's size. What
+/// is found holds for all that were passed.
 std::optional<Vars> shape_of(const Apply& node, Context& context) {
   Var size = node.output();
+  Vars passed;
   while (const auto* shape = as<ShapeOf>(size)) {
-    const Var next = size_without(size.inputs()[0], shape->axis());
-    if (!next.defined()) break;
+    const Var x = size.inputs()[0];
+    Var next = context.found_size(x, shape->axis());
+    if (!next.defined()) {
+      next = size_without(x, shape->axis());
+      if (!next.defined()) break;
+      passed.push_back(size);
+    }
     const Var known = context.known(next);
     size = known.defined() ? known : next;
   }
+  for (const Var& v : passed)
+    context.found_size(v.inputs()[0], static_cast<const ShapeOf&>(v.op()).axis()) = size;
   if (same(size, node.output())) return std::nullopt;
   return Vars{size};
 }
@@ -218,8 +227,13 @@ const Rules& layout_rules() {
               .tagged("layout")
               .sound(Soundness::bit_exact));
     };
-    add("move_outward", "elementwise", "f(M(x), M(y)) = M(f(x, y)) for a change of layout M",
-        move_outward);
+    // What adds up elements does so in the order in which they lie: not for strict mode.
+    list.push_back(node_rewriter("move_outward", {"elementwise"},
+                                 "f(M(x), M(y)) = M(f(x, y)) for a change of layout M",
+                                 move_outward)
+                       .canonicalizes()
+                       .tagged("layout")
+                       .sound(Soundness::real_equal));
     add("drop_broadcast", "elementwise", "f(broadcast_to(x), y) = f(x, y) where y has the size",
         drop_broadcast);
     add("dimshuffle_of", "dimshuffle", "dimshuffle(dimshuffle(x)) = dimshuffle(x)", dimshuffle_of);

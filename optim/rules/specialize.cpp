@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include <damo/graph/walk.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/linalg.hpp>
@@ -29,15 +30,27 @@ std::optional<Vars> divide_by_power_of_two(const Apply& node, Context&) {
   return replaced(node.input(0) * (1 / *c), node);
 }
 
+/// Whether `p` is known to have the sizes of a draw, or to be stretched to them: a draw stretches a
+/// parameter also where only the run shows that a size is 1, a comparison does not.
+bool has_sizes_of_draw(const Var& p, const Apply& draw, Context& context) {
+  for (std::size_t axis = 0; axis < p.ndim(); ++axis) {
+    if (p.type().dims[axis] == 1) continue;
+    const Var size = context.simplified(size_at(p, axis));
+    if (!same_graph(size, context.simplified(draw.input(1 + axis)))) return false;
+  }
+  return true;
+}
+
 /// A Bernoulli draw is a uniform one below p, which then is fused with what computes p.
-std::optional<Vars> bernoulli_draw(const Apply& node, Context&) {
+std::optional<Vars> bernoulli_draw(const Apply& node, Context& context) {
   const auto& draw = static_cast<const Draw&>(node.op());
   if (&draw.distribution() != &bernoulli_distribution ||
       draw.generator() != Draw::Generator::philox)
     return std::nullopt;
   const DType dtype = node.types()[0].dtype;
   const Var& p = node.input(node.inputs().size() - 1);
-  if (!is_float(dtype) || p.dtype() != dtype) return std::nullopt;
+  if (!is_float(dtype) || p.dtype() != dtype || !has_sizes_of_draw(p, node, context))
+    return std::nullopt;
   Vars inputs(node.inputs().begin(), node.inputs().end() - 1);
   const Var u = make_var(std::make_shared<Draw>(uniform_distribution, dtype, draw.dims()),
                          std::move(inputs), node.site());

@@ -127,7 +127,7 @@ void add_logarithms(Rules& rules) {
                       .when(of_two_variables));
   rules.push_back(rule("softplus_difference", softplus(x) - softplus(-x), x).stabilizes());
   rules.push_back(rule("softplus_log", softplus(log(x)), where(x >= 0, log1p(x), nan)).stabilizes());
-  rules.push_back(rule("log1mexp_log", log1mexp(log(x)), log1p(-x)).stabilizes());
+  rules.push_back(rule("log1mexp_log", log1mexp(log(x)), where(x >= 0, log1p(-x), nan)).stabilizes());
   rules.push_back(rule("log1mexp_log1mexp", log1mexp(log1mexp(x)), where(x <= 0, x, nan)).stabilizes());
   // clang-format on
 }
@@ -148,7 +148,8 @@ void add_exponentials(Rules& rules) {
   rules.push_back(rule("one_minus_exp", 1 - exp(x), -expm1(x)).stabilizes());
   rules.push_back(rule("sigmoid_logit", sigmoid(log(x / (1 - x))),
                        where(and_(x >= 0, x <= 1), x, Arg(NAN))).stabilizes());
-  rules.push_back(rule("sigmoid_logit1p", sigmoid(log(x) - log1p(-x)), x).stabilizes());
+  rules.push_back(rule("sigmoid_logit1p", sigmoid(log(x) - log1p(-x)),
+                       where(and_(x >= 0, x <= 1), x, Arg(NAN))).stabilizes());
   // clang-format on
 }
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include <damo/graph/text/tensor_text.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/runtime/check/difference.hpp>
 
 namespace damo {
@@ -37,18 +37,39 @@ double magnitude(const Tensor& t) {
   return largest;
 }
 
-namespace {
+bool agree(const Tensor& before, const Tensor& after) {
+  if (before.shape != after.shape) return false;
+  if (!is_float(before.dtype)) {
+    const WideArray x(before);
+    const WideArray y(after);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (x[i].value != y[i].value) return false;
+    }
+    return true;
+  }
+  const double allowed = before.dtype == DType::float32 ? allowed_float32 : allowed_float64;
+  for (std::int64_t i = 0; i < before.elements(); ++i) {
+    const Shape index = index_of(i, before.shape);
+    const double x = element_at(before, index);
+    const double y = element_at(after, index);
+    if (x == y || (std::isnan(x) && std::isnan(y))) continue;
+    if (!std::isfinite(x) || !std::isfinite(y)) return false;
+    if (std::abs(x - y) > allowed * std::max(std::abs(x), std::abs(y))) return false;
+  }
+  return true;
+}
 
-/// The element for which `distance` is largest, when that is more than 1.
-std::optional<Difference> farthest(const Tensor& before, const Tensor& after,
-                                   const std::function<double(double, double)>& distance_of) {
+std::optional<Difference> differ(const Tensor& before, const Tensor& after, double scale) {
   if (before.shape != after.shape)
     return Difference{to_string(before.shape), to_string(after.shape), "the shape"};
+  const double allowed = before.dtype == DType::float32   ? allowed_float32
+                         : before.dtype == DType::float64 ? allowed_float64
+                                                          : 0;
   double worst = 1;
   Shape where;
   for (std::int64_t i = 0; i < before.elements(); ++i) {
     const Shape index = index_of(i, before.shape);
-    const double d = distance_of(element_at(before, index), element_at(after, index));
+    const double d = distance(element_at(before, index), element_at(after, index), allowed, scale);
     if (d <= worst) continue;
     worst = d;
     where = index;
@@ -57,24 +78,6 @@ std::optional<Difference> farthest(const Tensor& before, const Tensor& after,
   return Difference{element_text(before, where), element_text(after, where),
                     fmt::format("element {} of {} {}", to_string(where), name(before.dtype),
                                 to_string(before.shape))};
-}
-
-}  // namespace
-
-std::optional<Difference> differ(const Tensor& before, const Tensor& after, double scale) {
-  const double allowed = before.dtype == DType::float32   ? allowed_float32
-                         : before.dtype == DType::float64 ? allowed_float64
-                                                          : 0;
-  return farthest(before, after,
-                  [&](double a, double b) { return distance(a, b, allowed, scale); });
-}
-
-std::optional<Difference> differ_at_all(const Tensor& before, const Tensor& after, bool signs) {
-  return farthest(before, after, [&](double a, double b) {
-    const bool both_nan = std::isnan(a) && std::isnan(b);
-    const bool equal = a == b && (!signs || a != 0 || std::signbit(a) == std::signbit(b));
-    return both_nan || equal ? 0 : INFINITY;
-  });
 }
 
 }  // namespace damo

@@ -20,10 +20,9 @@ struct Difference {
 /// that.
 std::optional<Difference> differ(const Tensor& before, const Tensor& after, double scale = 0);
 
-/// Compares what a rewrite replaced with what it put in place where it says that nothing changes:
-/// NaN only by NaN, everything else by the same value, and zeros by zeros of the same sign when
-/// `signs`.
-std::optional<Difference> differ_at_all(const Tensor& before, const Tensor& after, bool signs);
+/// Whether both are alike enough not to be judged: finite elements to within 1e-3 (float32) or 1e-6
+/// (float64) of the larger one, all others the same.
+bool agree(const Tensor& before, const Tensor& after);
 
 /// The largest magnitude among the finite elements; 0 for none.
 double magnitude(const Tensor& t);

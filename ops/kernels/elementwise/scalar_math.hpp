@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <damo/ops/kernels/elementwise/scalar_core.hpp>
+#include <damo/ops/kernels/elementwise/wide_math.hpp>
 
 // Elementary functions for loops that vectorise. NaN in, NaN out; right at zeros, infinities and
 // subnormal numbers. exp, log, log1p, expm1, tanh, sigmoid, softplus and log1mexp are within 2 ulp.

@@ -123,6 +123,28 @@ TEST_CASE("debug mode: a non-finite side may become finite and rounding may diff
   CHECK(out.scalar<float>(0) == doctest::Approx(-1000 - 50 + 0 + 3 + 90 + 1000).epsilon(1e-5));
 }
 
+TEST_CASE("debug mode: what rounding explains in the graph as written is no fault") {
+  const Var x = vector("x", float64);
+  Function saturated =
+      function({x}, {log(sigmoid(x)), log(1 - sigmoid(x))}, {.mode = Mode::debug()});
+  const Outputs out = saturated(Doubles{-745, -37, 0, 37, 745});
+  CHECK(out[0].data<double>()[0] == -745);
+  CHECK(out[1].data<double>()[3] == doctest::Approx(-37));
+  CHECK(out[1].data<double>()[4] == -745);
+  const Var y = vector("y", float32);
+  const Var cost = sum(log(1 - sigmoid(20 * y) + 1e-7));
+  Function slope = function({y}, {grad(cost, y)}, {.mode = Mode::debug()});
+  CHECK_NOTHROW(slope(std::vector<float>{-2, -0.5F, 0, 0.25F, 0.5F, 1, 2}));
+}
+
+TEST_CASE("debug mode: a loop with a mode of its own runs") {
+  const Var x = vector("x", float64);
+  const auto [h, u] = scan([](const Var& item, const Var& h) { return log(sigmoid(item)) + h * 1; },
+                           {.sequences = {x}, .outputs_info = {0.0}, .mode = Mode::fast()});
+  Function f = function({x}, {h[0][-1]}, {.mode = Mode::debug()});
+  CHECK(f(Doubles{0, 0}).scalar<double>(0) == doctest::Approx(-2 * std::log(2)));
+}
+
 TEST_CASE("debug mode: an op that changes its input is named") {
   const Var x = vector("x", float64);
   const Var y = exp(x);
