@@ -114,9 +114,8 @@ class Verifier {
   void at_example(const FunctionGraph& graph) {
     for (std::size_t extreme : {0, 4, 8}) {
       const Bindings values = values_of(graph, extreme);
-      in_pipeline(graph, values);
-      if (extreme != 4) continue;
       for (const Rule* rule : rules_) alone(*rule, graph, values);
+      in_pipeline(graph, values);
     }
   }
 
