@@ -105,7 +105,7 @@ void Apply::set_name(std::size_t output, std::string name) const {
 // Freed through a list, not by recursion: a chain of 10^5 nodes would overflow the stack. The list
 // is not thread_local itself, as variables of static storage outlive those.
 void Apply::release() const {
-  if (__libc_single_threaded != 0) {
+  if (is_single_threaded()) {
     const std::uint32_t left = references_.load(std::memory_order_relaxed) - 1;
     references_.store(left, std::memory_order_relaxed);
     if (left > 0) return;

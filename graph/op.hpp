@@ -1,6 +1,4 @@
 #pragma once
-#include <sys/single_threaded.h>
-
 #include <atomic>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include <damo/graph/fact.hpp>
+#include <damo/graph/values/single_threaded.hpp>
 #include <damo/graph/values/tensor.hpp>
 #include <damo/graph/values/workspace.hpp>
 #include <damo/graph/var.hpp>
@@ -245,7 +244,7 @@ Var make_var(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
 // Variables are copied all the time while graphs are made and compiled, mostly before a process has
 // a second thread: until then counting does without locked instructions.
 inline void Apply::retain() const {
-  if (__libc_single_threaded != 0) {
+  if (is_single_threaded()) {
     references_.store(references_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   } else {
     references_.fetch_add(1, std::memory_order_relaxed);

@@ -16,6 +16,7 @@ inline constexpr DType float64 = DType::float64;
 /// "bool", "int64", "float32" or "float64".
 constexpr std::string_view name(DType dtype) {
   constexpr std::string_view names[] = {"bool", "int64", "float32", "float64"};
+  static_assert(sizeof(names) / sizeof(names[0]) == static_cast<std::size_t>(DType::float64) + 1);
   return names[static_cast<std::size_t>(dtype)];
 }
 

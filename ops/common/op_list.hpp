@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <damo/ops/common/op_readers.hpp>
+#include <damo/ops/common/op_text.hpp>
 
 namespace damo {
 

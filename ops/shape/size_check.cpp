@@ -17,6 +17,7 @@ namespace damo {
 namespace {
 
 constexpr std::string_view kind_names[] = {"equal", "inside", "at_least"};
+static_assert(std::size(kind_names) == static_cast<std::size_t>(Demand::Kind::at_least) + 1);
 
 bool holds(Demand::Kind kind, std::int64_t a, std::int64_t b) {
   switch (kind) {

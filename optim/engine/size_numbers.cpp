@@ -137,7 +137,7 @@ std::optional<std::uint32_t> SizeNumbers::simpler(const Var& v,
                                                   const std::vector<std::uint32_t>& inputs) {
   if (v.dtype() != DType::int64 || v.ndim() != 0 || inputs.empty()) return std::nullopt;
   if (const auto value = folded(v, inputs)) return number(constant_size(*value));
-  if (is_elementwise(v, "sub") && inputs[0] == inputs[1]) return number(constant_size(0));
+  if (scalar_op(v) == vocabulary().sub && inputs[0] == inputs[1]) return number(constant_size(0));
   const IndexEntry* range = range_measured(v.op());
   return range != nullptr ? length_of(v, *range, inputs) : std::nullopt;
 }

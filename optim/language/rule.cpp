@@ -84,6 +84,7 @@ std::string_view name(Soundness soundness) {
 std::string tag(Soundness soundness) {
   constexpr std::string_view tags[] = {"bit_exact", "zero_sign", "real_equal", "needs_fact",
                                        "approximate"};
+  static_assert(std::size(tags) == static_cast<std::size_t>(Soundness::approximate) + 1);
   return std::string(tags[static_cast<std::size_t>(soundness)]);
 }
 

@@ -22,9 +22,10 @@ const char* name(Profile::Kind kind) {
       return "elementwise";
     case Profile::Kind::scan:
       return "loops";
-    default:
-      return "other ops";
+    case Profile::Kind::other:
+      break;
   }
+  return "other ops";
 }
 
 double microseconds(double seconds, std::uint64_t calls) {

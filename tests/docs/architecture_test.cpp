@@ -109,7 +109,7 @@ bool has_order(std::map<std::string, std::set<std::string>> arrows) {
 /// Of each class that one header alone declares, that header without its ending.
 std::map<std::string, std::string> homes() {
   std::map<std::string, std::set<std::string>> declared;
-  const std::regex opening("^(class|struct) (\\w+)( final)?( :[^;{]*)?\\{");
+  const std::regex opening("^(class|struct) (\\w+)( final)?( :[^;{]*)? ?\\{");
   for (const Source& source : sources()) {
     if (!source.name.ends_with(".hpp")) continue;
     std::ifstream file(root / source.name);
@@ -225,8 +225,12 @@ TEST_CASE("architecture: tests stand in the folders of what they test, and look 
     CAPTURE(name.string());
     if (!of_their_own.contains(folder)) CHECK(fs::is_directory(root / folder));
     std::ifstream file(entry.path());
+    bool of_tests = false;
     for (std::string line; std::getline(file, line);) {
       CAPTURE(line);
+      const bool own = line.ends_with("/" + name.stem().string() + ".hpp\"");
+      of_tests = of_tests || (line.starts_with("#include \"") && !own);
+      if (line.starts_with("#include <damo/")) CHECK_FALSE(of_tests);
       if (line.starts_with("#include \""))
         CHECK((line.starts_with("#include \"tests/") || line.starts_with("#include \"examples/")));
       if (line.starts_with("namespace damo")) CHECK(line == "namespace damo::test {");
@@ -234,4 +238,14 @@ TEST_CASE("architecture: tests stand in the folders of what they test, and look 
     ++seen;
   }
   CHECK(seen > 100);
+}
+
+TEST_CASE("architecture: headers need nothing of one system's C library") {
+  for (const Source& source : sources()) {
+    if (!source.header || source.name == "graph/values/single_threaded.hpp") continue;
+    std::ifstream file(root / source.name);
+    CAPTURE(source.name);
+    for (std::string line; std::getline(file, line);)
+      CHECK_FALSE((line.starts_with("#include <sys/") || line.starts_with("#include <unistd")));
+  }
 }

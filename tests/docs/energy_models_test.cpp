@@ -1,6 +1,5 @@
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
+#include "tests/support/values.hpp"
 
 // What docs/energy-models.md shows, and that it does what the text says.
 using namespace damo;

@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -16,6 +14,7 @@
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 // docs/types.md decides; the code must agree, cell by cell, and so must what a function returns.
 using namespace damo;

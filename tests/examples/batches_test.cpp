@@ -4,7 +4,6 @@
 #include <numeric>
 
 #include <damo/damo.hpp>
-
 #include "examples/support/batches.hpp"
 
 using namespace damo;

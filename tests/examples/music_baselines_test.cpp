@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include <damo/graph/errors/error.hpp>
-
 #include "examples/support/music_baselines.hpp"
 
 using namespace damo;

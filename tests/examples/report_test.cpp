@@ -3,7 +3,6 @@
 #include <damo/damo.hpp>
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/pictures/pictures.hpp>
-
 #include "examples/support/report.hpp"
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"

@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
+
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <damo/io/files/atomic_file.hpp>
-
 #include "examples/support/run_folder.hpp"
 #include "tests/support/files.hpp"
 

@@ -5,7 +5,6 @@
 
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/csv.hpp>
-
 #include "examples/support/program.hpp"
 #include "examples/support/stop.hpp"
 #include "examples/support/training.hpp"

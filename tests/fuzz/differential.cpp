@@ -1,7 +1,6 @@
 #include "tests/fuzz/differential.hpp"
 
 #include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 

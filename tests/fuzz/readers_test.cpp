@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
+#include <stdlib.h>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -19,7 +19,6 @@
 #include <damo/io/runs/checkpoint.hpp>
 #include <damo/io/sequences.hpp>
 #include <damo/ops/text/graph_text.hpp>
-
 #include "examples/support/cli.hpp"
 #include "examples/support/training_options.hpp"
 #include "tests/support/files.hpp"

@@ -1,8 +1,5 @@
 #include <cmath>
 
-#include "tests/support/counted.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/errors/running_loop.hpp>
 #include <damo/graph/text/located_error.hpp>
@@ -14,6 +11,8 @@
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include "tests/support/counted.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using Bindings = std::vector<std::pair<Var, Array>>;

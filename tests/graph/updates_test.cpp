@@ -1,8 +1,7 @@
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/updates.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

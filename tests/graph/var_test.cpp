@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <sstream>
 #include <type_traits>
 
@@ -14,6 +12,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
 #include <damo/runtime/function/to_array.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

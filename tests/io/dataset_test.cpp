@@ -7,7 +7,6 @@
 #include <damo/io/dataset.hpp>
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/idx.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

@@ -14,7 +14,6 @@
 #include <damo/io/formats/npz.hpp>
 #include <damo/io/pictures/png.hpp>
 #include <damo/io/raw_images.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

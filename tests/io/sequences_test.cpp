@@ -8,7 +8,6 @@
 #include <damo/io/formats/npz.hpp>
 #include <damo/io/pictures/pictures.hpp>
 #include <damo/io/sequences.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

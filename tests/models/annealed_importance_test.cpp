@@ -1,14 +1,12 @@
-#include <damo/graph/errors/error.hpp>
-#include <damo/models/annealed_importance.hpp>
-
-#include "tests/support/values.hpp"
-
 #include <cmath>
 #include <random>
 
+#include <damo/graph/errors/error.hpp>
+#include <damo/models/annealed_importance.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

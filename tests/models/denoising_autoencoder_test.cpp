@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <cmath>
 
 #include <damo/graph/errors/error.hpp>
@@ -9,6 +7,7 @@
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

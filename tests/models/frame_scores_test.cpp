@@ -1,9 +1,8 @@
-#include <damo/models/frame_scores.hpp>
-
-#include "tests/support/values.hpp"
-
 #include <cmath>
 #include <random>
+
+#include <damo/models/frame_scores.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

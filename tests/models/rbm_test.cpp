@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <cmath>
 #include <random>
 
@@ -12,6 +10,7 @@
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

@@ -1,11 +1,10 @@
 // The expected numbers are those of rnn_rbm_golden.py beside this file: the classic program in
 // NumPy, with the draws of Theano's RandomStreams and a gradient by hand.
-#include "tests/support/values.hpp"
-
 #include <cmath>
 
 #include <damo/models/rnn_rbm.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

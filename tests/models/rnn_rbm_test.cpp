@@ -1,19 +1,17 @@
-#include <damo/graph/errors/error.hpp>
-#include <damo/models/rnn_rbm.hpp>
-#include <damo/runtime/function/xtensor.hpp>
-
-#include "tests/support/values.hpp"
-
 #include <array>
 #include <cmath>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
+#include <damo/models/rnn_rbm.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include <damo/runtime/function/xtensor.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

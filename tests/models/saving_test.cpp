@@ -6,7 +6,6 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/formats/npz.hpp>
 #include <damo/models/saving.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

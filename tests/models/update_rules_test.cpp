@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <cmath>
 #include <functional>
 
@@ -10,6 +8,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
 #include <damo/runtime/function/to_array.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

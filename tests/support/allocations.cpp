@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
-
 #include <tests/support/allocations.hpp>
 
 namespace {

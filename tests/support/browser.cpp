@@ -1,7 +1,4 @@
-#include "tests/support/browser.hpp"
-
 #include <fmt/format.h>
-
 #include <cstdio>
 #include <memory>
 #include <regex>
@@ -9,7 +6,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/files/file.hpp>
-
+#include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"
 
 namespace damo::test {

@@ -1,9 +1,8 @@
-#include "tests/support/files.hpp"
-
 #include <cstdlib>
 #include <fstream>
 
 #include <damo/io/files/atomic_file.hpp>
+#include "tests/support/files.hpp"
 
 namespace damo::test {
 

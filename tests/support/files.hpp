@@ -1,6 +1,5 @@
 #pragma once
 #include <stdlib.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>

@@ -1,5 +1,4 @@
 #include "tests/support/loops.hpp"
-
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/loop/scan.hpp>

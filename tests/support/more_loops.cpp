@@ -1,9 +1,8 @@
-#include "tests/support/loops.hpp"
-
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include "tests/support/loops.hpp"
 
 namespace damo::test {
 

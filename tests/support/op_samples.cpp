@@ -1,11 +1,9 @@
-#include "tests/support/op_samples.hpp"
-
 #include <fmt/format.h>
-
 #include <cmath>
 #include <map>
 
 #include <damo/graph/variables.hpp>
+#include "tests/support/op_samples.hpp"
 
 namespace damo::test {
 

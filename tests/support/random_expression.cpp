@@ -1,5 +1,4 @@
 #include "tests/support/random_expression.hpp"
-
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>

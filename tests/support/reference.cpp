@@ -1,9 +1,7 @@
-#include "tests/support/reference.hpp"
-
 #include <cmath>
 
 #include <damo/ops/kernels/random/philox.hpp>
-
+#include "tests/support/reference.hpp"
 #include "tests/support/references/nd.hpp"
 #include "tests/support/references/references.hpp"
 

@@ -1,5 +1,3 @@
-#include "tests/support/rewrite.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -7,6 +5,7 @@
 
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include "tests/support/rewrite.hpp"
 
 namespace damo::test {
 namespace {

@@ -1,5 +1,3 @@
-#include "tests/support/rule_cases.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 #include "tests/support/rewrite.hpp"
+#include "tests/support/rule_cases.hpp"
 
 namespace damo::test {
 namespace {

@@ -1,8 +1,7 @@
 #pragma once
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/text/print.hpp>
+#include "tests/support/values.hpp"
 
 namespace damo::test {
 

@@ -1,8 +1,8 @@
 // A program without xtensor: values come and go as vectors, numbers and Arrays.
-#include <damo/core.hpp>
-
 #include <iostream>
 #include <vector>
+
+#include <damo/core.hpp>
 
 using namespace damo;
 

@@ -1,10 +1,10 @@
 // A program that knows Damo as it is installed: trains an RBM, saves half-way, and goes on from
 // the file.
-#include <damo/damo.hpp>
-#include <damo/io.hpp>
-
 #include <cstring>
 #include <iostream>
+
+#include <damo/damo.hpp>
+#include <damo/io.hpp>
 
 using namespace damo;
 

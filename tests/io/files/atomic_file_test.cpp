@@ -1,14 +1,13 @@
 #include <doctest/doctest.h>
+
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 
 #include <damo/io/files/atomic_file.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

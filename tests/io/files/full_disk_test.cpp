@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
+
 #include <sys/mount.h>
 #include <unistd.h>
-
 #include <cstring>
 
 #include <damo/io/files/atomic_file.hpp>
@@ -13,7 +13,6 @@
 #include <damo/io/formats/npz.hpp>
 #include <damo/io/pictures/pictures.hpp>
 #include <damo/io/runs/checkpoint.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

@@ -5,7 +5,6 @@
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/formats/idx.hpp>
 #include <damo/io/formats/npz.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

@@ -5,7 +5,6 @@
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/idx.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

@@ -8,7 +8,6 @@
 
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/midi.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

@@ -5,7 +5,6 @@
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/npy.hpp>
 #include <damo/io/formats/npz.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

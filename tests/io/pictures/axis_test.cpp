@@ -6,7 +6,6 @@
 
 #include <damo/io/pictures/axis.hpp>
 #include <damo/io/pictures/html_page.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

@@ -4,7 +4,6 @@
 
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/pictures/html_page.hpp>
-
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"
 

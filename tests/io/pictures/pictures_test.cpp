@@ -6,7 +6,6 @@
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/pictures/canvas.hpp>
 #include <damo/io/pictures/pictures.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

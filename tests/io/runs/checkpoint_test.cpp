@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
+
 #include <sys/wait.h>
 #include <unistd.h>
-
 #include <csignal>
 #include <cstring>
 #include <limits>
@@ -10,7 +10,6 @@
 #include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/runs/checkpoint.hpp>
-
 #include "tests/support/files.hpp"
 
 using namespace damo;

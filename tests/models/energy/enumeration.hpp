@@ -1,11 +1,10 @@
 #pragma once
-#include "tests/support/values.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
 
 #include <damo/damo.hpp>
+#include "tests/support/values.hpp"
 
 // All joint states of small finite models, and what follows from their energies alone.
 namespace damo::test {

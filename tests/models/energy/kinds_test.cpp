@@ -1,6 +1,5 @@
-#include "tests/models/energy/enumeration.hpp"
-
 #include <damo/models/energy/units/kinds.hpp>
+#include "tests/models/energy/enumeration.hpp"
 
 using namespace damo;
 using namespace damo::energy;

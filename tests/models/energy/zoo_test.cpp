@@ -1,6 +1,5 @@
-#include "tests/support/values.hpp"
-
 #include "examples/energy/zoo.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

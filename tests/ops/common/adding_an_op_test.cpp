@@ -1,10 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tests/support/op_samples.hpp"
-#include "tests/support/reference.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -17,6 +13,9 @@
 #include <damo/ops/random/stream_draws.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/op_samples.hpp"
+#include "tests/support/reference.hpp"
+#include "tests/support/values.hpp"
 
 // Two ops and a distribution of a program's own, each with all that is written for it: what a
 // definition and one line of `ops` give is what every other part of Damo knows of it.

@@ -1,16 +1,11 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <random>
 #include <regex>
 #include <set>
-
-#include "tests/support/op_samples.hpp"
-#include "tests/support/reference.hpp"
-#include "tests/support/values.hpp"
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -23,6 +18,9 @@
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include "tests/support/op_samples.hpp"
+#include "tests/support/reference.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::bindings_of;

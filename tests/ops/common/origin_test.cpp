@@ -1,13 +1,10 @@
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <set>
-
-#include "tests/support/op_samples.hpp"
-#include "tests/support/values.hpp"
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/facts.hpp>
@@ -19,6 +16,8 @@
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/engine/pipeline.hpp>
+#include "tests/support/op_samples.hpp"
+#include "tests/support/values.hpp"
 
 // What ops say of their values (`Op::facts`) and of where these come from (`Op::origin`), held
 // against the values.

@@ -2,10 +2,9 @@
 
 #include <cmath>
 
+#include <damo/damo.hpp>
 #include "tests/support/counted.hpp"
 #include "tests/support/values.hpp"
-
-#include <damo/damo.hpp>
 
 using namespace damo;
 using test::counted;

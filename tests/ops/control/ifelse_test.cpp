@@ -1,14 +1,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-
-#include "tests/support/counted.hpp"
-#include "tests/support/rewrite.hpp"
-#include "tests/support/values.hpp"
+#include <tests/support/allocations.hpp>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
-#include <tests/support/allocations.hpp>
+#include "tests/support/counted.hpp"
+#include "tests/support/rewrite.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

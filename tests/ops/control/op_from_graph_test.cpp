@@ -2,11 +2,10 @@
 
 #include <cmath>
 
-#include "tests/support/rewrite.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
+#include "tests/support/rewrite.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

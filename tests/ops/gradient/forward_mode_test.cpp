@@ -1,6 +1,5 @@
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
@@ -8,6 +6,7 @@
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

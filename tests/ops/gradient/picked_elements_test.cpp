@@ -1,12 +1,11 @@
-#include "tests/support/slopes.hpp"
-#include "tests/support/values.hpp"
-
 #include <cmath>
 #include <limits>
 #include <random>
 
 #include <damo/damo.hpp>
 #include <damo/graph/text/print.hpp>
+#include "tests/support/slopes.hpp"
+#include "tests/support/values.hpp"
 
 // What an index or an extremum leaves out contributes nothing to derivatives, though the slope
 // there is infinite.

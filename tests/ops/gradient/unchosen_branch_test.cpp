@@ -1,11 +1,10 @@
-#include "tests/support/slopes.hpp"
-#include "tests/support/values.hpp"
-
 #include <limits>
 #include <random>
 
 #include <damo/damo.hpp>
 #include <damo/graph/text/print.hpp>
+#include "tests/support/slopes.hpp"
+#include "tests/support/values.hpp"
 
 // What a choice does not take contributes nothing to derivatives, whatever it computes.
 using namespace damo;

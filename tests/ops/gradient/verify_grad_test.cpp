@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -7,6 +5,7 @@
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <optional>
 
 #include <damo/graph/errors/error.hpp>
@@ -13,6 +11,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

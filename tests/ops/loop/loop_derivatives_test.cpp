@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <random>
 
 #include <damo/graph/errors/error.hpp>
@@ -12,6 +10,7 @@
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 // First and second derivatives of random loops: one to four states that are swapped, shared, handed
 // on and not used, lags, taps, outputs read at each step, at the last, at both, not at all, loops

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/ops/loop/open_loop.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

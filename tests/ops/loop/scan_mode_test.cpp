@@ -2,12 +2,11 @@
 
 #include <cmath>
 
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/optim/language/rule.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
@@ -10,6 +8,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <array>
 #include <map>
 
@@ -9,6 +7,7 @@
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/runtime/function/function.hpp>
 #include <damo/runtime/function/xtensor.hpp>
+#include "tests/support/values.hpp"
 
 // Rows without replacement, with probabilities: each is drawn from those that are left, in
 // proportion to their probabilities. Truth by enumerating every order.

@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -11,6 +9,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

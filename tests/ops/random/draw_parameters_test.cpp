@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -13,6 +11,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

@@ -1,6 +1,3 @@
-#include "tests/support/incomplete.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
@@ -11,6 +8,8 @@
 #include <damo/ops/random/stream_draws.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/incomplete.hpp"
+#include "tests/support/values.hpp"
 
 // Derivatives of gamma and beta draws in their shapes: those of the inverse of the distribution
 // function, which is found here by Newton's method in long double.

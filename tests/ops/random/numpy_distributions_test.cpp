@@ -1,6 +1,3 @@
-#include "tests/support/numpy_values.hpp"
-#include "tests/support/values.hpp"
-
 #include <cstring>
 
 #include <damo/graph/errors/error.hpp>
@@ -10,6 +7,8 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/numpy_values.hpp"
+#include "tests/support/values.hpp"
 
 // The numbers below are NumPy 1.24.2's, printed by the Python line above them, where
 //   import numpy; R = numpy.random.RandomState; n = 100000

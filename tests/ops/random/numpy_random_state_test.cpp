@@ -1,10 +1,9 @@
-#include "tests/support/numpy_values.hpp"
-#include "tests/support/values.hpp"
-
 #include <bit>
 #include <limits>
 
 #include <damo/ops/random/numpy_random_state.hpp>
+#include "tests/support/numpy_values.hpp"
+#include "tests/support/values.hpp"
 
 // The numbers below are NumPy 1.24.2's, printed by the Python line above them, where
 //   import numpy; R = numpy.random.RandomState

@@ -1,6 +1,3 @@
-#include "tests/support/numpy_values.hpp"
-#include "tests/support/values.hpp"
-
 #include <numeric>
 
 #include <damo/graph/errors/error.hpp>
@@ -12,6 +9,8 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/numpy_values.hpp"
+#include "tests/support/values.hpp"
 
 // The numbers below are NumPy 1.24.2's, printed by the Python line above them, where
 //   import numpy; R = numpy.random.RandomState

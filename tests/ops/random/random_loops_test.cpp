@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <set>
 
 #include <damo/graph/errors/error.hpp>
@@ -10,6 +8,7 @@
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_same_bits;

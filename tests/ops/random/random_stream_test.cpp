@@ -1,10 +1,9 @@
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/random/philox.hpp>
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

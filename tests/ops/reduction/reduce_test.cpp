@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <limits>
 
 #include <damo/graph/errors/error.hpp>
@@ -9,6 +7,7 @@
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

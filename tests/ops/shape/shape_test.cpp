@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
@@ -13,6 +11,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/engine/mode.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

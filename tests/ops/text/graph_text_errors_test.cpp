@@ -3,7 +3,6 @@
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/text/graph_text.hpp>
-
 #include "tests/support/random_expression.hpp"
 
 using namespace damo;

@@ -5,7 +5,6 @@
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/text/graph_text.hpp>
-
 #include "tests/support/values.hpp"
 
 using namespace damo;

@@ -10,7 +10,6 @@
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include <damo/optim/language/rule.hpp>
-
 #include "tests/support/random_expression.hpp"
 #include "tests/support/rewrite.hpp"
 

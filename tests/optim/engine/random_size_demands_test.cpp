@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <random>
 
 #include <damo/graph/errors/error.hpp>
@@ -16,6 +14,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/engine/mode.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

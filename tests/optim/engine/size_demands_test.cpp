@@ -1,5 +1,3 @@
-#include "tests/support/values.hpp"
-
 #include <functional>
 
 #include <damo/graph/errors/error.hpp>
@@ -15,6 +13,7 @@
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/engine/mode.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

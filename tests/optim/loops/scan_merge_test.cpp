@@ -26,7 +26,9 @@ TEST_CASE("two maps over one vector become one loop with the same values") {
   const Vars outputs{first, second};
   CHECK(count_loops(outputs) == 2);
   for (const Mode& mode : {Mode::fast(), Mode::fast_compile()}) {
-    const Vars merged = rewritten(outputs, mode);
+    Trace trace;
+    const Vars merged = rewritten(outputs, mode, &trace);
+    CHECK(trace.fired("scan_merge"));
     CHECK(count_loops(merged) <= 1);
     const std::vector<std::pair<Var, Array>> at{{x, array_of({-1, 0, 2}, DType::float64)},
                                                 {c, Array::scalar(3.0)}};

@@ -1,9 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;
@@ -60,4 +59,24 @@ TEST_CASE("folding: a loop in a loop, and an op of a graph, fail in the call, to
 TEST_CASE("folding: an index out of range is an error of the call") {
   const Var three = constant(Array::scalar(std::int64_t{3}));
   check_fails_in_call(vector_of({1, 2, 3})[three * three] + 1.0, "9");
+}
+
+TEST_CASE("folding: a long loop over constants is left to the program, a short one is not") {
+  const auto add_up = [](std::int64_t n) {
+    const Var numbers =
+        constant(Array::from(std::vector<double>(static_cast<std::size_t>(n), 0.5)));
+    return scan([](Var x, Var h) { return h + x; },
+                {.sequences = {numbers}, .outputs_info = {Arg(0.0).var(float64)}})
+        .outputs[0][-1];
+  };
+  const auto loops = [](const Function& f) {
+    int n = 0;
+    for (const Apply* node : f.graph().order()) n += node->op().body() != nullptr ? 1 : 0;
+    return n;
+  };
+  Function is_long = function({}, {add_up(100000)}), is_short = function({}, {add_up(100)});
+  CHECK(loops(is_long) == 1);
+  CHECK(loops(is_short) == 0);
+  CHECK(is_long()[0].item<double>() == 50000);
+  CHECK(is_short()[0].item<double>() == 50);
 }

@@ -1,9 +1,5 @@
 #include <functional>
 
-#include "tests/support/op_samples.hpp"
-#include "tests/support/rewrite.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -16,6 +12,9 @@
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/engine/pipeline.hpp>
+#include "tests/support/op_samples.hpp"
+#include "tests/support/rewrite.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using damo::test::applies;

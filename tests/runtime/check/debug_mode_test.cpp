@@ -2,12 +2,11 @@
 
 #include <xtensor/xview.hpp>
 
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/models/rbm.hpp>
 #include <damo/optim/language/rule.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

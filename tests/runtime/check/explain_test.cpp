@@ -1,9 +1,9 @@
 #include <doctest/doctest.h>
+
 #include <fmt/format.h>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
-
 #include "tests/support/browser.hpp"
 #include "tests/support/files.hpp"
 

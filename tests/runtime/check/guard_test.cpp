@@ -1,9 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

@@ -1,10 +1,10 @@
 #include <doctest/doctest.h>
 
-#include "tests/support/values.hpp"
+#include <tests/support/allocations.hpp>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
-#include <tests/support/allocations.hpp>
+#include "tests/support/values.hpp"
 
 // Whose memory is read, written and handed out: In(mutable), In(borrow), Out(borrow), take.
 using namespace damo;

@@ -1,10 +1,10 @@
 #include <doctest/doctest.h>
 
-#include "tests/support/values.hpp"
+#include <tests/support/allocations.hpp>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
-#include <tests/support/allocations.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::contains;

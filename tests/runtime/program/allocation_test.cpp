@@ -1,7 +1,8 @@
 #include <doctest/doctest.h>
 
-#include <damo/damo.hpp>
 #include <tests/support/allocations.hpp>
+
+#include <damo/damo.hpp>
 
 using namespace damo;
 using damo::test::allocations;

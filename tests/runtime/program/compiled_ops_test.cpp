@@ -1,12 +1,11 @@
-#include "tests/support/op_samples.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/op_samples.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

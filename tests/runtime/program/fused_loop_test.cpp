@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include <tests/support/values.hpp>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
-#include <tests/support/values.hpp>
 
 using namespace damo;
 using damo::test::check_same_bits;

@@ -4,12 +4,11 @@
 #include <map>
 #include <set>
 
-#include "tests/support/random_expression.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/damo.hpp>
 #include <damo/runtime/program/fuse.hpp>
 #include <damo/runtime/program/lower.hpp>
+#include "tests/support/random_expression.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

@@ -1,8 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <tests/support/values.hpp>
+
 #include <damo/damo.hpp>
 #include <damo/ops/linalg/sum_of_products.hpp>
-#include <tests/support/values.hpp>
 
 using namespace damo;
 using damo::test::contains;

@@ -1,8 +1,6 @@
 #include <functional>
 #include <random>
 
-#include "tests/support/values.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
@@ -16,6 +14,7 @@
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using test::check_close;

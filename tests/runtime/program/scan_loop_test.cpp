@@ -1,8 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <tests/support/values.hpp>
+
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
-#include <tests/support/values.hpp>
 
 using namespace damo;
 using damo::test::check_close;

@@ -1,6 +1,3 @@
-#include "tests/support/loops.hpp"
-#include "tests/support/values.hpp"
-
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -13,6 +10,8 @@
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/loops.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 

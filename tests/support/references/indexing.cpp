@@ -1,8 +1,7 @@
-#include "tests/support/references/references.hpp"
-
 #include <algorithm>
 
 #include "tests/support/references/nd.hpp"
+#include "tests/support/references/references.hpp"
 
 namespace damo::test {
 namespace {

@@ -1,10 +1,9 @@
-#include "tests/support/references/references.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "tests/support/references/nd.hpp"
+#include "tests/support/references/references.hpp"
 
 namespace damo::test {
 namespace {

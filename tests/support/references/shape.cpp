@@ -1,6 +1,5 @@
-#include "tests/support/references/references.hpp"
-
 #include "tests/support/references/nd.hpp"
+#include "tests/support/references/references.hpp"
 
 namespace damo::test {
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <tests/support/allocations.hpp>
 #include <vector>
 
 #include <damo/graph/values/array.hpp>
@@ -10,7 +11,6 @@
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/kernels/random/philox.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
-#include <tests/support/allocations.hpp>
 
 namespace {
 

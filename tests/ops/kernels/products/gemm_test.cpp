@@ -7,11 +7,10 @@
 #include <random>
 #include <vector>
 
-#include "tests/support/each_isa.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
+#include "tests/support/each_isa.hpp"
 
 using damo::test::on_each_isa;
 

@@ -5,9 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "tests/support/each_isa.hpp"
-
 #include <damo/ops/kernels/random/philox.hpp>
+#include "tests/support/each_isa.hpp"
 
 using damo::test::on_each_isa;
 

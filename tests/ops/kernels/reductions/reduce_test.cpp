@@ -7,12 +7,11 @@
 #include <random>
 #include <vector>
 
-#include "tests/support/each_isa.hpp"
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/values/array.hpp>
 #include <damo/ops/kernels/machine/isa.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
+#include "tests/support/each_isa.hpp"
 
 using damo::test::on_each_isa;
 
