@@ -5,24 +5,11 @@
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 #include <damo/ops/indexing/indexing.hpp>
-#include <damo/ops/kernels/movement/strided.hpp>
+#include <damo/ops/kernels/movement/true_positions.hpp>
 #include <damo/ops/shape/sizes.hpp>
 
 namespace damo {
 namespace {
-
-template <class F>
-void for_each_true(const Tensor& mask, F&& f) {
-  std::array<std::int64_t, max_rank> position{};
-  const Walk<1> walk{mask.shape, {mask.strides}};
-  for_each_index(walk, walk.rank(), [&](const auto& offsets) {
-    if (mask.as<const bool>()[offsets[0]]) f(position);
-    for (std::size_t axis = mask.rank(); axis-- > 0;) {
-      if (++position[axis] < mask.shape[axis]) break;
-      position[axis] = 0;
-    }
-  });
-}
 
 /// The positions of the elements that hold.
 ///   inputs   [mask, the size it must have along each axis (int64 scalars)...]
@@ -58,17 +45,12 @@ class NonZero final : public OpOf<NonZero> {
                                      i, mask.shape[i], wanted));
       }
     }
-    std::int64_t n = 0;
-    for_each_true(mask, [&](const auto&) { ++n; });
+    const std::int64_t n = count_true(mask);
     for (Shape& shape : out) shape = {n};
   }
   bool shapes_need_values() const override { return true; }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
-    std::int64_t n = 0;
-    for_each_true(*in[0], [&](const auto& position) {
-      for (std::size_t i = 0; i < out.size(); ++i) out[i]->as<std::int64_t>()[n] = position[i];
-      ++n;
-    });
+    positions_of_true(*in[0], out);
   }
   friend bool operator==(const NonZero&, const NonZero&) = default;
 };

@@ -5,7 +5,7 @@
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
-#include <damo/ops/kernels/movement/strided.hpp>
+#include <damo/ops/kernels/reductions/products_of_others.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -39,7 +39,7 @@ class ProductOfOthers final : public OpOf<ProductOfOthers> {
     return {times_derivative(node.input(0), tangents[0])};
   }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
-    dispatch(in[0]->dtype, [&](auto zero) { run<decltype(zero)>(*in[0], *out[0]); });
+    products_of_others(*in[0], *out[0]);
   }
   friend bool operator==(const ProductOfOthers&, const ProductOfOthers&) = default;
 
@@ -53,29 +53,6 @@ class ProductOfOthers final : public OpOf<ProductOfOthers> {
     const Var without_own = where(diagonal, 1, expand_dims(x, last));
     const Var others = make_var(std::make_shared<ProductOfOthers>(), {without_own});
     return sum(where(diagonal, 0, expand_dims(g, last) * others), -1);
-  }
-
-  template <class T>
-  static void run(const Tensor& in, const Tensor& out) {
-    const std::size_t last = in.rank() - 1;
-    const std::int64_t n = in.shape[last];
-    const std::int64_t step = in.strides[last];
-    const Walk<2> walk{in.shape, {in.strides, out.strides}};
-    if (n == 0) return;
-    for_each_index(walk, last, [&](const auto& offsets) {
-      const T* from = in.as<const T>() + offsets[0];
-      T* to = out.as<T>() + offsets[1];
-      T product{1};
-      for (std::int64_t i = 0; i < n; ++i) {
-        to[i] = product;
-        product = static_cast<T>(product * from[i * step]);
-      }
-      product = T{1};
-      for (std::int64_t i = n; i-- > 0;) {
-        to[i] = static_cast<T>(to[i] * product);
-        product = static_cast<T>(product * from[i * step]);
-      }
-    });
   }
 };
 

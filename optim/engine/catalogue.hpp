@@ -5,23 +5,23 @@
 namespace damo::optim {
 
 // The rules, by theme. Each list is made once.
-const Rules& canonicalize_rules();  ///< Algebra with constants, signs; nothing is lost or gained.
+const Rules& algebra_rules();       ///< Algebra with constants, signs; nothing is lost or gained.
 const Rules& layout_rules();        ///< Reshaping, transposing, stretching, sizes.
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
 const Rules& softmax_rules();       ///< Sums of exponentials.
-const Rules& logarithm_rules();     ///< Logarithms of what has parts.
-const Rules& barrier_rules();       ///< Stable forms through joins, clips, factors and powers.
-const Rules& see_through_rules();   ///< Stable forms across the border of a loop.
-const Rules& cancel_rules();        ///< Factors that cancel, as in derivatives of logarithms.
-const Rules& scatter_rules();       ///< The same across indexing.
-const Rules& log1p_rules();         ///< The least special logarithm.
-const Rules& branch_rules();        ///< What conditions say of their branches.
-const Rules& choice_rules();        ///< Whole values chosen by a condition.
-const Rules& indexing_rules();      ///< Indexing.
-const Rules& reduction_rules();     ///< Reductions of repeated, scaled and reduced tensors.
-const Rules& specialize_rules();    ///< Cheaper ways to compute the same.
-const Rules& blas_rules();          ///< Products that accumulate, and products with zeros and ones.
-const Rules& fold_rules();          ///< Computing what depends on constants only.
+const Rules& log_of_parts_rules();  ///< Logarithms of what has parts.
+const Rules& logarithm_rules();     ///< Stable forms through joins, clips, factors and powers.
+const Rules& log_through_scan_rules();  ///< Stable forms across the border of a loop.
+const Rules& cancel_rules();            ///< Factors that cancel, as in derivatives of logarithms.
+const Rules& scatter_rules();           ///< The same across indexing.
+const Rules& log1p_rules();             ///< The least special logarithm.
+const Rules& where_rules();             ///< What conditions say of their branches.
+const Rules& ifelse_rules();            ///< Whole values chosen by a condition.
+const Rules& indexing_rules();          ///< Indexing.
+const Rules& reduction_rules();         ///< Reductions of repeated, scaled and reduced tensors.
+const Rules& specialize_rules();        ///< Cheaper ways to compute the same.
+const Rules& product_rules();  ///< Products that accumulate, and products with zeros and ones.
+const Rules& fold_rules();     ///< Computing what depends on constants only.
 
 /// All rules, in the order in which they are tried at a node.
 const std::vector<const Rule*>& all_rules();

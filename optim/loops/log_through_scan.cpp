@@ -148,7 +148,7 @@ std::optional<Vars> into_loop(const Apply& node, Context& context) {
 
 }  // namespace
 
-const Rules& see_through_rules() {
+const Rules& log_through_scan_rules() {
   static const Rules rules = [] {
     Rules list;
     list.push_back(node_rewriter("out_of_loop", {"elementwise"},

@@ -249,7 +249,7 @@ void add_signs(Rules& rules) {
 
 }  // namespace
 
-const Rules& canonicalize_rules() {
+const Rules& algebra_rules() {
   static const Rules rules = [] {
     Rules list;
     add_functions(list);

@@ -53,7 +53,7 @@ std::optional<Vars> decided_inside(const Apply& node, Context&) {
 
 }  // namespace
 
-const Rules& choice_rules() {
+const Rules& ifelse_rules() {
   static const Rules rules = [] {
     Rules list;
     const auto add = [&](std::string name, std::string equation, Rule::Rewrite f) {

@@ -315,7 +315,7 @@ std::optional<Vars> log1p_of_sum(const Apply& node, Context& context) {
 
 }  // namespace
 
-const Rules& logarithm_rules() {
+const Rules& log_of_parts_rules() {
   static const Rules rules = [] {
     Rules list;
     const auto add = [&](std::string name, std::string equation, Rule::Rewrite f) {

@@ -120,7 +120,7 @@ std::optional<Vars> xlogy_of_stable(const Apply& node, Context& context) {
 
 }  // namespace
 
-const Rules& barrier_rules() {
+const Rules& logarithm_rules() {
   static const Rules rules = [] {
     Rules list;
     const auto add = [&](std::string name, std::vector<std::string> roots, std::string equation,

@@ -247,7 +247,7 @@ std::optional<Vars> binary_product(const Apply& node, Context& context) {
 
 }  // namespace
 
-const Rules& blas_rules() {
+const Rules& product_rules() {
   static const Rules rules = [] {
     Rules list;
     list.push_back(node_rewriter("gemm_accumulate", {"add", "sub"},

@@ -71,7 +71,7 @@ std::optional<Vars> known_in_branch(const Apply& node, Context&) {
 
 }  // namespace
 
-const Rules& branch_rules() {
+const Rules& where_rules() {
   static const Rules rules = [] {
     Rules list;
     list.push_back(node_rewriter("known_in_branch", {"where"},
