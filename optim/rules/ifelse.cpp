@@ -4,16 +4,19 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/catalogue.hpp>
+#include <damo/optim/language/context.hpp>
 
 // Choices of whole values.
 namespace damo::optim {
 namespace {
 
 /// An expression with choices by `condition` decided. Looks at a few levels and nodes only: what a
-/// derivative reads of the choice it belongs to is close.
+/// derivative reads of the choice it belongs to is close. What others read too stays as it is: made
+/// once more at each of many choices inside each other, it would fill the graph.
 class Decided {
  public:
-  Decided(Var condition, bool holds) : condition_(std::move(condition)), holds_(holds) {}
+  Decided(Var condition, bool holds, Context& context)
+      : condition_(std::move(condition)), holds_(holds), context_(context) {}
 
   Var operator()(const Var& v) { return decide(v, 12); }
 
@@ -31,7 +34,8 @@ class Decided {
         inputs.push_back(decide(in, depth - 1));
         changed = changed || !same(inputs.back(), in);
       }
-      if (changed) result = with_inputs(v.owner(), std::move(inputs))[v.index()];
+      if (changed && context_.uses(v) <= 1)
+        result = with_inputs(v.owner(), std::move(inputs))[v.index()];
       if (!refines(result.type(), v.type())) result = v;
     }
     known_.emplace(v, result);
@@ -40,13 +44,14 @@ class Decided {
 
   Var condition_;
   bool holds_;
+  Context& context_;
   VarMap known_;
 };
 
-std::optional<Vars> decided_inside(const Apply& node, Context&) {
+std::optional<Vars> decided_inside(const Apply& node, Context& context) {
   const Var& c = node.input(0);
-  const Var yes = Decided(c, true)(node.input(1));
-  const Var no = Decided(c, false)(node.input(2));
+  const Var yes = Decided(c, true, context)(node.input(1));
+  const Var no = Decided(c, false, context)(node.input(2));
   if (same(yes, node.input(1)) && same(no, node.input(2))) return std::nullopt;
   return Vars{make_var(node.op_ptr(), {c, yes, no})};
 }
