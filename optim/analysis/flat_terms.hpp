@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <damo/graph/op.hpp>
+#include <damo/optim/analysis/function_set.hpp>
 
 namespace damo::optim {
 
@@ -53,7 +54,7 @@ class Terms {
 
   const std::vector<Leaf>& leaves() const { return leaves_; }
   /// The elementwise functions that leaves apply, one bit each (`head_bit`).
-  std::uint64_t heads() const { return heads_; }
+  const FunctionSet& heads() const { return heads_; }
   /// The sum of the constant terms, or the product of the constant factors with the sign.
   double constant() const { return constant_; }
   std::size_t n_constants() const { return n_constants_; }
@@ -82,7 +83,7 @@ class Terms {
   std::vector<Leaf> leaves_;
   double constant_;
   std::size_t n_constants_ = 0;
-  std::uint64_t heads_ = 0;
+  FunctionSet heads_{};
   bool negated_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/optim/analysis/function_set.hpp>
 
 namespace damo::optim {
 
@@ -21,9 +22,10 @@ const Vocabulary& vocabulary();
 /// The scalar function that `v` applies, or null when `v` is not elementwise.
 const ScalarOp* scalar_op(const Var& v);
 
-/// A bit for each function, so that sets of them are compared at once. Functions may share one when
-/// there are more than 64: a set that lacks the bit lacks the function.
-inline std::uint64_t head_bit(const ScalarOp& f) { return std::uint64_t{1} << f.number % 64; }
+/// The set of one function.
+inline FunctionSet head_bit(const ScalarOp& f) {
+  return FunctionSet{}.set(f.number % FunctionSet{}.size());
+}
 
 /// Whether `v` is a conversion from one float dtype to another.
 bool is_float_cast(const Var& v);

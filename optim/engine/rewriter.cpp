@@ -176,9 +176,14 @@ const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
   }
   ++applying_;
   const Rule* found = nullptr;
+  Heads heads;
   for (const auto& [rule, number] : list.entries) {
     const bool numbered = number < refused.size();
     if (numbered && refused.test(number)) continue;
+    if (lacks_heads(*rule, node, heads)) {
+      if (numbered) refused.set(number);
+      continue;
+    }
     ++tries_;
     asked_ = false;
     if (auto made = rule->apply(node, *this)) {
@@ -191,6 +196,15 @@ const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
   --applying_;
   learned_.refusals[node] = refused;
   return found;
+}
+
+bool Rewriter::lacks_heads(const Rule& rule, const Apply& node, Heads& known) {
+  const NeededHeads& needed = rule.needed_heads();
+  if (needed.heads.none()) return false;
+  const auto group = needed.of_sum ? Terms::Group::sum : Terms::Group::product;
+  std::optional<FunctionSet>& heads = known[needed.of_sum ? 0 : 1];
+  if (!heads) heads = terms(group, node.output()).heads();
+  return lacks(*heads, needed.heads);
 }
 
 Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {

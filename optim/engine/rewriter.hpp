@@ -1,5 +1,7 @@
 #pragma once
+#include <array>
 #include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -73,6 +75,10 @@ class Rewriter final : public Context {
   void settle_as(const Apply& node, const Vars& outputs);
   Vars settled(const Vars& old) const;
   const Rule* first_to_apply(const Apply& node, Vars& result);
+  /// Of a node as a sum and as a product, once they are asked for.
+  using Heads = std::array<std::optional<FunctionSet>, 2>;
+  /// Most rules are refused at most nodes by this.
+  bool lacks_heads(const Rule& rule, const Apply& node, Heads& known);
   Vars simplify(const Vars& roots);
   void visit_all(const Vars& roots);
   Vars fire(const Rule& rule, const Apply& node, Vars result);

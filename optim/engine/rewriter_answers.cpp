@@ -14,8 +14,10 @@ namespace damo::optim {
 namespace {
 
 constexpr int deepest_reading = 200;
+// A logarithm of parts asks for that of each part: three joins, products and movements deep. Probes
+// branch at each level, so how many one may lead to is bounded as well.
 constexpr int deepest_probe = 12;
-constexpr int most_probes = 64;  // probes that one probe may lead to: they branch at each level
+constexpr int most_probes = 64;
 
 }  // namespace
 

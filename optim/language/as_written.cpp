@@ -17,6 +17,12 @@ bool is_conversion(const ScalarOp* f) {
   return f != nullptr && f->types == ScalarOp::Types::convert;
 }
 
+bool is_uniformly(const Var& v, double number) {
+  const auto value = uniform_value(v);
+  return value && is_number(*value, number, v.dtype()) &&
+         (number != 0 || std::signbit(number) == std::signbit(*value));
+}
+
 /// Whether the op of a pattern is any of its kind, whatever its parameters.
 bool any_of_its_kind(const Apply& node) {
   if (as<GradientView>(node.op()) != nullptr) return true;
@@ -61,11 +67,7 @@ class Search {
 
   bool step(const Var& p, const Var& v, std::vector<Pair>& todo) {
     if (as<Wildcard>(p) != nullptr) return bind(p, v, todo);
-    if (const auto c = uniform_value(p)) {
-      const auto d = uniform_value(v);
-      return d && is_number(*d, *c, v.dtype()) &&
-             (*c != 0 || std::signbit(*c) == std::signbit(*d)) && solve(todo);
-    }
+    if (const auto c = uniform_value(p)) return is_uniformly(v, *c) && solve(todo);
     if (p.index() != v.index() || p.inputs().size() != v.inputs().size()) return false;
     const std::size_t bound = found_.ops.size();
     if (!op_fits(p.owner(), v.owner())) return false;
@@ -139,8 +141,9 @@ AsWritten::AsWritten(const Var& left, const Var& right) : left_(left) {
 AsWritten::Head::Head(const Var& pattern) : kind(Kind::any) {
   function = scalar_op(pattern);
   if (as<Wildcard>(pattern) != nullptr || is_conversion(function)) return;
-  if (uniform_value(pattern)) {
+  if (const auto number = uniform_value(pattern)) {
     kind = Kind::constant;
+    value = *number;
   } else if (function != nullptr) {
     kind = Kind::elementwise;
   } else {
@@ -154,7 +157,7 @@ bool AsWritten::Head::fits(const Var& v) const {
     case Kind::any:
       return true;
     case Kind::constant:
-      return uniform_value(v).has_value();
+      return is_uniformly(v, value);
     case Kind::elementwise:
       return scalar_op(v) == function;
     default:

@@ -42,6 +42,7 @@ class AsWritten {
     Kind kind;
     const ScalarOp* function = nullptr;
     Op::Class op_class = nullptr;
+    double value = 0;
     explicit Head(const Var& pattern);
     bool fits(const Var& v) const;
   };

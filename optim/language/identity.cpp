@@ -198,6 +198,11 @@ bool Identity::read_as_written(const std::string& name) {
   return true;
 }
 
+NeededHeads Identity::needed_heads() const {
+  if (reading_ != Reading::flat || !pattern_.is_group()) return {};
+  return {pattern_.group() == Terms::Group::sum, pattern_.heads};
+}
+
 std::optional<Vars> Identity::rewrite(const Apply& node, Context& context) const {
   return reading_ == Reading::flat ? rewrite_flat(node, context)
                                    : rewrite_as_written(node, context);

@@ -5,6 +5,7 @@
 
 #include <damo/optim/language/as_written.hpp>
 #include <damo/optim/language/pattern.hpp>
+#include <damo/optim/language/rule.hpp>
 
 namespace damo::optim {
 
@@ -28,6 +29,9 @@ class Identity {
   /// Names of the ops at which the left side may be rooted.
   const std::vector<std::string>& roots() const { return roots_; }
   std::optional<Vars> rewrite(const Apply& node, Context& context) const;
+  /// The functions that terms of a sum or product must apply for the flat reading to match it; none
+  /// when it reads nothing of the kind.
+  NeededHeads needed_heads() const;
 
  private:
   Identity(Var left, Var right) : left_(std::move(left)), right_(std::move(right)) {}

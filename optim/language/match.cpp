@@ -25,7 +25,7 @@ class Next {
 };
 
 /// A cheap refusal: every call among the pattern's terms needs a leaf that applies it.
-bool has_heads(const Pattern& p, const Terms& terms) { return (p.heads & ~terms.heads()) == 0; }
+bool has_heads(const Pattern& p, const Terms& terms) { return !lacks(terms.heads(), p.heads); }
 
 bool is_power_of_two(double v) {
   int exponent = 0;

@@ -32,8 +32,8 @@ void sort_children(Pattern& p) {
 
 /// The functions that must be among the heads of a matching group: calls among the children, and
 /// in a sum also those behind a sign. Another coefficient hides the head one level down.
-std::uint64_t needed_heads(const Pattern& p) {
-  std::uint64_t heads = 0;
+FunctionSet needed_heads(const Pattern& p) {
+  FunctionSet heads;
   for (const Pattern& child : p.children) {
     const bool signed_call = p.kind == Pattern::Kind::sum && child.kind == Pattern::Kind::product &&
                              child.children.size() == 1 && std::abs(child.value) == 1;

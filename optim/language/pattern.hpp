@@ -18,7 +18,7 @@ struct Pattern {
   const ScalarOp* op = nullptr;
   std::vector<Pattern> children{};
   std::vector<bool> inverse{};  ///< Of a product's children: divided by.
-  std::uint64_t heads = 0;      ///< Functions that terms of a matching sum or product apply.
+  FunctionSet heads{};          ///< Functions that terms of a matching sum or product apply.
 
   /// Numbers the placeholders of `side` by their place in `wildcards`, adding new ones.
   static Pattern compile(const Var& side, Vars& wildcards);

@@ -128,6 +128,7 @@ std::optional<Vars> Rule::apply(const Apply& node, Context& context) const {
 
 void Rule::read(std::shared_ptr<const Identity> identity) {
   roots_ = identity->roots();
+  needed_heads_ = identity->needed_heads();
   rewrite_ = [identity = std::move(identity)](const Apply& node, Context& context) {
     return identity->rewrite(node, context);
   };

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <damo/graph/op.hpp>
+#include <damo/optim/analysis/function_set.hpp>
 
 namespace damo::optim {
 
@@ -47,6 +48,12 @@ std::string_view name(Soundness soundness);
 /// As modes name it: "bit_exact".
 std::string tag(Soundness soundness);
 
+/// Functions that terms of a sum, or of a product, must apply: `Terms::heads`. None says nothing.
+struct NeededHeads {
+  bool of_sum = false;
+  FunctionSet heads{};
+};
+
 /// A rewrite of one node: an identity between two expressions, or a function for what an identity
 /// cannot say.
 class Rule {
@@ -85,6 +92,8 @@ class Rule {
   const Var& right() const { return right_; }
 
   std::optional<Vars> apply(const Apply& node, Context& context) const;
+  /// It applies to no sum or product without these: told before it is tried.
+  const NeededHeads& needed_heads() const { return needed_heads_; }
 
  private:
   friend Rule rule(std::string name, const Var& left, const Var& right);
@@ -98,6 +107,7 @@ class Rule {
   std::vector<std::string> mode_tags_;
   Var left_{}, right_{};
   Rewrite rewrite_;
+  NeededHeads needed_heads_{};
   std::function<bool(const Apply&, Context&)> when_{};
 };
 using Rules = std::vector<Rule>;

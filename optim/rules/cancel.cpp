@@ -19,6 +19,12 @@ namespace {
 
 using Group = Terms::Group;
 
+/// Whether a term applies `f` or `g`, as far as one bit each tells: most products have no such
+/// term.
+bool may_have(const Terms& terms, const ScalarOp* f, const ScalarOp* g) {
+  return (terms.heads() & (head_bit(*f) | head_bit(*g))).any();
+}
+
 /// The leaf's expression as far as it simplifies: a movement and its inverse vanish.
 Var simple(const Terms::Leaf& leaf, Context& context) {
   Var v = surface(leaf.seen);
@@ -93,6 +99,7 @@ std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
 std::optional<Vars> product_into_where(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
+  if (!may_have(terms, vocabulary().where, vocabulary().where)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var choice = surface(leaves[i].seen);
     if (leaves[i].inverse || scalar_op(choice) != vocabulary().where) continue;
@@ -126,6 +133,7 @@ bool runs_away(const Terms& terms, std::size_t sum, Context& context) {
 std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
+  if (!may_have(terms, vocabulary().add, vocabulary().sub)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& core = leaves[i].seen.core;
     const ScalarOp* f = scalar_op(core);
@@ -168,6 +176,7 @@ std::optional<Vars> joined_powers(const Apply& node, Context& context,
                                   bool (*joins)(double a, double b)) {
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
+  if (!may_have(terms, vocabulary().sqrt, vocabulary().pow)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const auto [base, a] = power_of(leaves[i]);
     if (same(base.core, leaves[i].seen.core) || !context.fact(base.core).positive) continue;
