@@ -19,7 +19,7 @@ struct Distribution {
   Ranks ranks = Ranks::any;     ///< of samples
   std::size_t n_parameters = 0;
   /// Whether parameter `i` of that type fits a sample of that rank.
-  bool (*takes)(std::size_t i, const TensorType& type, std::size_t rank) = nullptr;
+  bool (*takes)(std::size_t i, const TensorType& type, std::size_t rank) = takes_floats;
   /// What is asked of the parameters' values: "p between 0 and 1".
   const char* needs = "";
   Fact (*facts)(std::span<const Fact> parameters) = nullptr;
@@ -34,6 +34,14 @@ struct Distribution {
   /// Numbers of 8 bytes that samplers need beside their parameters. Throws NumericError for
   /// parameters that no sample can be drawn by.
   std::int64_t (*scratch)(TensorsIn parameters) = nullptr;
+
+  // What many have.
+  /// One number for all elements of a sample, or one for each.
+  static bool fits_sample(const TensorType& type, std::size_t rank) {
+    return type.rank() == 0 || type.rank() == rank;
+  }
+  static bool takes_floats(std::size_t i, const TensorType& type, std::size_t rank);
+  static Fact whole_numbers(std::span<const Fact> parameters);
 
   /// Draws are told apart by the place of their distribution, so there are no copies.
   struct Unique {

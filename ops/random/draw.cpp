@@ -204,7 +204,7 @@ void Draw::perform_philox(TensorsIn in, const Tensor& out, Workspace& scratch) c
   }
   const TensorsIn parameters = in.subspan(1 + rank());
   detail::Room room = detail::room_for(*distribution_, parameters, out.shape, scratch);
-  PhiloxSample sample{*distribution_, key_of(*in[0]), parameters, out, room};
+  PhiloxSample sample{{*distribution_, parameters, out, room}, key_of(*in[0])};
   if (n > 0) distribution_->philox(sample);
 }
 
@@ -215,7 +215,7 @@ void Draw::perform_mt19937(TensorsIn in, TensorsOut out, Workspace& scratch) con
   Mt19937 g(packed, step);
   const TensorsIn parameters = in.subspan(1 + rank());
   detail::Room room = detail::room_for(*distribution_, parameters, out[0]->shape, scratch);
-  NumpySample sample{*distribution_, g, parameters, *out[0], room};
+  NumpySample sample{{*distribution_, parameters, *out[0], room}, g};
   if (out[0]->elements() > 0) distribution_->numpy(sample);
   auto* next = out[1]->as<std::int64_t>();
   const std::int64_t made = packed[Mt19937::packed_size * step];

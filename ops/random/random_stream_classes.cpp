@@ -26,8 +26,6 @@ namespace {
 using Dtypes = Distribution::Dtypes;
 using Ranks = Distribution::Ranks;
 
-Fact numbers_of_things(std::span<const Fact>) { return {.nonnegative = true, .integer = true}; }
-
 void class_from_philox(PhiloxSample& s) {
   const Tensor& p = *s.parameters[0];
   const std::int64_t classes = p.shape.back();
@@ -65,7 +63,7 @@ const Distribution categorical_distribution{
     .n_parameters = 1,  // with one more axis: weights of the classes
     .takes = [](std::size_t, const TensorType& type,
                 std::size_t rank) { return is_float(type.dtype) && type.rank() == rank + 1; },
-    .facts = numbers_of_things,
+    .facts = Distribution::whole_numbers,
     .philox = class_from_philox,
     .numpy = class_from_numpy,
 };
@@ -110,11 +108,11 @@ const Distribution multinomial_distribution{
     .n_parameters = 2,  // n, p
     .takes =
         [](std::size_t i, const TensorType& type, std::size_t rank) {
-          return (type.rank() == 0 || type.rank() == rank) &&
+          return Distribution::fits_sample(type, rank) &&
                  (i == 0 ? type.dtype == DType::int64 : is_float(type.dtype));
         },
     .needs = "n of at least 0 and probabilities of at least 0",
-    .facts = numbers_of_things,
+    .facts = Distribution::whole_numbers,
     .philox = counts_from_philox,
     .numpy = counts_from_numpy,
 };

@@ -13,6 +13,7 @@ using detail::check_scale;
 using detail::exact;
 using detail::fitted;
 using detail::float_dtype;
+using detail::is_literal;
 
 namespace {
 
@@ -56,8 +57,6 @@ const Distribution logistic_distribution{
     .dtypes = Dtypes::floats,
     .numpy = [](NumpySample& s) { s.each([&](std::int64_t) { return numpy_logistic(s.g); }); },
 };
-
-bool is_literal(const Arg& a, double value) { return a.is_literal() && a.real() == value; }
 
 }  // namespace
 

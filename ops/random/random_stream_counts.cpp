@@ -9,6 +9,7 @@
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/random/samples.hpp>
 #include <damo/ops/random/stream_draws.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 // Draws of whole numbers: events, trials, ranges.
 namespace damo {
@@ -16,21 +17,13 @@ namespace damo {
 using detail::check_known;
 using detail::check_probability;
 using detail::draw_dtype;
+using detail::is_literal;
 using detail::Numbers;
 using detail::whole_number;
 
 namespace {
 
 using Dtypes = Distribution::Dtypes;
-
-Fact counts(std::span<const Fact>) { return {.nonnegative = true, .integer = true}; }
-
-bool fits(const TensorType& type, std::size_t rank) {
-  return type.rank() == 0 || type.rank() == rank;
-}
-bool takes_floats(std::size_t, const TensorType& type, std::size_t rank) {
-  return is_float(type.dtype) && fits(type, rank);
-}
 
 constexpr std::int64_t tile = 4096;
 
@@ -69,10 +62,11 @@ const Distribution binomial_distribution{
     .n_parameters = 2,  // n, p
     .takes =
         [](std::size_t i, const TensorType& type, std::size_t rank) {
-          return fits(type, rank) && (i == 0 ? type.dtype == DType::int64 : is_float(type.dtype));
+          return Distribution::fits_sample(type, rank) &&
+                 (i == 0 ? type.dtype == DType::int64 : is_float(type.dtype));
         },
     .needs = "n of at least 0 and p between 0 and 1",
-    .facts = counts,
+    .facts = Distribution::whole_numbers,
     .philox = [](PhiloxSample& s) { s.each(sample_binomial); },
     .numpy =
         [](NumpySample& s) {
@@ -89,9 +83,8 @@ const Distribution binomial_distribution{
 const Distribution poisson_distribution{
     .name = "poisson",
     .n_parameters = 1,
-    .takes = takes_floats,
     .needs = "a rate of at least 0 whose counts int64 can hold",
-    .facts = counts,
+    .facts = Distribution::whole_numbers,
     .philox =
         [](PhiloxSample& s) {
           s.each([](ElementUniforms& u, double rate, double) { return sample_poisson(u, rate); });
@@ -139,16 +132,7 @@ void integers_from_numpy(NumpySample& s) {
   });
 }
 
-/// One int64 scalar an axis; a size known statically is a constant.
-Vars sizes_of(const Var& v) {
-  Vars sizes;
-  for (std::size_t i = 0; i < v.ndim(); ++i) sizes.push_back(v.shape(static_cast<int>(i)));
-  return sizes;
-}
-
 Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
-
-bool is_literal(const Arg& a, double value) { return a.is_literal() && a.real() == value; }
 
 }  // namespace
 
@@ -156,8 +140,10 @@ const Distribution randint_distribution{
     .name = "randint",
     .dtypes = Dtypes::int64,
     .n_parameters = 2,
-    .takes = [](std::size_t, const TensorType& type,
-                std::size_t rank) { return type.dtype == DType::int64 && fits(type, rank); },
+    .takes =
+        [](std::size_t, const TensorType& type, std::size_t rank) {
+          return type.dtype == DType::int64 && Distribution::fits_sample(type, rank);
+        },
     .needs = "low below high",
     .facts =
         [](std::span<const Fact> in) {
@@ -170,7 +156,6 @@ const Distribution randint_distribution{
 const Distribution bernoulli_distribution{
     .name = "bernoulli",
     .n_parameters = 1,
-    .takes = takes_floats,
     .needs = "p between 0 and 1",
     .facts = [](std::span<const Fact>) { return zero_or_one; },
     .philox = bernoulli_from_philox,
@@ -179,7 +164,7 @@ const Distribution bernoulli_distribution{
 
 Var RandomStream::bernoulli(const Arg& p, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(p.site()));
-  return bernoulli(p, Sizes(sizes_of(p.var())), dtype);
+  return bernoulli(p, Sizes(sizes(p.var())), dtype);
 }
 
 Var RandomStream::bernoulli(const Arg& p, const Sizes& size, std::optional<DType> dtype) {
@@ -198,8 +183,8 @@ Var RandomStream::binomial(const BinomialOptions& options) {
   check_known(options.n, "binomial", "n", [](double n) { return n >= 0; });
   const Var p = probability(options.p);
   const Var n = whole_number(options.n, "binomial", "n");
-  const Vars sizes = options.size ? options.size->vars() : sizes_of(n * p);
-  return draw(binomial_distribution, draw_dtype(options.dtype, {&options.p}), new_stream(), sizes,
+  const Vars size = options.size ? options.size->vars() : sizes(n * p);
+  return draw(binomial_distribution, draw_dtype(options.dtype, {&options.p}), new_stream(), size,
               {n, p}, options.p.site());
 }
 

@@ -26,13 +26,11 @@ namespace {
 using Dtypes = Distribution::Dtypes;
 using Ranks = Distribution::Ranks;
 
-Fact numbers_of_things(std::span<const Fact>) { return {.nonnegative = true, .integer = true}; }
-
 const Distribution permutation_distribution{
     .name = "permutation",  // a random order of 0 .. n - 1
     .dtypes = Dtypes::int64,
     .ranks = Ranks::one,
-    .facts = numbers_of_things,
+    .facts = Distribution::whole_numbers,
     .philox =
         [](PhiloxSample& s) {
           sample_permutation(s.key, s.out.elements(), s.out.as<std::int64_t>());
@@ -70,7 +68,7 @@ const Distribution choice_distribution{
     .n_parameters = 1,
     .takes = [](std::size_t, const TensorType& type,
                 std::size_t) { return is_float(type.dtype) && type.rank() == 1; },
-    .facts = numbers_of_things,
+    .facts = Distribution::whole_numbers,
     .philox = rows_from_philox,
     .numpy = rows_from_numpy,
     .scratch = room_for_rows,
@@ -123,7 +121,7 @@ const Distribution distinct_choice_distribution{
           return type.rank() == 0 ? type.dtype == DType::int64
                                   : type.rank() == 1 && is_float(type.dtype);
         },
-    .facts = numbers_of_things,
+    .facts = Distribution::whole_numbers,
     .philox = distinct_rows_from_philox,
     .numpy = distinct_rows_from_numpy,
     .scratch =

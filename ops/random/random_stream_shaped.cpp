@@ -22,10 +22,6 @@ namespace {
 
 using Dtypes = Distribution::Dtypes;
 
-bool takes_floats(std::size_t, const TensorType& type, std::size_t rank) {
-  return is_float(type.dtype) && (type.rank() == 0 || type.rank() == rank);
-}
-
 /// The density of a standard normal at `bound` over that at `z`.
 Var density_ratio(const Var& bound, const Var& z) { return exp((sqr(z) - sqr(bound)) / 2); }
 
@@ -67,7 +63,6 @@ const Distribution truncated_normal_distribution{
     .name = "truncated_normal",
     .dtypes = Dtypes::floats,
     .n_parameters = 2,
-    .takes = takes_floats,
     .needs = "low below high (here in standard deviations from the mean)",
     .derivatives = truncated_normal_derivatives,
     .philox = [](PhiloxSample& s) { s.each(sample_truncated_normal); },
@@ -77,7 +72,6 @@ const Distribution gamma_distribution{
     .name = "gamma",  // of scale 1
     .dtypes = Dtypes::floats,
     .n_parameters = 1,
-    .takes = takes_floats,
     .needs = "a positive shape",
     .facts = [](std::span<const Fact>) { return Fact{.nonnegative = true}; },
     .derivatives =
@@ -103,7 +97,6 @@ const Distribution beta_distribution{
     .name = "beta",
     .dtypes = Dtypes::floats,
     .n_parameters = 2,
-    .takes = takes_floats,
     .needs = "a and b positive",
     .facts = [](std::span<const Fact>) { return zero_to_one; },
     .derivatives =

@@ -10,11 +10,9 @@
 // What the samplers of distributions are handed.
 namespace damo {
 
-/// A sample to be drawn from Philox: each element from counters of its own, so that any part can be
-/// made alone.
-struct PhiloxSample {
+/// What every sampler needs.
+struct SampleParts {
   const Distribution& distribution;
-  PhiloxKey key;
   TensorsIn parameters;
   const Tensor& out;
   detail::Room& room;
@@ -26,6 +24,12 @@ struct PhiloxSample {
   [[noreturn]] void refuse(std::int64_t element, std::initializer_list<double> values) const {
     detail::refuse(distribution, element, {values.begin(), values.size()});
   }
+};
+
+/// A sample to be drawn from Philox: each element from counters of its own, so that any part can be
+/// made alone.
+struct PhiloxSample : SampleParts {
+  PhiloxKey key;
 
   /// Each element from its uniform numbers and one or two parameters; NaN says that they are out of
   /// range.
@@ -52,20 +56,9 @@ struct PhiloxSample {
 
 /// A sample to be drawn from MT19937: one element after the other, as NumPy's legacy RandomState
 /// makes them.
-struct NumpySample {
-  const Distribution& distribution;
+struct NumpySample : SampleParts {
   Mt19937& g;
-  TensorsIn parameters;
-  const Tensor& out;
-  detail::Room& room;
 
-  template <class T>
-  detail::Numbers<T> parameter(std::size_t i) {
-    return detail::numbers<T>(*parameters[i], out.shape, room);
-  }
-  [[noreturn]] void refuse(std::int64_t element, std::initializer_list<double> values) const {
-    detail::refuse(distribution, element, {values.begin(), values.size()});
-  }
   std::span<std::int64_t> whole_numbers() const {
     return {out.as<std::int64_t>(), static_cast<std::size_t>(out.elements())};
   }

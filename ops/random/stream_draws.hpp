@@ -38,6 +38,8 @@ Var fitted(const Arg& parameter, DType dtype, const Sizes& size, std::string_vie
 /// A parameter that counts, as int64. Throws TypeError that names the cast for a float expression.
 Var whole_number(const Arg& parameter, std::string_view who, std::string_view what);
 
+/// Whether a parameter is the number `value` itself.
+inline bool is_literal(const Arg& a, double value) { return a.is_literal() && a.real() == value; }
 /// The value of a parameter that is known when the draw is made.
 std::optional<double> known_number(const Arg& parameter);
 [[noreturn]] void refuse_number(const Arg& parameter, std::string_view who, std::string_view what,
