@@ -135,7 +135,8 @@ class EnergyModel {
   Vars random_state(const Arg& rows, RandomStream rng) const;
 
   /// The model with energy beta E + (1 - beta) E0, where E0 is that of independent units: 0 where
-  /// that has a finite sum, x^2 / 2 of gaussian and relu units; or `base`, an energy on the same
+  /// that has a finite sum, x of a relu unit whose energy is linear in it, x^2 / 2 of other real
+  /// units; or `base`, an energy on the same
   /// units. `beta` is a number, a scalar, or a vector with one number a row.
   EnergyModel tempered(const Arg& beta) const;
   EnergyModel tempered(const Arg& beta, const Var& base) const;
@@ -149,8 +150,7 @@ class EnergyModel {
   /// 2^30 states would have to be enumerated, or units with infinitely many.
   Var log_z() const;
 
-  /// Whether some unit's distribution has to be read from another's state or sites; what `explain`
-  /// and `check` look at.
+  /// What has been derived of a unit; what `explain` and `check` look at.
   const Derivation& derivation(const Unit& unit) const;
   /// What rewriting did to derive what has been asked for.
   const Trace& trace() const;

@@ -16,12 +16,26 @@ namespace {
 // More colours than this become a loop.
 constexpr std::int64_t unrolled_colors = 4;
 
-RandomStream stream_of(const std::optional<RandomStream>& rng, const char* who) {
-  if (!rng) throw GraphError(fmt::format("{}: a random stream must be given: .rng = rng", who));
-  return *rng;
+/// What a unit is distributed by in the base model.
+Natural at_base(const EnergyModel& base, const Unit& unit, const Var& rows) {
+  const Var zero = zeros_of(unit, rows);
+  Natural natural{zero};
+  if (unit.kind().base_energy) {
+    const Natural& own = base.derivation(unit).natural;
+    const auto there = [&](const Var& v) { return v.defined() ? clone(v, {{unit, zero}}) : v; };
+    natural = {there(own.linear), there(own.quadratic), {}};
+  }
+  if (unit.total() > 0)
+    natural.total = full({rows}, Arg(static_cast<double>(unit.total())).var(unit.dtype()));
+  return natural;
 }
 
 }  // namespace
+
+RandomStream required(const std::optional<RandomStream>& rng, const char* who) {
+  if (!rng) throw GraphError(fmt::format("{}: a random stream must be given: .rng = rng", who));
+  return *rng;
+}
 
 std::vector<Block> EnergyModel::blocks() const {
   // Units in the first group that none of it interacts with; the groups backwards, so that visible
@@ -144,7 +158,7 @@ GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const 
     return tempered(o.beta).gibbs(start, plain);
   }
   const SiteScope scope(SiteScope::or_else(data_->options.site));
-  RandomStream rng = stream_of(o.rng, "gibbs");
+  RandomStream rng = required(o.rng, "gibbs");
   for (const Units* named : {&o.clamped, &o.mean_field}) {
     for (const Unit& unit : *named) static_cast<void>(index_of(unit));
   }
@@ -155,7 +169,14 @@ GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const 
   }
   const bool all_given = start.vars().size() == units().size();
   const Vars given = full_states(start, all_given ? needless : hidden());
-  if (o.k.is_literal() && o.k.integer() == 0) return {start.vars(), {}};
+  if (o.k.is_literal() && o.k.integer() == 0) {
+    for (std::size_t i = 0; i < units().size(); ++i) {
+      if (!given[i].defined())
+        throw GraphError(fmt::format("gibbs: no sweep, so nothing sets {}: its state must be given",
+                                     describe(units()[i])));
+    }
+    return {given, {}};
+  }
 
   Vars first = given;
   std::vector<std::size_t> moving;
@@ -197,14 +218,11 @@ Vars EnergyModel::mean_field(const MeanFieldOptions& o, const VarsOf& start) con
   const SiteScope scope(SiteScope::or_else(data_->options.site));
   Vars given = full_states(start, start.vars().size() == units().size() ? Units{} : hidden());
   const Var rows = given.front().shape(0);
+  const EnergyModel base = base_model();
   for (std::size_t i = 0; i < units().size(); ++i) {
     if (given[i].defined()) continue;
     const Unit& unit = units()[i];
-    const Var flat = unit.classes() > 0 ? zeros({rows, unit.n(), unit.classes()}, unit.dtype())
-                                        : zeros({rows, unit.n()}, unit.dtype());
-    Natural none{flat};
-    if (unit.kind().base_energy) none.quadratic = flat - 0.5;
-    given[i] = as_state(unit, unit.kind().mean(none));
+    given[i] = as_state(unit, unit.kind().mean(at_base(base, unit, rows)));
   }
   std::vector<std::size_t> moving;
   std::vector<OutputInfo> info;
@@ -235,19 +253,14 @@ Vars EnergyModel::mean_field(const MeanFieldOptions& o, const VarsOf& start) con
 }
 
 Vars EnergyModel::random_state(const Arg& rows, RandomStream rng) const {
+  const EnergyModel base = base_model();
+  const Var n = rows.var(int64);
   Vars states;
   for (const Unit& unit : units()) {
     if (unit.kind().support.set == Support::Set::counts && unit.total() == 0)
       throw GraphError(
           fmt::format("random_state: the sum of each row of {} is not known", describe(unit)));
-    const Var n = rows.var(int64);
-    const Var flat = unit.classes() > 0 ? zeros({n, unit.n(), unit.classes()}, unit.dtype())
-                                        : zeros({n, unit.n()}, unit.dtype());
-    Natural none{flat};
-    if (unit.kind().base_energy) none.quadratic = flat - 0.5;
-    if (unit.total() > 0)
-      none.total = full({n}, Arg(static_cast<double>(unit.total())).var(unit.dtype()));
-    states.push_back(as_state(unit, unit.kind().sample(none, rng)));
+    states.push_back(as_state(unit, unit.kind().sample(at_base(base, unit, n), rng)));
   }
   return states;
 }

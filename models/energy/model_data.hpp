@@ -24,10 +24,15 @@ struct EnergyModel::Data {
   std::shared_ptr<const Mix> mix{};
 };
 
+/// The stream, or a GraphError that names who needs one.
+RandomStream required(const std::optional<RandomStream>& rng, const char* who);
+
 inline bool contains(const Units& units, const Var& v) {
   return std::any_of(units.begin(), units.end(), [&](const Unit& u) { return same(u, v); });
 }
 
+/// Zeros for a unit: `rows` of its states.
+Var zeros_of(const Unit& unit, const Arg& rows);
 /// Zeros for a unit whose states are gone from an expression: as many rows as the first unit has
 /// that is not gone; one where all are.
 Var zero_state(const Unit& unit, const Units& units, const Units& gone);

@@ -27,6 +27,9 @@ class Checker {
   /// Adds an error that `f` throws as a failure.
   void attempt(const std::string& what, const std::function<void()>& f);
   void skip(const std::string& what, const std::string& why) { report_.add({what, true, why}); }
+  /// Whether states cannot all be summed over, or the model cannot be trained: said in the report.
+  bool cannot_sum(const std::string& what);
+  bool cannot_train(const std::string& what);
   /// log p(x | rest) of a unit, or of each of its colours.
   std::vector<Var> claimed_log_probs(const Unit& unit) const;
   void finite_conditional(const Unit& unit);

@@ -68,9 +68,31 @@ void Checker::draws() {
   }
 }
 
+bool Checker::cannot_sum(const std::string& what) {
+  if (!table_.finite()) {
+    skip(what, "not checked: some units have infinitely many states");
+  } else if (!options_.inputs.empty()) {
+    skip(what, "not checked: each value of the further inputs has one of its own");
+  } else {
+    return false;
+  }
+  return true;
+}
+
+bool Checker::cannot_train(const std::string& what) {
+  if (model_.params().empty()) {
+    skip(what, "not checked: the model has no parameters");
+  } else if (model_.visible().empty()) {
+    skip(what, "not checked: the model has no visible units");
+  } else {
+    return cannot_sum(what);
+  }
+  return true;
+}
+
 // The exact likelihood's gradient against differences of the enumerated log Z and free energy.
 void Checker::likelihood_gradient() {
-  if (!table_.finite() || model_.params().empty() || !options_.inputs.empty()) return;
+  if (cannot_train("gradient of the exact likelihood")) return;
   attempt("gradient of the exact likelihood", [&] {
     Vars data;
     for (std::size_t u = 0; u < model_.visible().size(); ++u)
@@ -78,7 +100,7 @@ void Checker::likelihood_gradient() {
     Objective objective;
     try {
       objective = exact_likelihood(model_, data);
-    } catch (const GraphError& e) {
+    } catch (const GraphError&) {
       skip("gradient of the exact likelihood", "not checked: no closed form");
       return;
     }
@@ -108,8 +130,7 @@ void Checker::likelihood_gradient() {
 // With data and ends of chains held: the mean of dE/dparameter under p(h | data), less that at the
 // ends.
 void Checker::contrastive_gradient() {
-  if (!table_.finite() || model_.params().empty() || !options_.inputs.empty()) return;
-  if (model_.visible().empty()) return;
+  if (cannot_train("gradient of contrastive divergence")) return;
   attempt("gradient of contrastive divergence", [&] {
     Vars data;
     for (std::size_t u = 0; u < model_.visible().size(); ++u)
@@ -178,7 +199,7 @@ std::vector<double> Checker::visible_counts(std::size_t n, const std::vector<Arr
 }
 
 void Checker::annealing() {
-  if (!table_.finite() || !options_.inputs.empty()) return;
+  if (cannot_sum("annealing")) return;
   attempt("annealing", [&] {
     const double truth =
         log_sums(table_.log_weights(), std::vector<std::size_t>(table_.rows(), 0)).front();

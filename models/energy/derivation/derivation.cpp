@@ -19,6 +19,11 @@
 
 namespace damo::energy {
 
+Var zeros_of(const Unit& unit, const Arg& rows) {
+  if (unit.classes() > 0) return zeros({rows, unit.n(), unit.classes()}, unit.dtype());
+  return zeros({rows, unit.n()}, unit.dtype());
+}
+
 Var zero_state(const Unit& unit, const Units& units, const Units& gone) {
   Var rows = int_constant(1);
   for (const Unit& other : units) {
@@ -26,8 +31,7 @@ Var zero_state(const Unit& unit, const Units& units, const Units& gone) {
     rows = other.shape(0);
     break;
   }
-  if (unit.classes() > 0) return zeros({rows, unit.n(), unit.classes()}, unit.dtype());
-  return zeros({rows, unit.n()}, unit.dtype());
+  return zeros_of(unit, rows);
 }
 
 namespace {
@@ -151,11 +155,6 @@ class Deriver {
     };
     d.precision = transpose(map(column, {each}, {.name = "precision"}).outputs[0], {1, 0, 2});
   }
-  static Var zeros_of(const Unit& u, std::int64_t rows) {
-    if (u.classes() > 0) return zeros({rows, u.n(), u.classes()}, u.dtype());
-    return zeros({rows, u.n()}, u.dtype());
-  }
-
   Var total() const {
     if (unit_.kind().support.set != Support::Set::counts) return {};
     if (unit_.total() == 0) return sum(unit_, 1);

@@ -15,9 +15,7 @@ Noise::Noise(const EnergyModel& independent) {
     throw GraphError("noise_contrastive: the units of the noise must not interact");
   sample = [independent](const Var& rows, RandomStream rng) {
     Vars none;
-    for (const Unit& u : independent.units())
-      none.push_back(u.classes() > 0 ? zeros({rows, u.n(), u.classes()}, u.dtype())
-                                     : zeros({rows, u.n()}, u.dtype()));
+    for (const Unit& u : independent.units()) none.push_back(zeros_of(u, rows));
     Vars drawn;
     for (const Unit& u : independent.units())
       drawn.push_back(independent.conditional(u, none).sample(rng));

@@ -10,11 +10,6 @@
 
 namespace damo::energy {
 
-RandomStream required(const std::optional<RandomStream>& rng, const char* who) {
-  if (!rng) throw GraphError(fmt::format("{}: a random stream must be given: .rng = rng", who));
-  return *rng;
-}
-
 Vars visible_states(const EnergyModel& model, const VarsOf& data) {
   const Vars& given = data.vars();
   if (given.size() != model.visible().size())

@@ -4,8 +4,6 @@
 // What several estimators share.
 namespace damo::energy {
 
-/// The stream, or a GraphError that names who needs one.
-RandomStream required(const std::optional<RandomStream>& rng, const char* who);
 /// The data as states of the visible units.
 Vars visible_states(const EnergyModel& model, const VarsOf& data);
 /// States as constants of a cost.

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
+#include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/loop/scan.hpp>

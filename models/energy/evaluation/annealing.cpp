@@ -27,9 +27,7 @@ EnergyModel at_beta(const EnergyModel& model, const Var& beta, const Var& base) 
 
 Vars zero_states(const EnergyModel& model, const Var& rows) {
   Vars states;
-  for (const Unit& u : model.units())
-    states.push_back(u.classes() > 0 ? zeros({rows, u.n(), u.classes()}, u.dtype())
-                                     : zeros({rows, u.n()}, u.dtype()));
+  for (const Unit& u : model.units()) states.push_back(zeros_of(u, rows));
   return states;
 }
 

@@ -1,6 +1,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/evaluation/diagnostics.hpp>
+#include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/loop/scan.hpp>
