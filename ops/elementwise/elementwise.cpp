@@ -110,7 +110,7 @@ void check_condition(const ScalarOp& s, const Arg& a) {
                   short_name(a.var())));
 }
 
-/// Any number is a truth value.
+/// Any whole number is a truth value.
 Var literal(const Arg& a, DType dtype) {
   return dtype == DType::boolean ? Arg(a.real() != 0).var() : a.var(dtype);
 }

@@ -28,7 +28,7 @@ struct Logaddexp {
     const T high = a > b ? a : b;
     const T gap = a > b ? b - a : a - b;
     const T sum = high + math::log1p(math::exp(gap));
-    const T result = a == b ? a + T(0.693147180559945309417232121458) : sum;
+    const T result = a == b ? a + T(0.693147180559945309417232121458L) : sum;
     return ((a != a) | (b != b)) ? a + b : result;
   }
 };

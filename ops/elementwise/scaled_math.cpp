@@ -57,7 +57,7 @@ struct LogCosh {
     const T s = math::expm1(a);
     // cosh(a) - 1 = (e^a - 1)^2 / (2 e^a)
     const T small = math::log1p(s * s / (2 * (1 + s)));
-    const T large = a + (math::log1p(math::exp(-2 * a)) - T(0.693147180559945309417232121458));
+    const T large = a + (math::log1p(math::exp(-2 * a)) - T(0.693147180559945309417232121458L));
     return a < T(1) ? small : large;
   }
 };
@@ -82,7 +82,7 @@ constexpr double half_root = 0.70710678118654752440;
 
 Var erfcx(const Arg& x) {
   static const auto op = real_unary(
-      "erfcx", real_loops<Erfcx, 1>(),
+      "erfcx", double_loops<Erfcx, 1>(),
       [](const Vars& in, const Var& y, const Var& g) -> Vars {
         return {g * (2 * in[0] * y - two_over_root_pi)};
       },
@@ -90,14 +90,14 @@ Var erfcx(const Arg& x) {
   return elementwise(op, {x});
 }
 Var log_erfc(const Arg& x) {
-  static const auto op = real_unary("log_erfc", real_loops<LogErfc, 1>(),
+  static const auto op = real_unary("log_erfc", double_loops<LogErfc, 1>(),
                                     [](const Vars& in, const Var&, const Var& g) -> Vars {
                                       return {g * -two_over_root_pi / erfcx(in[0])};
                                     });
   return elementwise(op, {x});
 }
 Var log_ndtr(const Arg& x) {
-  static const auto op = real_unary("log_ndtr", real_loops<LogNdtr, 1>(),
+  static const auto op = real_unary("log_ndtr", double_loops<LogNdtr, 1>(),
                                     [](const Vars& in, const Var&, const Var& g) -> Vars {
                                       return {g * root_of_two_over_pi / erfcx(in[0] * -half_root)};
                                     });

@@ -1,20 +1,8 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include <damo/graph/errors/error.hpp>
-#include <damo/graph/text/print.hpp>
-#include <damo/graph/variables.hpp>
-#include <damo/ops/common/shared_rules.hpp>
-#include <damo/ops/control/effect_op.hpp>
-#include <damo/ops/elementwise/math.hpp>
-#include <damo/ops/gradient/gradient.hpp>
-#include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/loop/backward_loop.hpp>
-#include <damo/ops/shape/create.hpp>
-#include <damo/ops/shape/shape.hpp>
 
-// Backpropagation through time is a loop: the body's gradient, from the last step to the first.
 namespace damo {
 
 Gradients Scan::gradient(const Apply& node, const Vars& g) const {
