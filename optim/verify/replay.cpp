@@ -6,7 +6,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/variables.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/common/dense.hpp>
 #include <damo/ops/loop/scan_watch.hpp>
 #include <damo/optim/engine/size_demands.hpp>
 #include <damo/optim/language/rule.hpp>
@@ -16,12 +16,6 @@ namespace damo::optim {
 namespace {
 
 constexpr std::size_t most_bytes = std::size_t{1} << 30U;
-
-Array dense(const Tensor& t) {
-  Array a(t.dtype, t.shape);
-  copy(t, a.view());
-  return a;
-}
 
 std::optional<Tensor> computed(const Var& v, Evaluation& evaluation, std::string& error) {
   try {
@@ -74,6 +68,16 @@ bool same_values(const Tensor& a, const Tensor& b) {
   }();
 }
 
+/// Whether the error of the one side is raised beside the other one.
+bool refused_beside(const Sides& sides) {
+  const FunctionGraph asked{.outputs = {sides.applied.before}};
+  std::string error;
+  for (const Var& check : with_lost_demands(asked, {.outputs = {sides.applied.after}}).checks) {
+    if (!computed(check, sides.evaluation, error)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<WideEvaluation::Bindings> at_large(WideEvaluation::Bindings values) {
@@ -107,16 +111,6 @@ Promise Sides::promise() const {
   const auto& tags = applied.tags;
   const bool stabilizes = std::find(tags.begin(), tags.end(), "stabilize") != tags.end();
   return stabilizes ? Promise::stable : Promise::rounding;
-}
-
-/// Whether the error of the one side is raised beside the other one.
-bool refused_beside(const Sides& sides) {
-  const FunctionGraph asked{.outputs = {sides.applied.before}};
-  std::string error;
-  for (const Var& check : with_lost_demands(asked, {.outputs = {sides.applied.after}}).checks) {
-    if (!computed(check, sides.evaluation, error)) return true;
-  }
-  return false;
 }
 
 std::optional<Lie> Sides::judged() const {
