@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include <damo/damo.hpp>
-#include <damo/io/runs/checkpoint.hpp>
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"
+#include "support/music/scores.hpp"
 #include "support/music_baselines.hpp"
 #include "support/program.hpp"
 #include "support/stop.hpp"
@@ -27,6 +27,7 @@ struct Options {
   std::int64_t seed = 1;
   double dt = 0;
   bool last = false;
+  bool spread = false;
   bool quiet = false;
 };
 
@@ -56,44 +57,16 @@ void print_paper() {
     fmt::print("{:<28} {:>18.2f} {:>9.2f}\n", name, log_likelihood, accuracy);
 }
 
-// The model of a run, with the averages where it kept them.
-models::RnnRbm load_model(const MusicOptions& o, const RunFolder& folder,
-                          const io::RollOptions& roll, bool last) {
-  models::RnnRbm model = make_model(o, roll);
-  std::string trouble;
-  const io::Checkpoint checkpoint = io::load_checkpoint(folder / "checkpoint.npz", &trouble);
-  if (!trouble.empty()) fmt::print(stderr, "{}\n", trouble);
-  for (const SharedVar& p : model.params) {
-    const std::string name = (o.average > 0 && !last ? "average of " : "") + p.name();
-    p.set_array(checkpoint.at(name, p.dtype(), p.value().shape()));
-  }
-  return model;
-}
-
 const std::vector<Array>& part_of(const io::SequenceSet& data, const std::string& part) {
   return part == "train" ? data.train : part == "valid" ? data.valid : data.test;
 }
 
-// The first `frames` frames of the pieces; 0 is all.
-std::vector<Array> first_frames(const std::vector<Array>& pieces, std::int64_t frames) {
-  std::vector<Array> kept;
-  for (const Array& piece : pieces) {
-    if (frames == 0 || piece.shape()[0] == 0) {
-      kept.push_back(piece);
-      continue;
-    }
-    if (frames < 0) break;
-    kept.push_back(models::cut_sequences({piece}, frames, piece.shape()[1], float32).at(0));
-    frames -= kept.back().shape()[0];
-    if (frames == 0) frames = -1;
-  }
-  return kept;
-}
-
 int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions& settings,
               const RunFolder& folder) {
-  models::RnnRbm model = load_model(settings, folder, data.roll, o.last);
-  const std::vector<Array> pieces = first_frames(part_of(data, o.part), o.frames);
+  models::RnnRbm model = load_music_model(settings, folder, data.roll, o.last);
+  const std::vector<Array>& part = part_of(data, o.part);
+  const std::vector<Array> pieces =
+      o.spread ? spread_frames(part, o.frames) : first_frames(part, o.frames);
   std::int64_t total = 0;
   for (const Array& piece : pieces) total += piece.shape()[0];
   const Array train = models::join_sequences(data.train, data.pitches(), float32);
@@ -166,9 +139,11 @@ int main(int argc, char** argv) {
     cli.option("--runs", o.runs, "runs of annealed importance sampling for each frame", {1, 1e6});
     cli.option("--betas", o.betas, "steps of each", {1, 1e6});
     cli.option("--frames", o.frames, "score the run on so many frames only; 0 is all", {0, 1e9});
+    cli.flag("--spread", o.spread, "take them from pieces spread over the part, not its first");
     cli.option("--seed", o.seed, "seed of the draws", {0, 9e15});
     cli.option("--threads", o.threads, "threads; 0 is one for each core", {0, 1024});
-    cli.flag("--last", o.last, "score the last parameters where the run kept averages");
+    cli.flag("--last", o.last,
+             "score the last epoch's parameters, not averages and not the best epoch's");
     cli.flag("--quiet", o.quiet, "no progress");
     if (const auto code = cli.parse(argc, argv)) return *code;
     use_threads(o.threads);

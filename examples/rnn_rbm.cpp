@@ -10,6 +10,8 @@
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"
+#include "support/music/scores.hpp"
+#include "support/music/transpose.hpp"
 #include "support/program.hpp"
 #include "support/stop.hpp"
 
@@ -17,6 +19,7 @@ namespace damo::examples {
 namespace {
 
 constexpr std::int64_t quick_pieces = 10;
+constexpr const char* score_name = "validation_log_likelihood";
 
 struct Options : MusicOptions {
   double seconds = 60;
@@ -55,13 +58,18 @@ void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& d
 
   const std::int64_t frames = std::max<std::int64_t>(model.steps_of(o.seconds), 1);
   const std::vector<Array>& real = data.test.empty() ? data.train : data.test;
+  std::vector<Array> songs;
   for (std::int64_t i = 0; i < o.songs; ++i) {
     training.part_done("composing", i, o.songs);
-    write(fmt::format("song_{}", i + 1), model.generate(frames, how));
+    songs.push_back(model.generate(frames, how));
+    write(fmt::format("song_{}", i + 1), songs.back());
     const auto piece = static_cast<std::size_t>(i);
     if (piece < real.size() && real[piece].shape()[0] > 0)
       write(fmt::format("real_{}", i + 1), beginning(real[piece], frames));
   }
+  if (songs.empty()) return;
+  training.note("generated: " + to_string(music_statistics(songs)));
+  training.note("real:      " + to_string(music_statistics(real)));
 }
 
 void pretrain(Training& training, models::RnnRbm& model, const io::SequenceSet& data,
@@ -97,21 +105,30 @@ int train_rnn_rbm(Training& training, const Options& o) {
   const std::vector<Array> chunks =
       models::cut_sequences(data.train, o.batch, model.n_visible(), float32);
 
+  const auto seed = static_cast<std::uint64_t>(o.seed);
   std::int64_t ordered = -1;
   std::vector<std::size_t> order;
   const SharedVar cost_sum = shared(Array::scalar(0.0), "cost_sum_of_chains");
   const auto step = [&](std::int64_t epoch, std::int64_t i) {
-    if (ordered != epoch)
-      order = models::epoch_order(chunks.size(), static_cast<std::uint64_t>(o.seed), epoch);
+    if (ordered != epoch) {
+      order = models::epoch_order(chunks.size(), seed, epoch);
+      if (!o.shuffle) std::sort(order.begin(), order.end());
+    }
     ordered = epoch;
-    const auto report = model.train_chunk(chunks[order[static_cast<std::size_t>(i)]]);
+    const std::size_t chunk = order[static_cast<std::size_t>(i)];
+    const auto report = model.train_chunk(
+        o.transpose == 0
+            ? chunks[chunk]
+            : transposed_by(chunks[chunk], semitones_of(o.transpose, seed, epoch, chunk)));
     cost_sum.set_array(Array::scalar(cost_sum.value().item<double>() + report.cost));
     return report.monitor;
   };
   const auto epoch_end = [&](std::int64_t) {
     const double mean = cost_sum.value().item<double>() / static_cast<double>(chunks.size());
     cost_sum.set_array(Array::scalar(0.0));
-    return Metrics{{"cost", mean}};
+    Metrics metrics{{"cost", mean}};
+    if (o.score_frames > 0) metrics.push_back({score_name, validation_score(model, data, o)});
+    return metrics;
   };
   State state = State::updated_by(model.train_function());
   state += {cost_sum};
@@ -119,12 +136,15 @@ int train_rnn_rbm(Training& training, const Options& o) {
     if (o.average > 0) model.use_averages();
     compose(training, model, data, o);
   };
+  std::optional<Score> score;
+  if (o.score_frames > 0) score = Score{score_name, Better::higher};
   return training.run({.cost_name = "monitor",
                        .cost_better = Better::higher,
                        .batches = static_cast<std::int64_t>(chunks.size()),
                        .prepare = [&] { pretrain(training, model, data, o); },
                        .step = step,
                        .epoch_end = epoch_end,
+                       .score = score,
                        .finish = finish,
                        .state = state,
                        .function = &model.train_function()},
@@ -139,13 +159,20 @@ int main(int argc, char** argv) {
   return run_program("rnn_rbm", [&] {
     Options options;
     options.data = "chorales";
-    options.epochs = 200;
-    options.batch = 100;
-    options.lr = 0.001;
+    options.epochs = 100;
+    options.batch = 1000;
+    options.lr = 0.0002;
+    options.patience = 20;
+    options.shuffle = true;
     Cli cli("rnn_rbm", "Trains an RNN-RBM on music, and composes. --batch is in frames.");
     add_options(cli, options);
     if (const auto code = cli.parse(argc, argv)) return *code;
     Training training(cli, options);
+    if (!training.resumed()) use_classic_settings(cli, options);
+    if (options.quick && !training.resumed()) {
+      for (std::int64_t* epochs : {&options.pretrain_rbm, &options.pretrain_rnn})
+        *epochs = std::min<std::int64_t>(*epochs, 2);
+    }
     if (options.quick) options.limit = std::min(options.limit, quick_pieces);
     return train_rnn_rbm(training, options);
   });

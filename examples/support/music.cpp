@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <damo/io/pictures/pictures.hpp>
+#include <damo/io/runs/checkpoint.hpp>
 
 #include "support/program.hpp"
 
@@ -22,14 +23,48 @@ void add_music_options(Cli& cli, MusicOptions& o) {
   cli.option("--weight-decay", o.weight_decay, "L2 weight decay of the matrices", {0, 1});
   cli.option("--dropout", o.dropout, "share of the state that training hides from the RBM",
              {0, 0.99});
+  cli.option("--transpose", o.transpose,
+             "move each piece, another way in each epoch, by up to so many semitones", {0, 12});
   cli.option("--average", o.average,
              "compose with running averages of the parameters of this rate; 0 is none", {0, 1});
-  cli.flag("--learn-u0", o.learn_u0, "learn the state before the first frame");
+  cli.either("--learn-u0", "learn the state before the first frame", "--zero-u0", "it is zero",
+             o.learn_u0);
+  cli.flag("--classic", o.classic,
+           "the classic program's settings: --rule sgd --clip 0 --lr 0.001 --rnn-lr 0 --k 15 "
+           "--recurrent 100 --batch 100 --epochs 200 --patience 0 --dropout 0 --transpose 0 "
+           "--average 0 --zero-u0 "
+           "--pretrain-rbm 0 --pretrain-rnn 0 --score-frames 0, where not given");
+  cli.option("--score-frames", o.score_frames,
+             "frames of the validation set that each epoch is scored on; 0 is no score", {0, 1e9});
   cli.option("--pretrain-rbm", o.pretrain_rbm,
              "epochs of training the RBM on single frames before all else", {0, 1e6});
   cli.option("--pretrain-rnn", o.pretrain_rnn,
              "epochs of training the recurrent part alone after that", {0, 1e6});
   cli.option("--dt", o.dt, "length of a frame; 0 is as it fits: 0.3 for MIDI files", {0, 4, "s"});
+}
+
+void use_classic_settings(const Cli& cli, MusicOptions& o) {
+  if (!o.classic) return;
+  const auto set = [&](const char* option, auto& value, auto classic) {
+    if (!cli.given(option)) value = classic;
+  };
+  set("--rule", o.rule, "sgd");
+  set("--clip", o.clip, 0.0);
+  set("--lr", o.lr, 0.001);
+  set("--lr-schedule", o.lr_schedule, "constant");
+  set("--rnn-lr", o.rnn_lr, 0.0);
+  set("--k", o.k, 15);
+  set("--recurrent", o.recurrent, 100);
+  set("--batch", o.batch, 100);
+  set("--epochs", o.epochs, 200);
+  set("--patience", o.patience, 0);
+  set("--dropout", o.dropout, 0.0);
+  set("--transpose", o.transpose, 0);
+  set("--average", o.average, 0.0);
+  set("--learn-u0", o.learn_u0, false);
+  set("--pretrain-rbm", o.pretrain_rbm, 0);
+  set("--pretrain-rnn", o.pretrain_rnn, 0);
+  set("--score-frames", o.score_frames, 0);
 }
 
 MusicOptions music_options(const io::Record& run) {
@@ -76,6 +111,21 @@ models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll) {
                          .dropout = o.dropout,
                          .average = o.average,
                          .learn_initial_state = o.learn_u0});
+}
+
+models::RnnRbm load_music_model(const MusicOptions& o, const RunFolder& run,
+                                const io::RollOptions& roll, bool last) {
+  models::RnnRbm model = make_model(o, roll);
+  const bool best = !last && run.info().has("best_epoch");
+  std::string trouble;
+  const io::Checkpoint checkpoint =
+      io::load_checkpoint(run / (best ? best_name : checkpoint_name), &trouble);
+  if (!trouble.empty()) say(stderr, trouble + "\n");
+  for (const SharedVar& p : model.params) {
+    const std::string name = (o.average > 0 && !last ? "average of " : "") + p.name();
+    p.set_array(checkpoint.at(name, p.dtype(), p.value().shape()));
+  }
+  return model;
 }
 
 void write_song(const RunFolder& folder, const std::string& name, const Array& roll,

@@ -13,22 +13,28 @@ namespace damo::examples {
 /// Settings of an RNN-RBM and of its training.
 struct MusicOptions : TrainingOptions {
   std::int64_t hidden = 150;
-  std::int64_t recurrent = 100;
-  std::int64_t k = 15;
+  std::int64_t recurrent = 150;
+  std::int64_t k = 10;
   std::string rule = "adam";
-  double rnn_lr = 0;
+  double rnn_lr = 0.001;
   double clip = 5;  // long sequences now and then give a gradient that is far larger
   double weight_decay = 0;
-  double dropout = 0;
-  double average = 0;
-  bool learn_u0 = false;
-  std::int64_t pretrain_rbm = 0;
-  std::int64_t pretrain_rnn = 0;
+  double dropout = 0.5;
+  std::int64_t transpose = 0;
+  double average = 0.002;
+  bool learn_u0 = true;
+  std::int64_t pretrain_rbm = 80;
+  std::int64_t pretrain_rnn = 40;
+  bool classic = false;
+  std::int64_t score_frames = 200;
   double dt = 0;
 };
 
 /// --data and --limit, the training options, and those of the model.
 void add_music_options(Cli& cli, MusicOptions& options);
+/// With --classic, gives the options that the command line does not name the values of the classic
+/// program: gradient descent without pretraining, dropout, averages or scores.
+void use_classic_settings(const Cli& cli, MusicOptions& options);
 /// The settings of the run whose run.json this is.
 MusicOptions music_options(const io::Record& run);
 
@@ -38,6 +44,10 @@ io::SequenceSet load_music(const MusicOptions& options);
 io::Record music_info(const io::SequenceSet& data);
 /// The model for that music.
 models::RnnRbm make_model(const MusicOptions& options, const io::RollOptions& roll);
+/// The trained model of a run: of its best epoch where it has scores, with the running averages of
+/// the parameters where it has some. With `last`, the parameters that training ended with.
+models::RnnRbm load_music_model(const MusicOptions& options, const RunFolder& run,
+                                const io::RollOptions& roll, bool last = false);
 
 /// Writes NAME.mid and NAME.png into the folder.
 void write_song(const RunFolder& folder, const std::string& name, const Array& roll,

@@ -77,6 +77,8 @@ Progress::Progress(std::int64_t epochs, std::int64_t batches_per_epoch, Progress
 
 Progress::~Progress() { clear(); }
 
+void Progress::epochs_begin() { start_ = epoch_start_ = std::chrono::steady_clock::now(); }
+
 void Progress::clear() {
   if (drawn_) say(stderr, "\r\033[K");
   drawn_ = false;

@@ -30,6 +30,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  /// Times count from here on: what came before, such as pretraining, is no epoch's.
+  void epochs_begin();
   /// After batch `batch` (from 0) of `epoch` (from 0). Redraws at most ten times a second.
   void batch_done(std::int64_t epoch, std::int64_t batch, const Metrics& metrics);
   /// After an epoch: a line that stays.

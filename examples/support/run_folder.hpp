@@ -7,6 +7,10 @@
 
 namespace damo::examples {
 
+/// The state that training goes on from, and that of the epoch with the best score.
+inline constexpr const char* checkpoint_name = "checkpoint.npz";
+inline constexpr const char* best_name = "best.npz";
+
 /// The folder that one run writes to: run.json, metrics.csv, checkpoints and pictures. While an
 /// object made by `create` or `resume` or a copy of it lives, no other process gets one.
 class RunFolder {

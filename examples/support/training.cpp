@@ -20,9 +20,7 @@
 namespace damo::examples {
 namespace {
 
-constexpr const char* checkpoint_name = "checkpoint.npz";
 constexpr const char* previous_name = "checkpoint.previous.npz";
-constexpr const char* best_name = "best.npz";
 constexpr const char* best_previous_name = "best.previous.npz";
 constexpr const char* metrics_name = "metrics.csv";
 constexpr std::int64_t quick_images = 2000;
@@ -300,6 +298,8 @@ void Training::begin(const TrainingSteps& steps, Position& at) {
     if (resumed_) note("there is no checkpoint in it yet: the run begins anew");
     set_status("running", at);
     if (steps.prepare) steps.prepare();
+    progress_->epochs_begin();
+    at.epoch_start = at.saved = Clock::now();
     save(steps, at);
   }
   at.begun = true;
