@@ -208,7 +208,8 @@ void BackwardLoop::reuse_forward_outputs() {
     stored.emplace(out, inner);
     if (const Var same_value = without_after(out); !is_leaf(same_value))
       stored.emplace(same_value, inner);
-    const Var rows = specify_item_shape(state ? it->second[from(1)] : it->second, out.type());
+    // A body output may be known more closely than the history it is stored in.
+    const Var rows = of_sizes(state ? it->second[from(1)] : it->second, sequence_type(out.type()));
     added.push_back({last_rows(rows), inner});
   }
   Vars inside = replace(loop_.body_outputs(), stored);
@@ -220,13 +221,6 @@ void BackwardLoop::reuse_forward_outputs() {
       loop_.sequences.push_back(entry);
     }
   }
-}
-
-Var BackwardLoop::specify_item_shape(const Var& rows, const TensorType& item) {
-  if (refines(item_type(rows.type()), item)) return rows;
-  Vars sizes{Arg(-1).var(DType::int64)};
-  for (const std::int64_t dim : item.dims) sizes.push_back(Arg(dim).var(DType::int64));
-  return specify_shape(rows, Sizes(sizes));
 }
 
 Var BackwardLoop::initial_gradient(std::size_t state, const Vars& carried) const {

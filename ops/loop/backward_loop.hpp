@@ -81,8 +81,6 @@ class BackwardLoop {
                       const Var& next);
   // What the forward loop stored need not be computed again: tanh' = 1 - y^2 reads y.
   void reuse_forward_outputs();
-  /// A body output may be known more closely than the history it is stored in.
-  static Var specify_item_shape(const Var& rows, const TensorType& item);
   void take_results(const OpenLoop::Whole& built, FlowFound& result) const;
   // Truncation cuts every path to the initial value that is longer than the truncation. Handing an
   // initial row on from tap to tap is no path: the row was there from the beginning, and what the

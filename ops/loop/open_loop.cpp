@@ -3,6 +3,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/control/effect_op.hpp>
 #include <damo/ops/loop/open_loop.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 namespace damo {
 namespace {
@@ -38,6 +39,13 @@ TensorType sequence_type(const TensorType& item) {
   TensorType type{item.dtype, {unknown}};
   for (const std::int64_t dim : item.dims) type.dims.push_back(dim);
   return type;
+}
+
+Var of_sizes(const Var& v, const TensorType& type) {
+  if (refines(v.type(), type) || !compatible(v.type(), type)) return v;
+  std::vector<Arg> sizes;
+  for (const std::int64_t size : type.dims) sizes.emplace_back(size == unknown ? -1 : size);
+  return specify_shape(v, Sizes(sizes));
 }
 
 Var item_of(const Var& sequence, std::string name, Site site) {
@@ -166,10 +174,12 @@ Vars OpenLoop::build() const {
     outer.push_back(outside);
     spec.body.inputs.push_back(inside);
   };
-  for (const Entry& e : sequences) enter(e.outer, e.inner);
-  for (const State& s : states) enter(s.initial, s.inner);
-  for (const Entry& e : non_sequences) enter(e.outer, e.inner);
+  for (const Entry& e : sequences) enter(of_sizes(e.outer, sequence_type(e.inner.type())), e.inner);
+  for (const State& s : states) enter(of_sizes(s.initial, s.inner.type()), s.inner);
+  for (const Entry& e : non_sequences) enter(of_sizes(e.outer, e.inner.type()), e.inner);
   spec.body.outputs = body_outputs();
+  for (std::size_t i = 0; i < states.size(); ++i)
+    spec.body.outputs[i] = of_sizes(states[i].next, states[i].inner.type());
   spec.body.name = name;
   spec.n_sequences = sequences.size();
   spec.n_states = states.size();

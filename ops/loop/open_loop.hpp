@@ -87,6 +87,8 @@ TensorType item_type(const TensorType& sequence);
 /// The type of a state of this type: its sizes are free to be anything, but an axis of size 1 stays
 /// one.
 TensorType carried_type(TensorType type);
+/// `v`, known to have the sizes that `type` knows: a run checks those that were not known.
+Var of_sizes(const Var& v, const TensorType& type);
 /// The type of a sequence of such items.
 TensorType sequence_type(const TensorType& item);
 

@@ -85,13 +85,8 @@ void ScanBuilder::match_outputs(const Vars& outputs) {
 Var ScanBuilder::checked_carry(const Var& next, const OpenLoop::State& state,
                                const std::string& role) {
   const TensorType& wanted = state.inner.type();
-  if (refines(next.type(), wanted)) return next;
-  if (compatible(next.type(), wanted)) {
-    // The initial value says more of the sizes than the step does; a run checks it.
-    std::vector<Arg> sizes;
-    for (const std::int64_t size : wanted.dims) sizes.emplace_back(size == unknown ? -1 : size);
-    return specify_shape(next, Sizes(sizes));
-  }
+  // The initial value may say more of the sizes than the step does.
+  if (compatible(next.type(), wanted)) return of_sizes(next, wanted);
   std::string remedy = "cast the initial value, or the output, so that both types match";
   if (next.dtype() == wanted.dtype && next.ndim() == wanted.rank()) {
     remedy =

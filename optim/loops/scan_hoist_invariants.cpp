@@ -36,7 +36,8 @@ class Hoist {
       for (const OpenLoop::Entry& c : list) {
         const bool constant = inline_constants && constant_value(c.outer) != nullptr;
         const auto it = first.find(c.outer);
-        if (constant || it != first.end()) {
+        const bool again = it != first.end() && refines(it->second.type(), c.inner.type());
+        if (constant || again) {
           replaced_[c.inner] = constant ? c.outer : it->second;
           changed_ = true;
           continue;

@@ -14,7 +14,8 @@
 
 // First and second derivatives of random loops: one to four states that are swapped, shared, handed
 // on and not used, lags, taps, outputs read at each step, at the last, at both, not at all, loops
-// in loops. All that the cost depends on is one vector z.
+// in loops; over numbers and vectors, of whose sizes more or less is known. All that the cost
+// depends on is one vector z.
 using namespace damo;
 using test::check_close;
 using Bindings = std::vector<std::pair<Var, Array>>;
@@ -32,6 +33,7 @@ class RandomLoop {
     z_ = z;
     ScanOptions options;
     options.n_steps = steps_;
+    if (pick(2) == 0) width_ = 1 + pick(2);
     const int sequences = pick(3);
     for (int i = 0; i < sequences; ++i) add_sequence(options);
     const int states = 1 + pick(4);
@@ -41,7 +43,7 @@ class RandomLoop {
     weight_ = part({});
     const int outputs = states + extras;
     const Vars outs = scan([&](const Vars& args) { return step(args, outputs); }, options).outputs;
-    Var total = 0.3 * sqr(part({}));
+    Var total = 0.3 * sum(sqr(part({})));
     for (const Var& v : outs) total = total + read(v);
     return total;
   }
@@ -50,11 +52,14 @@ class RandomLoop {
  private:
   int pick(int n) { return static_cast<int>(rng_() % static_cast<unsigned>(n)); }
 
-  /// The next part of z: a number, or a vector.
+  /// The next part of z: a value of the loop, or so many in rows.
   Var part(std::optional<int> n) {
     const std::int64_t from = size_;
-    size_ += n.value_or(1);
-    return n ? Var(z_[range(from, size_)]) : Var(z_[from]);
+    size_ += n.value_or(1) * width_.value_or(1);
+    if (!width_) return n ? Var(z_[range(from, size_)]) : Var(z_[from]);
+    const Var elements = z_[range(from, size_)];
+    const Arg width = pick(2) == 0 ? Arg(*width_) : Arg(z_.shape(0) * 0 + *width_);
+    return n ? reshape(elements, {Arg(*n), width}) : reshape(elements, {width});
   }
 
   void add_sequence(ScanOptions& options) {
@@ -110,12 +115,13 @@ class RandomLoop {
     const int way = pick(4);
     Var total = constant(test::number(0));
     if (way == 1 || way == 3) total = total + 0.5 * sum(sqr(v)) + sum(v);
-    if (steps_ > 0 && way >= 2) total = total + sin(v[-1]);
+    if (steps_ > 0 && way >= 2) total = total + sum(sin(v[-1]));
     return total;
   }
 
   std::mt19937 rng_;
   int steps_;
+  std::optional<int> width_{};  ///< of the vectors it is over; none: it is over numbers
   Var z_{};
   Var weight_{};
   std::int64_t size_ = 0;
