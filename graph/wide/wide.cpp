@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -27,22 +28,40 @@ long double moved(WideFunction f, std::span<long double> x, std::size_t i, long 
   return std::isfinite(other) && std::isfinite(y) ? std::abs(other - y) : infinite;
 }
 
+/// Whether `f` is something else than `y` where the operands of which nothing is known are moved
+/// together: the larger of two infinities in doubt is in doubt.
+bool moved_together(WideFunction f, std::span<const std::size_t> unknown, std::span<long double> at,
+                    long double y) {
+  if (unknown.empty()) return !equal(f(at.data()), y);
+  const std::size_t i = unknown.front();
+  const long double was = at[i];
+  bool moves = false;
+  for (const long double to : {-infinite, 0.0L, infinite}) {
+    at[i] = to;
+    moves = moves || moved_together(f, unknown.subspan(1), at, y);
+  }
+  at[i] = was;
+  return moves;
+}
+
 /// How far the operands' errors move `f`.
 long double spread(WideFunction f, std::span<const Wide> x, long double Wide::*bound,
                    std::span<long double> at, long double y) {
   long double total = 0;
+  std::array<std::size_t, 4> unknown{};
+  std::size_t n = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const long double e = x[i].*bound;
     if (e == 0) continue;
     if (std::isinf(e) || !std::isfinite(x[i].value)) {
-      for (const long double to : {-infinite, 0.0L, infinite})
-        total = std::max(total, moved(f, at, i, to, y));
+      unknown[n++] = i;
       if (std::isnan(x[i].value) && std::isnan(y)) total = infinite;
     } else {
       total += std::max(moved(f, at, i, x[i].value - e, y), moved(f, at, i, x[i].value + e, y));
     }
   }
-  return total;
+  const bool any = n > 0 && moved_together(f, std::span(unknown).first(n), at, y);
+  return any ? infinite : total;
 }
 
 /// Whether `holds` of `f` wherever one operand is moved a little.

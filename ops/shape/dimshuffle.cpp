@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -43,6 +44,13 @@ int position(const char* who, int axis, std::size_t rank, const Arg& x) {
 bool DimShuffle::is_permutation(std::size_t rank) const {
   return pattern_.size() == rank &&
          std::find(pattern_.begin(), pattern_.end(), new_axis) == pattern_.end();
+}
+
+bool DimShuffle::keeps_order() const {
+  int last = new_axis;
+  return std::all_of(pattern_.begin(), pattern_.end(), [&](int axis) {
+    return axis == new_axis || axis > std::exchange(last, axis);
+  });
 }
 
 std::vector<int> DimShuffle::inverse(std::size_t rank) const {

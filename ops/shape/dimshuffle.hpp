@@ -17,6 +17,8 @@ class DimShuffle final : public OpOf<DimShuffle>, public ReadsElements {
   const std::vector<int>& pattern() const { return pattern_; }
   /// Whether no axis is added or dropped, given the operand's rank.
   bool is_permutation(std::size_t rank) const;
+  /// Whether the axes stay in their order, so that only axes of size 1 come and go.
+  bool keeps_order() const;
   /// The pattern that undoes this one on a result of this op.
   std::vector<int> inverse(std::size_t rank) const;
 

@@ -121,6 +121,10 @@ Mode Mode::requiring(const std::string& tag) const {
   return result;
 }
 
+bool Mode::keeps_bits() const {
+  return contains(required_, optim::tag(optim::Soundness::bit_exact));
+}
+
 Mode Mode::changed(bool include, const std::string& what) const {
   check_known(what);
   Mode result = *this;

@@ -61,6 +61,8 @@ class Mode {
   /// bit_exact, zero_sign, real_equal, needs_fact, approximate. Whatever is included later is
   /// subject to it too. Throws GraphError like `including`. (Theano's `requiring`.)
   Mode requiring(const std::string& tag) const;
+  /// Whether "bit_exact" is required.
+  bool keeps_bits() const;
 
   /// Whether a rule, or a pass that rewrites by itself, of this name and these tags takes part.
   bool has(const std::string& name, const std::vector<std::string>& tags) const;

@@ -38,7 +38,9 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
     if (trace != nullptr) report.applied = trace->applied().size() - before;
   } else {
     const RuleIndex index(chosen_rules(mode, pass.rules));
-    Rewriter rewriter(index, {.pass = pass.name, .trace = trace, .learned = &learned});
+    Rewriter rewriter(
+        index,
+        {.pass = pass.name, .trace = trace, .learned = &learned, .keeps_bits = mode.keeps_bits()});
     result = rewriter.run(graph);
     report.applied = rewriter.applied();
     report.visits = rewriter.visits();

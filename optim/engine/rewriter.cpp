@@ -7,6 +7,7 @@
 #include <damo/graph/map_graph.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 
@@ -33,6 +34,21 @@ void count_uses(const FunctionGraph& graph, const std::vector<const Apply*>& ord
     for (const Var& in : node->inputs()) ++counts[in];
   }
   for (const Var& root : graph.roots()) ++counts[root];
+}
+
+bool is_transposed(Var v) {
+  for (; v.owner().op().is_view(); v = Var(v.inputs()[0])) {
+    const auto* shuffle = as<DimShuffle>(v);
+    if (shuffle != nullptr && !shuffle->keeps_order()) return true;
+  }
+  return false;
+}
+
+/// Whether a view with its axes in another order in memory would stand for what a node computes.
+bool turns_axes(const Apply& node, const Vars& made) {
+  if (node.op().is_view()) return false;
+  return std::any_of(made.begin(), made.end(),
+                     [](const Var& v) { return v.defined() && is_transposed(v); });
 }
 
 }  // namespace
@@ -186,7 +202,9 @@ const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
     }
     ++tries_;
     asked_ = false;
-    if (auto made = rule->apply(node, *this)) {
+    auto made = rule->apply(node, *this);
+    if (made && settings_.keeps_bits && turns_axes(node, *made)) made.reset();
+    if (made) {
       result = std::move(*made);
       found = rule;
       break;
@@ -283,10 +301,13 @@ Var Rewriter::with_rewritten_body(const Apply& node) {
   std::shared_ptr<const Op> known = bodies_[&op];
   if (known == nullptr) {
     const FunctionGraph& body = *op.body();
-    Rewriter inner(rules_, {settings_.pass, asking_ ? nullptr : settings_.trace,
-                            settings_.loop + (settings_.loop.empty() ? "" : "/") +
-                                (body.name.empty() ? op.name() : body.name),
-                            settings_.depth + 1, settings_.for_grad, &learned_});
+    Settings settings = settings_;
+    if (asking_) settings.trace = nullptr;
+    settings.loop +=
+        (settings_.loop.empty() ? "" : "/") + (body.name.empty() ? op.name() : body.name);
+    ++settings.depth;
+    settings.learned = &learned_;
+    Rewriter inner(rules_, std::move(settings));
     for (const auto& [v, fact] : facts_.inside(node)) inner.assume(v, fact);
     FunctionGraph fresh = inner.run(body);
     applied_ += inner.applied();

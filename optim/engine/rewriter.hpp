@@ -32,6 +32,9 @@ class Rewriter final : public Context {
     bool for_grad = false;
     /// What earlier passes know, and this one adds to; null for none.
     Learned* learned = nullptr;
+    /// Not even the order may change in which sums add elements up, which is that of the axes in
+    /// memory: what is computed is not replaced by a transposed view.
+    bool keeps_bits = false;
   };
   Rewriter(const RuleIndex& rules, Settings settings);
 

@@ -106,17 +106,6 @@ std::optional<Vars> dimshuffle_of(const Apply& node, Context&) {
   return Vars{fit(shuffle_axes(x.inputs()[0], pattern, node.site()), node.output())};
 }
 
-/// Whether a pattern keeps the order of the axes, so that only axes of size 1 come and go.
-bool keeps_order(const DimShuffle& shuffle) {
-  int last = -1;
-  for (const int axis : shuffle.pattern()) {
-    if (axis < 0) continue;
-    if (axis < last) return false;
-    last = axis;
-  }
-  return true;
-}
-
 /// Whether two tensors with the same elements are known to have the same sizes.
 bool same_sizes(const Vars& a, const Vars& b, Context& context) {
   if (a.size() != b.size()) return false;
@@ -135,7 +124,7 @@ std::optional<Vars> reshape_of(const Apply& node, Context& context) {
     // The length that a vector was promised to have is what a reshape to known sizes checks.
     if (counts && v.ndim() == 1 && as<SpecifyShape>(v) != nullptr) return true;
     const auto* shuffle = as<DimShuffle>(v);
-    return as<Reshape>(v) != nullptr || (shuffle != nullptr && keeps_order(*shuffle));
+    return as<Reshape>(v) != nullptr || (shuffle != nullptr && shuffle->keeps_order());
   };
   while (merges(x)) x = Var(x.inputs()[0]);
   if (same_sizes(sizes_of(node.output()), sizes(x), context)) return Vars{fit(x, node.output())};
@@ -148,7 +137,7 @@ std::optional<Vars> reshape_of(const Apply& node, Context& context) {
 /// Axes of size 1 that come or go beside a reshape are part of it.
 std::optional<Vars> shuffle_of_reshape(const Apply& node, Context&) {
   const Var& x = node.input(0);
-  if (as<Reshape>(x) == nullptr || !keeps_order(static_cast<const DimShuffle&>(node.op())))
+  if (as<Reshape>(x) == nullptr || !static_cast<const DimShuffle&>(node.op()).keeps_order())
     return std::nullopt;
   return Vars{fit(reshape(x.inputs()[0], sizes_of(node.output())), node.output())};
 }

@@ -214,7 +214,7 @@ const Rules& reduction_rules() {
     add("reduce_of_shuffled", all, "sum(x.T) = sum(x)", of_shuffled, true);
     add("scalar_operand", {"elementwise"}, "f(c everywhere, x) = f(c, x)", scalar_operand, true);
     const Var x = any("x"), c = any("c", 0, is_enlarging()), d = any("d", 0, is_diminishing());
-    list.push_back(rule("sum_neg", sum(-x), -sum(x)).specializes().sound(Soundness::zero_sign));
+    list.push_back(rule("sum_neg", sum(-x), -sum(x)).specializes());
     list.push_back(rule("sum_times", sum(c * x), c * sum(x)).specializes());
     list.push_back(rule("sum_over", sum(x / d), sum(x) / d).specializes());
     add("sum_of_repeated", {"sum"}, "sum(c everywhere) = n * c", sum_of_repeated, false);

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/kernels/machine/scratch.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 
@@ -179,34 +181,99 @@ FloatKernels<T> float_kernels() {
   return tables[static_cast<std::size_t>(isa())];
 }
 
-template <Reduction R, class T>
-void reduce_floats(Split split, const T* in, T* out) {
-  const FloatKernels<T> kernels = float_kernels<R, T>();
-  if (unit_axis_last(split.reduced)) {
-    for_each_index(split.kept, split.kept.rank(), [&](const auto& offsets) {
-      out[offsets[1]] =
-          reduce_element<R, T>(split.reduced, in + offsets[0], reduce_run_leaf, kernels.run);
-    });
-    return;
-  }
+/// How floats are reduced, which settles the order in which they are added up: each element of the
+/// result by runs of neighbours, neighbours of the result in rows, or each element one by one.
+struct Course {
+  enum class Kind : std::uint8_t { runs, rows, any };
+  Kind kind;
+  Walk<1> reduced;
+};
+
+Course course_of(const Split& split) {
+  Walk<1> reduced = split.reduced;
+  if (unit_axis_last(reduced)) return {Course::Kind::runs, reduced};
   const bool in_order = split.kept.rank() > 0 && split.kept.strides[0][split.kept.rank() - 1] == 1;
-  if (!in_order || split.reduced.rank() == 0) return reduce_any<R, T>(split, in, out);
+  if (!in_order || reduced.rank() == 0) return {Course::Kind::any, reduced};
+  longest_last(reduced);
+  return {Course::Kind::rows, reduced};
+}
+
+template <Reduction R, class T>
+void reduce_in_rows(const Split& split, const Walk<1>& reduced, const T* in, T* out) {
+  const FloatKernels<T> kernels = float_kernels<R, T>();
   const std::size_t last = split.kept.rank() - 1;
-  longest_last(split.reduced);
-  const std::size_t inner = split.reduced.rank() - 1;
-  ReducedRows rows{split.reduced.shape[inner], split.reduced.strides[0][inner], 1, 0};
+  const std::size_t inner = reduced.rank() - 1;
+  ReducedRows rows{reduced.shape[inner], reduced.strides[0][inner], 1, 0};
   if (inner > 0) {
-    rows.outer = split.reduced.shape[inner - 1];
-    rows.outer_stride = split.reduced.strides[0][inner - 1];
+    rows.outer = reduced.shape[inner - 1];
+    rows.outer_stride = reduced.strides[0][inner - 1];
   }
   const std::int64_t cols = split.kept.shape[last];
   for_each_index(split.kept, last, [&](const auto& kept) {
     T* row = out + kept[1];
     std::fill_n(row, cols, identity<R, T>());
-    for_each_index(split.reduced, inner > 0 ? inner - 1 : 0, [&](const auto& reduced) {
-      kernels.rows(in + kept[0] + reduced[0], rows, cols, row);
+    for_each_index(reduced, inner > 0 ? inner - 1 : 0, [&](const auto& offset) {
+      kernels.rows(in + kept[0] + offset[0], rows, cols, row);
     });
   });
+}
+
+template <Reduction R, class T>
+void reduce_floats(const Split& split, const T* in, T* out) {
+  const Course course = course_of(split);
+  switch (course.kind) {
+    case Course::Kind::runs: {
+      const auto run = float_kernels<R, T>().run;
+      return for_each_index(split.kept, split.kept.rank(), [&](const auto& offsets) {
+        out[offsets[1]] =
+            reduce_element<R, T>(course.reduced, in + offsets[0], reduce_run_leaf, run);
+      });
+    }
+    case Course::Kind::rows:
+      return reduce_in_rows<R, T>(split, course.reduced, in, out);
+    case Course::Kind::any:
+      return reduce_any<R, T>(split, in, out);
+  }
+}
+
+/// Whether the elements lie side by side, in whatever order of the axes.
+bool is_dense(const Tensor& t) {
+  Walk<1> axes;
+  for (std::size_t i = 0; i < t.rank(); ++i) {
+    if (t.shape[i] != 1) axes.push_back(t.shape[i], {t.strides[i]});
+  }
+  std::int64_t expected = 1;
+  for (std::size_t placed = 0; placed < axes.rank(); ++placed) {
+    std::size_t i = placed;
+    while (i < axes.rank() && axes.strides[0][i] != expected) ++i;
+    if (i == axes.rank()) return false;
+    expected *= axes.shape[i];
+    axes.swap_axes(i, placed);
+  }
+  return true;
+}
+
+/// The same numbers, side by side.
+Tensor packed(const Tensor& in) {
+  static thread_local Scratch memory;
+  Tensor dense = in;
+  dense.strides = contiguous_strides(in.shape);
+  dispatch(in.dtype, [&](auto zero) {
+    dense.data = reinterpret_cast<std::byte*>(memory.reserve<decltype(zero)>(in.elements()));
+  });
+  copy(in, dense);
+  return dense;
+}
+
+/// What is stretched, reversed or has gaps is added up in the order in which its elements would lie
+/// side by side: whether they do is for rewrites to choose.
+bool is_out_of_order(const Tensor& in, std::uint32_t axes, const Split& split) {
+  if (!is_float(in.dtype) || is_dense(in)) return false;
+  Tensor dense = in;
+  dense.strides = contiguous_strides(in.shape);
+  const Course wanted = course_of(split_axes(dense, axes));
+  const Course given = course_of(split);
+  return wanted.kind != given.kind || !(wanted.reduced.shape == given.reduced.shape);
 }
 
 template <Reduction R>
@@ -262,6 +329,8 @@ void arg_best(std::string_view what, const Tensor& in, std::uint32_t axes, const
 
 void reduce(Reduction reduction, const Tensor& in, std::uint32_t axes, const Tensor& out) {
   const Split split = split_axes(in, axes);
+  const bool adds = reduction == Reduction::sum || reduction == Reduction::prod;
+  if (adds && is_out_of_order(in, axes, split)) return reduce(reduction, packed(in), axes, out);
   const bool boolean_in = in.dtype == DType::boolean;
   switch (reduction) {
     case Reduction::sum:

@@ -17,9 +17,11 @@ constexpr DType reduced_dtype(Reduction reduction, DType in) {
 
 /// Reduces the axes of `in` (any strides) whose bits are set in `axes` into `out`: contiguous, of
 /// dtype `reduced_dtype`, with as many elements as the kept axes have; kept axes of size 1 may be
-/// there or not. Floating point sums and products are taken in a fixed order with the error of
-/// pairwise summation; int64 wraps around. NaN wins in max and min. The sum of nothing is 0, the
-/// product 1, any false, all true; max and min of nothing throw ShapeError.
+/// there or not. Floating point sums and products are taken with the error of pairwise summation,
+/// in an order that shape, axes and the order of the axes in memory settle: what is stretched,
+/// reversed or has gaps is added up as a row-major copy of it is. int64 wraps around. NaN wins in
+/// max and min. The sum of nothing is 0, the product 1, any false, all true; max and min of nothing
+/// throw ShapeError.
 void reduce(Reduction reduction, const Tensor& in, std::uint32_t axes, const Tensor& out);
 
 /// The position, in row-major order over the reduced axes, of the first largest (smallest) element;
