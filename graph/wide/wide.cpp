@@ -58,6 +58,7 @@ long double spread(WideFunction f, std::span<const Wide> x, long double Wide::*b
       if (std::isnan(x[i].value) && std::isnan(y)) total = infinite;
     } else {
       total += std::max(moved(f, at, i, x[i].value - e, y), moved(f, at, i, x[i].value + e, y));
+      if (std::abs(x[i].value) < e) total = std::max(total, moved(f, at, i, 0, y));  // a pole
     }
   }
   const bool any = n > 0 && moved_together(f, std::span(unknown).first(n), at, y);

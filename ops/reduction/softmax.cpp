@@ -131,15 +131,20 @@ struct WideGroup {
     largest.value = -INFINITY;
     for (const std::size_t i : group) largest = math.max(largest, in[i]);
     Wide sum{0};
+    Wide most{};  // the logarithm is off by no more than the elements are
     for (const std::size_t i : group) {
       // A largest element that is off moves the others and the sum alike.
       const Wide base{largest.value};
       x.push_back(in[i].value == largest.value && std::isinf(largest.value)
                       ? Wide{0, in[i].doubt, in[i].rounding}
                       : math.sub(in[i], base));
-      sum = math.add(sum, math.exp(x.back()));
+      sum = math.add(sum, math.exp(Wide{x.back().value}));
+      most.doubt = std::max(most.doubt, x.back().doubt);
+      most.rounding = std::max(most.rounding, x.back().rounding);
     }
     log_sum = math.log(sum);
+    log_sum.doubt += most.doubt;
+    log_sum.rounding += most.rounding;
   }
 };
 

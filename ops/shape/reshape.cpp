@@ -91,14 +91,16 @@ std::vector<Demand> Reshape::demands(const Apply& node, const std::vector<Vars>&
   std::vector<Demand> all;
   Vars sizes;
   std::size_t next = 1;
+  const bool open = count(dims_, rest) > 0;
   for (const std::int64_t n : dims_) {
     if (n == rest) continue;
     sizes.push_back(n == unknown ? node.input(next++) : int_constant(n));
-    if (n == unknown) all.push_back({Demand::Kind::at_least, sizes.back(), int_constant(0)});
+    // Beside a 0 the open size could be anything.
+    if (n == unknown || (open && n == 0))
+      all.push_back({Demand::Kind::at_least, sizes.back(), int_constant(open ? 1 : 0)});
   }
   const Var total = size_product(shapes[0]);
   const Var others = size_product(sizes);
-  const bool open = count(dims_, rest) > 0;
   if (open && sizes.empty()) return all;
   all.push_back({Demand::Kind::equal, total, open ? floor_div(total, others) * others : others});
   return all;

@@ -1,4 +1,5 @@
 #include <damo/graph/variables.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -7,6 +8,7 @@
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/loops/if_loop_runs.hpp>
 
 namespace damo::optim {
@@ -28,10 +30,29 @@ bool may_raise(const Apply& node) {
   return false;
 }
 
+namespace {
+
+/// A size, read off what is there whether or not anything is computed.
+Var known_before(Var size) {
+  while (const auto* shape = as<ShapeOf>(size)) {
+    const Var next = sizes_of(Var(size.inputs()[0]))[shape->axis()];
+    if (as<ShapeOf>(next) != nullptr && same(next.inputs()[0], size.inputs()[0])) return size;
+    size = next;
+  }
+  if (is_leaf(size)) return size;
+  Vars inputs;
+  for (const Var& in : size.inputs()) inputs.push_back(known_before(in));
+  return with_inputs(size.owner(), std::move(inputs))[size.index()];
+}
+
+}  // namespace
+
 Var if_loop_runs(const Var& n_steps, const Var& value) {
   const Array* steps = constant_value(n_steps);
   if (steps != nullptr && steps->item<std::int64_t>() > 0) return value;
-  return ifelse(n_steps > 0, value, zeros(Sizes(sizes(value)), value.dtype()));
+  Vars known = sizes(value);
+  for (Var& size : known) size = known_before(size);
+  return ifelse(n_steps > 0, value, zeros(Sizes(known), value.dtype()));
 }
 
 }  // namespace damo::optim

@@ -129,11 +129,22 @@ bool runs_away(const Terms& terms, std::size_t sum, Context& context) {
   return false;
 }
 
+/// Whether a term divides by what may be 0: then a sum times it is infinite where a summand times
+/// it is undefined.
+bool may_divide_by_zero(const Terms& terms, Context& context) {
+  const auto& leaves = terms.leaves();
+  return std::any_of(leaves.begin(), leaves.end(), [&](const Terms::Leaf& leaf) {
+    const auto c = uniform_value(surface(leaf.seen));
+    return leaf.inverse && (c ? *c == 0 : !never_zero(leaf, context));
+  });
+}
+
 /// (x / s + y) * s = x + y * s, and (x * exp(z) + y) * sigmoid(-z), where a term gets stable.
 std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   if (!may_have(terms, vocabulary().add, vocabulary().sub)) return std::nullopt;
+  if (may_divide_by_zero(terms, context)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& core = leaves[i].seen.core;
     const ScalarOp* f = scalar_op(core);

@@ -55,9 +55,13 @@ const char* of_finite(const Element& e, Promise promise) {
     const bool true_infinity = e.format.overflows_to(truth, e.is);
     const bool true_nan = std::isnan(truth) && std::isnan(e.is) && e.before.doubt == 0;
     // Where what was written underflows in long double too, the other side knows.
-    const bool known_nan = std::isinf(e.before.doubt) && std::isnan(e.is) &&
-                           std::isnan(e.after.value) && e.after.doubt == 0;
-    if (true_infinity || true_nan || known_nan) return nullptr;
+    const bool known_nan =
+        std::isinf(e.before.doubt) && std::isnan(e.is) && std::isnan(e.after.value);
+    // As written it is far off: what it is divided by may be 0, or the truth out of range.
+    const bool explained =
+        std::isinf(e.is) && (std::isinf(e.before.rounding) ||
+                             !(std::abs(truth) + slack * e.before.doubt <= e.format.largest));
+    if (true_infinity || true_nan || known_nan || explained) return nullptr;
     return std::isnan(e.is) ? "a finite value becomes nan" : "a finite value becomes infinite";
   }
   if (e.was == e.is) return nullptr;
@@ -104,6 +108,10 @@ const char* of_non_finite(const Element& e, Promise promise) {
     if (doubtful && e.after.value == static_cast<Real>(e.is)) return nullptr;
   }
   if (is_true_value(e.is, e.before, e.after, e.format)) return nullptr;
+  // Of infinities that met, one has become finite; the other is what rounding explains.
+  if (promise == Promise::whole && std::isnan(e.was) && std::isinf(e.is) &&
+      std::isinf(e.after.rounding))
+    return nullptr;
   if (doubtful && is_true_value(e.is, e.after, e.after, e.format)) return nullptr;
   if (promise >= Promise::stable && e.limit) {
     // Both sides may be in doubt there: then nothing is known.
@@ -138,7 +146,7 @@ std::string number(const Wide& x) {
 
 bool any_is_possible(const WideArray& a) {
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (std::isinf(a[i].rounding)) return true;
+    if (std::isinf(a[i].rounding) || std::isnan(a[i].value)) return true;
   }
   return false;
 }
@@ -185,8 +193,9 @@ bool Truth::meets_limit() {
 std::optional<Lie> judge(const Tensor& was, const Tensor& is, Truth truth, Promise promise) {
   const bool to_the_bit = promise == Promise::same_bits || promise == Promise::zero_sign;
   if (was.shape != is.shape) {
-    // Of a loop that stops by a condition that rounding may turn.
-    if (!to_the_bit && any_is_possible(truth.before())) return std::nullopt;
+    // Of a loop that stops by a condition that rounding may turn, or what is undefined.
+    if (!to_the_bit && (any_is_possible(truth.before()) || truth.meets_limit()))
+      return std::nullopt;
     return Lie{"the shape changes", to_string(was.shape), to_string(is.shape), {}, "the shape"};
   }
   if (!to_the_bit && (truth.before().shape() != was.shape || truth.after().shape() != was.shape))

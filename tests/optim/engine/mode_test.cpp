@@ -77,6 +77,38 @@ TEST_CASE("mode: strict has the bits of none on random graphs and their gradient
   }
 }
 
+TEST_CASE("mode: strict adds up in the order of the graph as written") {
+  const Var m = matrix("m", float64);
+  const Var r = row("r", float64);
+  const Var n = lscalar("n");
+  const Var stretched = broadcast_to(r, {n, r.shape(1)});
+  const Var ones = broadcast_to(constant(Array::scalar(1.0)), {n, r.shape(1)});
+  std::vector<Out> results;
+  for (const Var& x :
+       {stretched, ones * r, 1 * m.T(), -(-m.T()), m.T() + -0.0, where(true, m.T(), exp(m.T())),
+        1 * m[Range{Var{}, Var{}, Arg(-1).var(DType::int64)}], -m.T(), (1 * m)(all(), range(3)),
+        maximum(m.T(), m.T())}) {
+    for (const Var& y : {x, exp(x)}) {
+      for (const Var& total : {sum(y), sum(y, 0), sum(y, 1), mean(y), prod(y)})
+        results.push_back(total);
+    }
+  }
+  Numbers numbers{5};
+  std::vector<double> a(7 * 90);
+  std::vector<double> b(90);
+  for (double& x : a) x = 0.8 + 0.01 * static_cast<double>(numbers.below(37)) / 3;
+  for (double& x : b) x = 0.1 + static_cast<double>(numbers.below(1000)) / 7;
+  std::vector<Outputs> both;
+  for (const Mode& mode : {Mode::none(), Mode::strict()}) {
+    auto f = function({m, r, n}, results, {.mode = mode});
+    both.push_back(f(Array::from(a, Shape{7, 90}), Array::from(b, Shape{1, 90}), std::int64_t{3}));
+  }
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    CAPTURE(i);
+    CHECK(same_bits(both[0][i], both[1][i]));
+  }
+}
+
 TEST_CASE("mode: strict keeps the signs of zeros and what they lead to") {
   const Var x = scalar("x", float64);
   auto f = function({x},

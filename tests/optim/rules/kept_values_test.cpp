@@ -112,6 +112,18 @@ TEST_CASE("rules: numbers that the user scaled by hand stay in range") {
   check_at(1e20, [](const Var& x) { return pow(x, -2.0) * 1e40; }, 1.0, {DType::float64});
 }
 
+TEST_CASE("rules: a sum divided by what turns out to be 0 stays infinite") {
+  const Var x = vector("x", float64);
+  const Var v = vector("v", float64);
+  const Var d = sum(0 * softplus(x));
+  for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+    Function f = function({x, v}, {(d - v) / d, (sigmoid(x) * d - v) / d}, {.mode = mode});
+    const Outputs out = f(std::vector<double>{0}, std::vector<double>{1});
+    CHECK(out[0].data<double>()[0] == -INFINITY);
+    CHECK(out[1].data<double>()[0] == -INFINITY);
+  }
+}
+
 TEST_CASE("rules: sums of nothing are 0 whatever would have multiplied them") {
   const Var x = vector("x", float64);
   const Var c = scalar("c", float64);

@@ -197,6 +197,17 @@ TEST_CASE("debug mode: of a choice only what is taken is looked at") {
   }
 }
 
+TEST_CASE("debug mode: what a loop that does not run would read is not looked at") {
+  const Var x = matrix("x", float64);
+  const Var n = lscalar("n");
+  const Var h = scan([&](const Var& before) { return before + exp(x[0]); },
+                     {.outputs_info = {init(zeros({3}, float64))}, .n_steps = n})
+                    .outputs[0];
+  Function f = function({x, n}, {h}, {.mode = Mode::debug()});
+  CHECK(f(Array(float64, Shape{0, 3}), std::int64_t{0})[0].shape() == Shape{0, 3});
+  CHECK_THROWS_AS(f(Array(float64, Shape{0, 3}), std::int64_t{1}), ShapeError);
+}
+
 TEST_CASE("debug mode: a whole model passes and computes the same") {
   const auto run = [](const Mode& mode) {
     const Var x = matrix("x");
