@@ -15,6 +15,8 @@ struct Fact {
   bool integer = false;
   /// Neither NaN nor infinite, as computed.
   bool finite = false;
+  /// The size of an axis, or made of such: sums and products of a few stay in int64's range.
+  bool count = false;
   /// Not proven: a loop's state that is binary if its initial value is.
   bool perhaps_binary = false;
 
@@ -35,19 +37,22 @@ constexpr Fact common_fact(const Fact& a, const Fact& b) {
           .at_most_one = a.at_most_one && b.at_most_one,
           .integer = a.integer && b.integer,
           .finite = a.finite && b.finite,
+          .count = a.count && b.count,
           .perhaps_binary = a.perhaps_binary && b.perhaps_binary};
 }
 constexpr Fact fact_of_sum(const Fact& a, const Fact& b) {
   return {.nonnegative = a.nonnegative && b.nonnegative,
           .positive = (a.positive && b.nonnegative) || (a.nonnegative && b.positive),
-          .integer = a.integer && b.integer};
+          .integer = a.integer && b.integer,
+          .count = a.count && b.count};
 }
 /// Of a * b for independent a and b.
 constexpr Fact fact_of_product(const Fact& a, const Fact& b) {
   return {.nonnegative = a.nonnegative && b.nonnegative,
           .positive = a.positive && b.positive,
           .at_most_one = a.nonnegative && a.at_most_one && b.nonnegative && b.at_most_one,
-          .integer = a.integer && b.integer};
+          .integer = a.integer && b.integer,
+          .count = a.count && b.count};
 }
 constexpr Fact fact_of_maximum(const Fact& a, const Fact& b) {
   return {.nonnegative = a.nonnegative || b.nonnegative,

@@ -45,11 +45,13 @@ void Constant::facts(const Apply&, std::span<const Fact>, std::span<Fact> out) c
            .positive = true,
            .at_most_one = true,
            .integer = true,
-           .finite = true};
+           .finite = true,
+           .count = std::is_same_v<T, std::int64_t>};
     for (const T v : value_.values<T>()) {
       f.nonnegative = f.nonnegative && v >= T{0};
       f.positive = f.positive && v > T{0};
       f.at_most_one = f.at_most_one && v <= T{1};
+      f.count = f.count && f.nonnegative && v < static_cast<T>(1 << 20);
       if constexpr (std::is_floating_point_v<T>) {
         f.finite = f.finite && std::isfinite(v);
         f.integer = f.integer && f.finite && v == std::trunc(v);

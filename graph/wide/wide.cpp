@@ -10,6 +10,7 @@ namespace damo {
 namespace {
 
 constexpr long double infinite = std::numeric_limits<long double>::infinity();
+constexpr long double own_smallest = std::numeric_limits<long double>::denorm_min();
 constexpr long double own_unit = std::numeric_limits<long double>::epsilon();
 /// How far from 0 a number may be that has underflowed, with room for what it is divided by.
 constexpr long double underflow = 1e-4900L;
@@ -44,6 +45,17 @@ bool moved_together(WideFunction f, std::span<const std::size_t> unknown, std::s
   return moves;
 }
 
+/// How far `f` is from `y` with all operands off at once: a product of two that are 0 but for
+/// their errors is no more than those multiplied.
+long double all_moved(WideFunction f, std::span<const Wide> x, long double Wide::*bound,
+                      std::span<long double> at, long double y) {
+  for (std::size_t i = 0; i < x.size(); ++i) at[i] = x[i].value + x[i].*bound;
+  const long double other = f(at.data());
+  for (std::size_t i = 0; i < x.size(); ++i) at[i] = x[i].value;
+  if (equal(other, y)) return 0;
+  return std::isfinite(other) && std::isfinite(y) ? std::abs(other - y) : infinite;
+}
+
 /// How far the operands' errors move `f`.
 long double spread(WideFunction f, std::span<const Wide> x, long double Wide::*bound,
                    std::span<long double> at, long double y) {
@@ -61,8 +73,8 @@ long double spread(WideFunction f, std::span<const Wide> x, long double Wide::*b
       if (std::abs(x[i].value) < e) total = std::max(total, moved(f, at, i, 0, y));  // a pole
     }
   }
-  const bool any = n > 0 && moved_together(f, std::span(unknown).first(n), at, y);
-  return any ? infinite : total;
+  if (n > 0) return moved_together(f, std::span(unknown).first(n), at, y) ? infinite : total;
+  return std::max(total, all_moved(f, x, bound, at, y));
 }
 
 /// Whether `holds` of `f` wherever one operand is moved a little.
@@ -170,7 +182,7 @@ Wide WideMath::operator()(WideFunction f, std::span<const Wide> x) const {
     y.doubt = std::max(y.doubt, underflow);
   if (!std::isfinite(y.value) || unit_ == 0) return y;
   const long double size = std::abs(y.value);
-  y.doubt += units * own_unit * size;
+  y.doubt += size == 0 ? 0 : units * own_unit * size + own_smallest;
   y.rounding += size == 0 ? 0 : units * unit_ * size + smallest_;
   if (size + y.rounding > largest_) y.rounding = infinite;
   return y;

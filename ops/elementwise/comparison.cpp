@@ -159,6 +159,17 @@ Var where(const Arg& cond, const Arg& a, const Arg& b) {
                 return {Var{}, x[0], negation(x[0])};
               },
               .picks = true,
+              .fact = [](const Apply& node, std::span<const Fact> x) -> Fact {
+                Fact f = common_fact(x[1], x[2]);
+                if (!is_elementwise(node.input(0), "isnan") ||
+                    !same(node.input(0).inputs()[0], node.input(1)))
+                  return f;
+                // A NaN that is handed on says nothing against signs.
+                f.nonnegative = x[2].nonnegative;
+                f.positive = x[2].positive;
+                f.at_most_one = x[2].at_most_one;
+                return f;
+              },
               .origin = {1, 3, Origin::Way::same_place}});
   return elementwise(op, {cond, a, b});
 }

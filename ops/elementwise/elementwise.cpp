@@ -146,7 +146,8 @@ ScalarOp::FactRule always(const Fact& fact) {
 }
 ScalarOp::FactRule while_exact(ScalarOp::FactRule rule) {
   return [rule = std::move(rule)](const Apply& node, std::span<const Fact> x) {
-    const bool small = std::all_of(x.begin(), x.end(), [](const Fact& f) { return f.binary(); });
+    const bool small =
+        std::all_of(x.begin(), x.end(), [](const Fact& f) { return f.binary() || f.count; });
     const Fact fact = rule(node, x);
     return small ? fact : unless_wrapped(fact, node.types()[0].dtype);
   };

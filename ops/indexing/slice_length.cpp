@@ -16,7 +16,7 @@ class SliceLength final : public OpOf<SliceLength> {
   std::string name() const override { return "slice_length"; }
   std::string parameters() const override { return IndexSpec({entry_}).parameters(); }
   void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
-    out[0] = {.nonnegative = true, .integer = true};
+    out[0] = {.nonnegative = true, .integer = true, .count = true};
   }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
     check_arity(in, 1 + IndexSpec({entry_}).n_bounds());

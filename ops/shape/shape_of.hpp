@@ -12,7 +12,7 @@ class ShapeOf final : public OpOf<ShapeOf> {
   std::string name() const override { return "shape"; }
   std::string parameters() const override { return std::to_string(axis_); }
   void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
-    out[0] = {.nonnegative = true, .integer = true};
+    out[0] = {.nonnegative = true, .integer = true, .count = true};
   }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,

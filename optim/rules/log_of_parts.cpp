@@ -106,6 +106,19 @@ std::optional<Vars> log_of_product(const Apply& node, Context& context) {
   return total.defined() ? fitted(total, node) : std::nullopt;
 }
 
+/// log(where(isnan(u), u, y)) = where(isnan(u), u, log(y)): what stands for 1 where u is no NaN.
+std::optional<Vars> log_of_guarded(const Apply& node, Context& context) {
+  const Var& x = node.input(0);
+  if (scalar_op(x) != words().where || scalar_op(x.inputs()[0]) != words().isnan)
+    return std::nullopt;
+  const Var& u = x.inputs()[1];
+  if (!same(x.inputs()[0].inputs()[0], u)) return std::nullopt;
+  const auto c = uniform_value(x.inputs()[2]);
+  if (c && *c > 0) return fitted(where(isnan(u), u, std::log(*c)), node);
+  const auto stable = context.stable_log(x.inputs()[2]);
+  return stable ? fitted(where(isnan(u), u, *stable), node) : std::nullopt;
+}
+
 /// log(x^c) = c log(x), log(sqrt(x)) = log(x) / 2 where log(x) has a stable form, and log(c^x) =
 /// x log(c).
 std::optional<Vars> log_of_power(const Apply& node, Context& context) {
@@ -325,6 +338,8 @@ const Rules& log_of_parts_rules() {
                          .sound(Soundness::needs_fact));
     };
     add("log_of_product", "log(x * y) = log(x) + log(y) for nonnegative x", log_of_product);
+    add("log_of_guarded", "log(where(isnan(u), u, y)) = where(isnan(u), u, log(y))",
+        log_of_guarded);
     add("log_of_power", "log(x^c) = c * log(x)", log_of_power);
     add("log_of_sum", "log(x + y) = logaddexp(log(x), log(y))", log_of_sum);
     add("log_of_distance", "log(|x - y|) from log(x) and log(y)", log_of_distance);

@@ -56,6 +56,13 @@ int direction(const Apply& node, std::size_t variable) {
   return f == words().neg ? -1 : 0;
 }
 
+/// Whether f(x) is no NaN, which a bound would have kept from f.
+bool defined_at(const ScalarOp* f, const Var& x, Context& context) {
+  if (context.fact(x).nonnegative) return true;
+  if (f != words().log1p) return f != words().log && f != words().log2 && f != words().log10;
+  return scalar_op(x) == words().neg && context.fact(x.inputs()[0]).at_most_one;
+}
+
 /// f(clip(x, low, high)) = clip(f(x), f(low), f(high)) for monotone f, and for maximum and minimum
 /// with a constant.
 std::optional<Vars> into_clip(const Apply& node, Context& context) {
@@ -72,6 +79,7 @@ std::optional<Vars> into_clip(const Apply& node, Context& context) {
   for (std::size_t i = 0; i < clip.inputs().size(); ++i) {
     if (i != *inner && logarithm && *uniform_value(clip.input(i)) < 0) return std::nullopt;
   }
+  if (!defined_at(scalar_op(node.output()), clip.input(*inner), context)) return std::nullopt;
   const Var fx = applied(node, *variable, clip.input(*inner));
   const auto better = context.stabilized(fx);
   if (!better) return std::nullopt;

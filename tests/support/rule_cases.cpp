@@ -18,8 +18,13 @@ namespace {
 using optim::Soundness;
 using Values = std::vector<std::pair<Var, Array>>;
 
-std::vector<RuleCases (*)()>& themes() {
-  static std::vector<RuleCases (*)()> all;
+struct Theme {
+  RuleCases (*make)();
+  std::string file;
+};
+
+std::vector<Theme>& themes() {
+  static std::vector<Theme> all;
   return all;
 }
 
@@ -113,14 +118,26 @@ void check_bits(const Trace::Applied& a, bool signs) {
 
 }  // namespace
 
-RuleTheme::RuleTheme(RuleCases (*make)()) { themes().push_back(make); }
+RuleTheme::RuleTheme(RuleCases (*make)(), std::source_location here) {
+  const std::string path = here.file_name();
+  themes().push_back({make, path.substr(path.rfind('/') + 1)});
+}
 
 RuleCases RuleTheme::all() {
   RuleCases all;
-  for (const auto make : themes()) {
-    for (RuleCase& c : make()) all.push_back(std::move(c));
+  for (const Theme& t : themes()) {
+    for (RuleCase& c : t.make()) all.push_back(std::move(c));
   }
   return all;
+}
+
+std::set<std::string> RuleTheme::covered(const std::string& theme) {
+  std::set<std::string> rules;
+  for (const Theme& t : themes()) {
+    if (t.file != theme + "_test.cpp") continue;
+    for (const RuleCase& c : t.make()) rules.insert(c.rule);
+  }
+  return rules;
 }
 
 void check_cases(const RuleCases& cases) {

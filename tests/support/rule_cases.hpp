@@ -1,4 +1,6 @@
 #pragma once
+#include <set>
+#include <source_location>
 #include <string>
 #include <vector>
 
@@ -14,12 +16,16 @@ struct RuleCase {
 };
 using RuleCases = std::vector<RuleCase>;
 
-/// Makes the cases of a theme known to the test that no rule is without one.
+/// Makes the cases of a theme known to the test that no rule is without one. A theme is a file of
+/// rules; its cases stand in the test file of that name.
 class RuleTheme {
  public:
-  explicit RuleTheme(RuleCases (*make)());
+  explicit RuleTheme(RuleCases (*make)(),
+                     std::source_location here = std::source_location::current());
   /// The cases of all themes.
   static RuleCases all();
+  /// The rules that have a case in "<theme>_test.cpp".
+  static std::set<std::string> covered(const std::string& theme);
 };
 
 /// Checks that the rules apply where they should and nowhere else; and that those which say that

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <damo/core.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
@@ -13,6 +14,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include "tests/support/rewrite.hpp"
+#include "tests/support/rule_cases.hpp"
 
 using namespace damo;
 using namespace damo::test;
@@ -47,7 +49,24 @@ void check_cost_and_gradient(const Var& cost, const Var& x, const std::vector<do
 
 const double tail = 4.248354255291589e-18;  // e^-40, and so 1 - sigmoid(40)
 
+RuleCases log_through_scan_cases() {
+  const Var x = vector("x", float64);
+  const auto trace = map([](Var v) { return sigmoid(v); }, {x}).outputs[0];
+  const auto other = map([](Var v) { return tanh(v); }, {x}).outputs[0];
+  const auto between = map([](Var v) { return sigmoid(v) * sigmoid(sqr(v)); }, {x}).outputs[0];
+  return {
+      {"into_loop", log(between), log(other)},
+      {"out_of_loop", log(trace), log(between)},
+  };
+}
+
+const RuleTheme log_through_scans(log_through_scan_cases);
+
 }  // namespace
+
+TEST_CASE("rules: of logarithms across a loop's border apply where they should and nowhere else") {
+  check_cases(log_through_scan_cases());
+}
 
 TEST_CASE("cross-entropy outside a map loop is stable with its gradient") {
   const Var x = vector("x", float64);

@@ -2,11 +2,11 @@
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
+#include "tests/support/rule_cases.hpp"
 #include "tests/support/values.hpp"
 
 using namespace damo;
-using test::contains;
-using test::error_of;
+using namespace damo::test;
 
 // What depends on constants only is computed when a function is made. Where that fails, the
 // function is made all the same, and fails when it runs, with the user's line.
@@ -31,7 +31,20 @@ void check_fails_in_call(const Var& out, const std::string& says) {
   }
 }
 
+RuleCases fold_cases() {
+  const Var x = vector("x", float64);
+  return {
+      {"fold_constant", exp(constant(Array::scalar(2.0))), exp(x)},
+  };
+}
+
+const RuleTheme folds(fold_cases);
+
 }  // namespace
+
+TEST_CASE("rules: of constants apply where they should and nowhere else") {
+  check_cases(fold_cases());
+}
 
 TEST_CASE("folding: a loop over constants whose step fails is an error of the call") {
   const Var c = vector_of({1, 2, 3});

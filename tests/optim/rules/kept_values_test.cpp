@@ -124,6 +124,18 @@ TEST_CASE("rules: a sum divided by what turns out to be 0 stays infinite") {
   }
 }
 
+TEST_CASE("rules: what a bound keeps from a logarithm stays away from it") {
+  const Var x = scalar("x", float64);
+  const Var y = scalar("y", float64);
+  const Var gap = sigmoid(x) - sigmoid(y);
+  const std::vector<std::pair<Var, Array>> at{{x, Array::scalar(-1.0)}, {y, Array::scalar(2.0)}};
+  check_value(log(maximum(gap, 1e-6)), at, std::log(1e-6));
+  check_value(log(clip(gap, 0.25, 1.0)), at, std::log(0.25));
+  check_value(log(maximum(ifelse(x > 0, softplus(x), -softplus(y)), 0.5)), at, std::log(0.5));
+  check_value(log1p(maximum(exp(x) - exp(y), -0.5)), at, std::log(0.5));
+  check_value(log2(maximum(exp(x) - exp(y), 0.5)), at, -1);
+}
+
 TEST_CASE("rules: sums of nothing are 0 whatever would have multiplied them") {
   const Var x = vector("x", float64);
   const Var c = scalar("c", float64);

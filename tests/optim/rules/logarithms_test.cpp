@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 
+#include <damo/core.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
@@ -15,6 +16,7 @@
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include "tests/support/rewrite.hpp"
+#include "tests/support/rule_cases.hpp"
 
 using namespace damo;
 using namespace damo::test;
@@ -229,7 +231,26 @@ std::vector<Case> cases() {
   return all;
 }
 
+RuleCases logarithm_cases() {
+  const Var x = vector("x", float64);
+  const Var y = vector("y", float64);
+  const Var s = sigmoid(x);
+  return {
+      {"into_join", log(concatenate({s, y}, 0)), log(concatenate({x, y}, 0))},
+      {"into_clip", log(clip(s, 1e-7, 0.9)), log(clip(s, 0.9, 1e-7))},
+      {"other_base", log2(s), log2(x)},
+      {"log1p_of_join", log1p(-concatenate({s, y}, 0)), log1p(-concatenate({x, y}, 0))},
+      {"xlogy_of_stable", xlogy0(y, s), xlogy0(y, x)},
+  };
+}
+
+const RuleTheme logarithms(logarithm_cases);
+
 }  // namespace
+
+TEST_CASE("rules: of logarithms across joins and bounds apply where they should and nowhere else") {
+  check_cases(logarithm_cases());
+}
 
 TEST_CASE("the logarithm of a sigmoid is accurate behind every barrier with its gradient") {
   for (const Case& c : cases()) {

@@ -11,7 +11,7 @@ namespace {
 
 Var number(double value) { return constant(Array::scalar(value)); }
 
-RuleCases cases() {
+RuleCases number_cases() {
   const Var x = vector("x", float64);
   const Var y = vector("y", float64);
   const Var n = lvector("n");
@@ -66,13 +66,13 @@ RuleCases sign_cases() {
   };
 }
 
-const RuleTheme theme(cases);
+const RuleTheme numbers(number_cases);
 const RuleTheme signs(sign_cases);
 
 }  // namespace
 
-TEST_CASE("rules: of numbers and signs apply where they should and keep what they say") {
-  check_cases(cases());
+TEST_CASE("rules: of numbers and signs apply where they should and nowhere else") {
+  check_cases(number_cases());
   check_cases(sign_cases());
 }
 

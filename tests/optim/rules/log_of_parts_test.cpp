@@ -1,0 +1,47 @@
+#include <doctest/doctest.h>
+
+#include <damo/core.hpp>
+#include "tests/support/rule_cases.hpp"
+
+using namespace damo;
+using namespace damo::test;
+
+namespace {
+
+RuleCases log_of_parts_cases() {
+  const Var x = matrix("x", float64);
+  const Var y = matrix("y", float64);
+  const Var z = matrix("z", float64);
+  return {
+      {"log_of_reduction", log(sum(exp(x), 1)), log(sum(tanh(x), 1))},
+      {"log_of_sum", log(exp(x) + exp(y) + exp(z)), log(exp(x) + exp(y) + tanh(z))},
+      {"log_of_distance", log(abs(exp(x) - exp(y))), log(abs(exp(x) - y))},
+      {"log_of_dot", log(dot(exp(x), sigmoid(y))), log(dot(exp(x), y))},
+      {"log_of_scatter", log(inc_subtensor(zeros_like(x)[range(1)], exp(x)[range(1)])),
+       log(inc_subtensor(y[range(1)], exp(x)[range(1)]))},
+      {"log_of_extremum", log(maximum(exp(x), sigmoid(y))), log(maximum(exp(x), y))},
+      {"log_of_softplus", log(softplus(x)), log(softplus(x) - 3)},
+      {"log_of_moved", log(sum(exp(x), 1)[range(0, 2)]), log(sum(x, 1)[range(0, 2)])},
+      {"log1p_of_sum", log1p(sum(exp(x), 1)), log1p(sum(x, 1))},
+  };
+}
+
+RuleCases product_cases() {
+  const Var x = vector("x", float64);
+  const Var s = sigmoid(x);
+  return {
+      {"log_of_guarded", log(where(isnan(x), x, exp(s))), log(where(isnan(x), 2 * x, 1.0))},
+      {"log_of_product", log(3 * s), log(3 * x)},
+      {"log_of_power", log(sqrt(s)), log(sqrt(x))},
+  };
+}
+
+const RuleTheme log_of_parts(log_of_parts_cases);
+const RuleTheme products(product_cases);
+
+}  // namespace
+
+TEST_CASE("rules: of logarithms of parts apply where they should and nowhere else") {
+  check_cases(log_of_parts_cases());
+  check_cases(product_cases());
+}

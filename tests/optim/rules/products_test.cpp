@@ -1,0 +1,27 @@
+#include <doctest/doctest.h>
+
+#include <damo/core.hpp>
+#include "tests/support/rule_cases.hpp"
+
+using namespace damo;
+using namespace damo::test;
+
+namespace {
+
+RuleCases product_cases() {
+  const Var m = matrix("m", float64);
+  const Var n = matrix("n", float64);
+  const Var c = matrix("c", float64);
+  return {
+      {"gemm_accumulate", c + dot(m, n), c + dot(m, n) * dot(m, n)},
+      {"binary_product", dot(cast(m > 0.5, float64), n), dot(m, n)},
+  };
+}
+
+const RuleTheme products(product_cases);
+
+}  // namespace
+
+TEST_CASE("rules: of products apply where they should and nowhere else") {
+  check_cases(product_cases());
+}
