@@ -26,12 +26,16 @@
 #include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/loop/scan.hpp>
+#include <damo/ops/nnet/activations.hpp>
+#include <damo/ops/nnet/losses.hpp>
 #include <damo/ops/random/numpy_random_state.hpp>
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>

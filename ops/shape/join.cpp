@@ -6,6 +6,7 @@
 #include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/wide/wide.hpp>
+#include <damo/ops/common/axis.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -20,15 +21,6 @@
 
 namespace damo {
 namespace {
-
-std::size_t axis_of(const char* who, int axis, std::size_t rank, Site site) {
-  const int n = static_cast<int>(rank);
-  if (axis < -n || axis >= n) {
-    throw ShapeError(fmt::format("{}: there is no axis {} among {} dimensions, at {}", who, axis, n,
-                                 to_string(site)));
-  }
-  return static_cast<std::size_t>(axis < 0 ? axis + n : axis);
-}
 
 Vars in_one_dtype(const char* who, const Vars& tensors, Site site) {
   if (tensors.empty()) {
@@ -72,14 +64,14 @@ Var repeated_rows(const Var& times) {
 Var concatenate(const Vars& tensors, int axis, Site site) {
   const SiteScope scope(SiteScope::or_else(site));
   Vars inputs = in_one_dtype("concatenate", tensors, site);
-  const std::size_t along = axis_of("concatenate", axis, inputs[0].ndim(), site);
+  const std::size_t along = axis_among("concatenate", axis, inputs[0].ndim(), site);
   return make_var(std::make_shared<Join>(along), std::move(inputs), site);
 }
 
 Var stack(const Vars& tensors, int axis, Site site) {
   const SiteScope scope(SiteScope::or_else(site));
   Vars inputs = in_one_dtype("stack", tensors, site);
-  const std::size_t along = axis_of("stack", axis, inputs[0].ndim() + 1, site);
+  const std::size_t along = axis_among("stack", axis, inputs[0].ndim() + 1, site);
   for (Var& v : inputs) {
     if (v.ndim() != tensors[0].ndim()) {
       throw ShapeError(fmt::format("stack: {} and {} differ in rank, at {}", describe(tensors[0]),
@@ -93,7 +85,7 @@ Var stack(const Vars& tensors, int axis, Site site) {
 Vars split(const Arg& x, const Sizes& lengths, int axis) {
   const Var v = x.var();
   const SiteScope scope(SiteScope::or_else(x.site()));
-  const std::size_t along = axis_of("split", axis, v.ndim(), x.site());
+  const std::size_t along = axis_among("split", axis, v.ndim(), x.site());
   if (lengths.rank() == 0) return {};
   split_sizes(lengths);  // no known length is negative
   Vars checks;
@@ -117,7 +109,7 @@ Var repeat(const Arg& x, const Arg& times) {
 Var repeat(const Arg& x, const Arg& times, int axis) {
   const Var v = x.var();
   const SiteScope scope(SiteScope::or_else(x.site()));
-  const std::size_t along = axis_of("repeat", axis, v.ndim(), x.site());
+  const std::size_t along = axis_among("repeat", axis, v.ndim(), x.site());
   if (!times.is_literal() && times.var().ndim() == 1) {
     const Var counts = checked_counts(times.var(), size_at(v, along), v, x.site());
     return take(v, repeated_rows(counts), static_cast<int>(along));

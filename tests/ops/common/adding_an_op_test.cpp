@@ -24,11 +24,11 @@ using namespace damo;
 
 namespace {
 
-DAMO_SCALAR(Softsign, (T x), x / (T(1) + (x < T(0) ? -x : x)));
+DAMO_SCALAR(SoftStep, (T x), x / (T(1) + (x < T(0) ? -x : x)));
 
-Var softsign(const Arg& x) {
+Var soft_step(const Arg& x) {
   static const auto op = real_unary(
-      "softsign", real_loops<Softsign, 1>(),
+      "soft_step", real_loops<SoftStep, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / sqr(1 + abs(in[0]))}; },
       fact_of([](const Fact& x) -> Fact {
         return {.nonnegative = x.nonnegative, .positive = x.positive, .at_most_one = true};
@@ -101,7 +101,7 @@ Var rayleigh(RandomStream& rng, const Var& scale) {
 
 const MoreOps scratch([](OpList& ops) {
   add_draws(ops, rayleigh_distribution);
-  ops.sample(samples::unary("softsign", softsign, 0.1, 2));
+  ops.sample(samples::unary("soft_step", soft_step, 0.1, 2));
   ops.reader({"echo",
               [](OpText& text) -> OpPtr {
                 return std::make_shared<Echo>(text.parameters.number_below(100, "a number"));
@@ -114,7 +114,7 @@ const MoreOps scratch([](OpList& ops) {
 });
 
 const test::MoreReferences values({
-    {"softsign", test::elementwise([](const auto& x) { return x[0] / (1 + std::abs(x[0])); })},
+    {"soft_step", test::elementwise([](const auto& x) { return x[0] / (1 + std::abs(x[0])); })},
     {"echo",
      [](const std::vector<Array>& in) {
        std::vector<double> all;
@@ -134,15 +134,15 @@ bool swept(const std::string& name) {
 
 TEST_CASE("adding an op: one definition and one line make an elementwise function known") {
   const Var x = dvector("x");
-  CHECK(swept("softsign"));
-  CHECK(pprint(softsign(x) + 1.0) == "softsign(x) + 1");
+  CHECK(swept("soft_step"));
+  CHECK(pprint(soft_step(x) + 1.0) == "soft_step(x) + 1");
   // Text.
-  const FunctionGraph graph{{x}, {softsign(2.0 * x)}, {}, ""};
+  const FunctionGraph graph{{x}, {soft_step(2.0 * x)}, {}, ""};
   const FunctionGraph back = parse(print(graph));
   CHECK(back == graph);
-  CHECK(test::contains(print(graph), "= softsign("));
+  CHECK(test::contains(print(graph), "= soft_step("));
   // Fusion: one loop, with what is around it.
-  Function f = function({x}, {exp(softsign(2.0 * x)) * 3.0});
+  Function f = function({x}, {exp(soft_step(2.0 * x)) * 3.0});
   CHECK(f.n_instructions() == 1);
   CHECK(f(std::vector<double>{1, -1}).array<double>(0)(0) ==
         doctest::Approx(3 * std::exp(2.0 / 3)));
