@@ -13,6 +13,7 @@ const Rules& log_of_parts_rules();  ///< Logarithms of what has parts.
 const Rules& logarithm_rules();     ///< Stable forms through joins, clips, factors and powers.
 const Rules& log_through_scan_rules();  ///< Stable forms across the border of a loop.
 const Rules& cancel_rules();            ///< Factors that cancel, as in derivatives of logarithms.
+const Rules& power_rules();             ///< Roots and powers of exponentials.
 const Rules& scatter_rules();           ///< The same across indexing.
 const Rules& log1p_rules();             ///< The least special logarithm.
 const Rules& where_rules();             ///< What conditions say of their branches.
@@ -22,6 +23,9 @@ const Rules& reduction_rules();         ///< Reductions of repeated, scaled and 
 const Rules& specialize_rules();        ///< Cheaper ways to compute the same.
 const Rules& product_rules();  ///< Products that accumulate, and products with zeros and ones.
 const Rules& fold_rules();     ///< Computing what depends on constants only.
+
+/// Whether rules that are kept for last before a derivative is taken may apply.
+bool has_roots_or_quotients_of_exponentials(const FunctionGraph& graph);
 
 /// All rules, in the order in which they are tried at a node.
 const std::vector<const Rule*>& all_rules();

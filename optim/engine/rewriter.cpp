@@ -235,7 +235,8 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
     if (!node.name(i).empty() && result[i].name().empty() && !is_leaf(result[i]))
       static_cast<void>(result[i].named(node.name(i)));
   }
-  if (rule.has_tag("stabilize") && !asking_) ++stabilized_;
+  const bool stabilizes = rule.has_tag("stabilize") || rule.has_tag("before_grad");
+  if (stabilizes && !asking_) ++stabilized_;
   if (settings_.trace != nullptr && !asking_) {
     std::size_t shown = 0;
     while (shown + 1 < result.size() && same(result[shown], node.output(shown))) ++shown;

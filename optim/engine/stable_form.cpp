@@ -13,15 +13,22 @@ namespace {
 
 using optim::Rule;
 
+optim::RuleIndex index_of(bool with_last) {
+  std::vector<const Rule*> chosen;
+  for (const Rule* r : optim::all_rules()) {
+    const bool useful = r->has_tag("stabilize") || r->has_tag("canonicalize") ||
+                        (with_last && r->has_tag("before_grad"));
+    if (useful && !r->has_tag("gradient_view")) chosen.push_back(r);
+  }
+  return optim::RuleIndex(std::move(chosen));
+}
 const optim::RuleIndex& stable_rules() {
-  static const optim::RuleIndex rules = [] {
-    std::vector<const Rule*> chosen;
-    for (const Rule* r : optim::all_rules()) {
-      const bool useful = r->has_tag("stabilize") || r->has_tag("canonicalize");
-      if (useful && !r->has_tag("gradient_view")) chosen.push_back(r);
-    }
-    return optim::RuleIndex(std::move(chosen));
-  }();
+  static const optim::RuleIndex rules = index_of(false);
+  return rules;
+}
+/// With those that leave nothing to stable forms of wholes.
+const optim::RuleIndex& last_rules() {
+  static const optim::RuleIndex rules = index_of(true);
   return rules;
 }
 
@@ -57,10 +64,12 @@ Vars stable_form(const Vars& roots, const VarSet& kept) {
   }
   const VarMap held = placeholders(toposort(roots, kept), kept);
   optim::Rewriter rewriter(stable_rules(), {.pass = "before grad", .for_grad = true});
+  optim::Rewriter last(last_rules(), {.pass = "before grad, last", .for_grad = true});
   Facts facts;
   VarMap back;
   for (const auto& [v, placeholder] : held) {
     rewriter.assume(placeholder, facts.of(v));
+    last.assume(placeholder, facts.of(v));
     back.emplace(placeholder, v);
   }
   FunctionGraph graph;
@@ -68,8 +77,13 @@ Vars stable_form(const Vars& roots, const VarSet& kept) {
   for (const Var& leaf : leaves(graph.outputs)) {
     if (is_input(leaf)) graph.inputs.push_back(leaf);
   }
-  const Vars stable = rewriter.run(graph).outputs;
-  return rewriter.stabilized() == 0 ? roots : exchanged(stable, back);
+  FunctionGraph stable = rewriter.run(graph);
+  if (rewriter.stabilized() == 0) stable = graph;
+  const Vars outputs = optim::has_roots_or_quotients_of_exponentials(stable)
+                           ? last.run(stable).outputs
+                           : stable.outputs;
+  const bool changed = rewriter.stabilized() + last.stabilized() > 0;
+  return changed ? exchanged(outputs, back) : roots;
 }
 
 }  // namespace damo

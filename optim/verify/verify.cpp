@@ -7,6 +7,7 @@
 #include <damo/graph/text/located_error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/control/effect_op.hpp>
+#include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/engine/pipeline.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 #include <damo/optim/verify/instances.hpp>
@@ -29,15 +30,24 @@ FunctionGraph graph_of(const Vars& outputs) {
   return graph;
 }
 
-/// The graph rewritten by one rule and nothing else.
-Trace rewritten_by(const Rule& rule, const FunctionGraph& graph) {
+Trace rewritten_by(const RuleIndex& rules, const std::string& name, const FunctionGraph& graph) {
   Trace trace;
-  const RuleIndex index({&rule});
-  Rewriter rewriter(index, {.pass = "alone", .trace = &trace});
-  Trace::Pass pass{"alone"};
+  Rewriter rewriter(rules, {.pass = name, .trace = &trace});
+  Trace::Pass pass{name};
   pass.roots = rewriter.run(graph).roots();
   trace.finish(std::move(pass));
   return trace;
+}
+
+/// The graph rewritten by one rule and nothing else.
+Trace rewritten_by(const Rule& rule, const FunctionGraph& graph) {
+  return rewritten_by(RuleIndex({&rule}), "alone", graph);
+}
+
+/// The graph rewritten by all rules at once, those included that no pass of a mode has.
+Trace rewritten_by_all(const FunctionGraph& graph) {
+  static const RuleIndex every(all_rules());
+  return rewritten_by(every, "all", graph);
 }
 
 Trace rewritten_in(const Mode& mode, const FunctionGraph& graph) {
@@ -134,6 +144,7 @@ class Verifier {
   void in_pipeline(const FunctionGraph& graph, const Bindings& values) {
     try {
       look(graph, rewritten_in(mode_, graph), values);
+      look(graph, rewritten_by_all(graph), values);
     } catch (const InternalError& e) {
       blame(e);
     }
@@ -179,9 +190,11 @@ class Verifier {
   std::optional<Counterexample> again(const Rule& rule, const Var& root, const Bindings& values) {
     const FunctionGraph graph = graph_of({root});
     std::optional<Counterexample> lie;
-    for (const bool by_itself : {true, false}) {
+    for (const int way : {0, 1, 2}) {
       try {
-        const Trace trace = by_itself ? rewritten_by(rule, graph) : rewritten_in(mode_, graph);
+        const Trace trace = way == 0   ? rewritten_by(rule, graph)
+                            : way == 1 ? rewritten_in(mode_, graph)
+                                       : rewritten_by_all(graph);
         if (!trace.fired(rule.name())) continue;
         replay(graph, trace, values, [&](const Sides& sides) {
           if (!lie && sides.applied.rule == rule.name()) lie = lie_of(sides);

@@ -54,6 +54,11 @@ std::vector<Trace::Applied> applied(const optim::Rule& rule, const Var& v) {
   static_cast<void>(rewriter.run(graph));
   Trace all;
   if (!alone.fired(rule.name())) static_cast<void>(rewritten(v, Mode::fast(), &all));
+  if (!alone.fired(rule.name()) && !all.fired(rule.name())) {
+    const optim::RuleIndex every(optim::all_rules());
+    optim::Rewriter with_every(every, {.pass = "before grad", .trace = &all});
+    static_cast<void>(with_every.run(graph));
+  }
   std::vector<Trace::Applied> found;
   for (const Trace* trace : {&alone, &all}) {
     for (const Trace::Applied& a : trace->applied()) {
