@@ -12,6 +12,8 @@
 #include <damo/models/energy/estimators/objective.hpp>
 #include <damo/models/energy/evaluation/annealing.hpp>
 #include <damo/models/energy/evaluation/diagnostics.hpp>
+#include <damo/models/energy/evaluation/fit.hpp>
+#include <damo/models/energy/evaluation/langevin.hpp>
 #include <damo/models/energy/explain_model.hpp>
 #include <damo/models/frame_scores.hpp>
 #include <damo/models/initialize.hpp>

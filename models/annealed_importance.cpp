@@ -1,17 +1,18 @@
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/models/annealed_importance.hpp>
+#include <damo/models/binary_rbm.hpp>
+#include <damo/models/energy/evaluation/annealing.hpp>
+#include <damo/models/energy/units/kinds.hpp>
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
-#include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
@@ -19,7 +20,23 @@
 namespace damo::models {
 namespace {
 
-const double log_2 = std::log(2.0);
+using energy::Conditional, energy::Unit;
+
+/// An RBM of any size, each state with biases of its own, and the base rates to start from.
+struct OpenRbm {
+  explicit OpenRbm(DType dtype)
+      : W(matrix("W", dtype)),
+        bv(matrix("bv", dtype)),
+        bh(matrix("bh", dtype)),
+        base_bias(vector("base_bias", dtype)),
+        v(energy::bernoulli_kind(), "v", W.shape(0), dtype),
+        h(energy::bernoulli_kind(), "h", W.shape(1), dtype) {}
+  energy::EnergyModel model() const {
+    return {BinaryRbm::energy(v, h, W, bv, bh), {.visible = {v}, .hidden = {h}}};
+  }
+  Var W, bv, bh, base_bias;
+  Unit v, h;
+};
 
 /// The betas if they rise from 0 to 1: NumericError now where they are known, else of the run.
 Var checked_path(const Var& betas, Site site) {
@@ -44,42 +61,29 @@ Var checked_path(const Var& betas, Site site) {
 
 AisGraph build_ais(const Var& W, const Var& bv, const Var& bh, const Var& base_bias,
                    const Var& given_betas, const Arg& n_runs, RandomStream rng) {
-  const DType dtype = W.dtype();
   const Var betas = checked_path(given_betas, n_runs.site());
   const Var runs = n_runs.var(int64);
   const Var n = bv.shape(0);
+  const OpenRbm open(W.dtype());
+  const Conditional first(open.v, {.natural = {zeros_like(open.bv) + open.base_bias}});
+  const energy::Annealing path =
+      energy::anneal(open.model(), {first.sample(rng), Var()}, cast(betas, W.dtype()), rng,
+                     -dot(open.v, open.base_bias));
   // One row a run and RBM, the RBMs of a run together.
-  const Var visible_bias = tile(bv, {runs, 1});
-  const Var hidden_bias = tile(bh, {runs, 1});
-  const auto draw = [&](const Var& p) { return rng.binomial({.n = 1, .p = p, .dtype = dtype}); };
-
-  // f_b(v) = exp((1 - b) v.base + b v.bv + sum_j softplus(b a_j)) at b = beta, over that at
-  // `before`.
-  const auto log_ratio = [&](const Var& v, const Var& a, const Var& beta, const Var& before) {
-    const Var visible = (beta - before) * sum(v * (visible_bias - base_bias), 1);
-    const Var hidden = sum(log(1 + exp(beta * a)) - log(1 + exp(before * a)), 1);
-    return cast(visible, float64) + cast(hidden, float64);
-  };
-  const auto step = [&](const Var& before, const Var& beta, const Var& v, const Var& log_w) {
-    const Var a = dot(v, W) + hidden_bias;
-    const Var h = draw(sigmoid(beta * a));
-    const Var to_v = beta * (dot(h, W.T()) + visible_bias) + (1 - beta) * base_bias;
-    return Vars{draw(sigmoid(to_v)), log_w + log_ratio(v, a, beta, before)};
-  };
-  const Var v0 = draw(sigmoid(zeros_like(visible_bias) + base_bias));
-  const Var log_w0 = zeros({runs * n}, float64);
-  const auto [path, updates] = scan(
-      step, {.sequences = {seq(betas, {0, 1})}, .outputs_info = {v0, log_w0}, .name = "annealing"});
-
+  const std::vector<std::pair<Var, Var>> at{{open.W, W},
+                                            {open.bv, tile(bv, {runs, 1})},
+                                            {open.bh, tile(bh, {runs, 1})},
+                                            {open.base_bias, base_bias}};
   AisGraph ais;
-  ais.updates = updates;
-  ais.v_sample = reshape(path[0][-1], {runs, n, W.shape(0)});
-  ais.log_weights = reshape(path[1][-1], {runs, n});
+  for (const auto& [stream, next] : path.updates) ais.updates[stream] = clone(next, at);
+  ais.v_sample = reshape(clone(path.state[0], at), {runs, n, W.shape(0)});
+  ais.log_weights = reshape(clone(path.log_weights, at), {runs, n});
   const Var log_sum = logsumexp(ais.log_weights, 0);
   const Var log_sum_of_squares = logsumexp(2 * ais.log_weights, 0);
   const Var runs64 = cast(runs, float64);
-  const Var log_z0 =
-      sum(log(1 + exp(cast(base_bias, float64)))) + cast(W.shape(1), float64) * log_2;
+  const energy::UnitKind& kind = open.v.kind();
+  const Var log_z0 = sum(kind.log_normaliser({cast(base_bias, float64)})) +
+                     sum(kind.log_normaliser({zeros({W.shape(1)}, float64)}));
   ais.log_z = log_z0 + log_sum - log(runs64);
   ais.effective_runs = exp(2 * log_sum - log_sum_of_squares);
   // Of a mean of weights, relative to it: the error of its logarithm.

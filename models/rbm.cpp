@@ -1,11 +1,11 @@
 #include <cmath>
 
+#include <damo/models/binary_rbm.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/indexing/indexing.hpp>
-#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -27,31 +27,40 @@ RBM::RBM(const RBMOptions& o)
   params = {W, hbias, vbias};
 }
 
-Var RBM::free_energy(const Var& v) const {
-  const Var wx_b = dot(v, W) + hbias;
-  const Var vbias_term = dot(v, vbias);
-  const Var hidden_term = sum(log(1 + exp(wx_b)), 1);
-  return -hidden_term - vbias_term;
+Var RBM::free_energy(const Var& v) const { return BinaryRbm(W, vbias, hbias).free_energy(v); }
+
+energy::EnergyModel RBM::energy_model() const {
+  const Shape size = W.value().shape();
+  const energy::Unit v = energy::bernoulli("v", size[0], W.dtype());
+  const energy::Unit h = energy::bernoulli("h", size[1], W.dtype());
+  return {BinaryRbm::energy(v, h, W, vbias, hbias),
+          {.visible = {v}, .hidden = {h}, .params = params}};
 }
 
+namespace {
+
+RBM::Propagation propagation(const energy::Conditional& p) { return {p.parameters()[0], p.mean()}; }
+
+RBM::Sampling sampling(const energy::Conditional& p, const RandomStream& rng) {
+  return {p.parameters()[0], p.mean(), p.sample(rng)};
+}
+
+}  // namespace
+
 RBM::Propagation RBM::propup(const Var& v) const {
-  const Var pre_sigmoid = dot(v, W) + hbias;
-  return {pre_sigmoid, sigmoid(pre_sigmoid)};
+  return propagation(BinaryRbm(W, vbias, hbias).hidden(v));
 }
 
 RBM::Propagation RBM::propdown(const Var& h) const {
-  const Var pre_sigmoid = dot(h, W.T()) + vbias;
-  return {pre_sigmoid, sigmoid(pre_sigmoid)};
+  return propagation(BinaryRbm(W, vbias, hbias).visible(h));
 }
 
 RBM::Sampling RBM::sample_h_given_v(const Var& v) {
-  const auto [pre_sigmoid, mean] = propup(v);
-  return {pre_sigmoid, mean, rng.binomial({.n = 1, .p = mean})};
+  return sampling(BinaryRbm(W, vbias, hbias).hidden(v), rng);
 }
 
 RBM::Sampling RBM::sample_v_given_h(const Var& h) {
-  const auto [pre_sigmoid, mean] = propdown(h);
-  return {pre_sigmoid, mean, rng.binomial({.n = 1, .p = mean})};
+  return sampling(BinaryRbm(W, vbias, hbias).visible(h), rng);
 }
 
 std::array<Var, 6> RBM::gibbs_hvh(const Var& h) {

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include <damo/graph/updates.hpp>
+#include <damo/models/energy/energy_model.hpp>
 #include <damo/ops/random/numpy_random_state.hpp>
 #include <damo/ops/random/random_stream.hpp>
 
@@ -42,6 +43,10 @@ class RBM {
 
   /// F(v) = -log sum_h e^-E(v, h), one value a row of `v`.
   Var free_energy(const Var& v) const;
+
+  /// The same machine as a model given by its energy, on these parameters: to check, explain or
+  /// evaluate it.
+  energy::EnergyModel energy_model() const;
 
   struct Propagation {
     Var pre_sigmoid;

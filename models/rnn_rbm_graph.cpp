@@ -1,3 +1,4 @@
+#include <damo/models/binary_rbm.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rnn_rbm_graph.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -7,6 +8,11 @@
 #include <damo/ops/shape/create.hpp>
 
 namespace damo::models {
+namespace {
+
+Var as_dtype(const Var& v, DType dtype) { return v.dtype() == dtype ? v : cast(v, dtype); }
+
+}  // namespace
 
 RbmGraph build_rbm(const Var& v, const Var& W, const Var& bv, const Var& bh, const Arg& k,
                    RandomStream rng) {
@@ -14,11 +20,10 @@ RbmGraph build_rbm(const Var& v, const Var& W, const Var& bv, const Var& bh, con
     Var mean_v;
     Var v;
   };
+  const BinaryRbm rbm(W, bv, bh);
   const auto gibbs_step = [&](const Var& visible) -> Gibbs {
-    const Var mean_h = sigmoid(dot(visible, W) + bh);
-    const Var h = rng.binomial({.n = 1, .p = mean_h, .dtype = v.dtype()});
-    const Var mean_v = sigmoid(dot(h, W.T()) + bv);
-    return {mean_v, rng.binomial({.n = 1, .p = mean_v, .dtype = v.dtype()})};
+    const energy::Conditional p = rbm.visible(rbm.hidden(visible).sample(rng));
+    return {p.mean(), as_dtype(p.sample(rng), v.dtype())};
   };
   const auto [chain, updates] = scan([&](Var visible) { return gibbs_step(visible).v; },
                                      {.outputs_info = {v}, .n_steps = k, .name = "gibbs_step"});
@@ -28,10 +33,7 @@ RbmGraph build_rbm(const Var& v, const Var& W, const Var& bv, const Var& bh, con
   const Var n_frames = v.shape(0);
   const Var monitor = sum(xlogy0(v, mean_v) + xlogy0(1 - v, 1 - mean_v)) / n_frames;
 
-  const auto free_energy = [&](const Var& visible) {
-    return -sum(visible * bv) - sum(log(1 + exp(dot(visible, W) + bh)));
-  };
-  const Var cost = (free_energy(v) - free_energy(v_sample)) / n_frames;
+  const Var cost = (sum(rbm.free_energy(v)) - sum(rbm.free_energy(v_sample))) / n_frames;
   return {v_sample, cost, monitor, updates};
 }
 

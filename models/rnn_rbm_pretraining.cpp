@@ -4,6 +4,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/models/annealed_importance.hpp>
+#include <damo/models/binary_rbm.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rnn_rbm.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -43,11 +44,9 @@ FrameTraining frame_training(const std::vector<SharedVar>& params, const SharedV
   const Var& bv = params[1];
   const Var& bh = params[2];
   const RbmGraph model = build_rbm(chain, W, bv, bh, how.k, std::move(rng));
-  const auto free_energy = [&](const Var& x) {
-    return -dot(x, bv) - sum(log(1 + exp(dot(x, W) + bh)), 1);
-  };
+  const BinaryRbm rbm(W, bv, bh);
   const Var v = matrix("v", W.dtype());
-  const Var cost = mean(free_energy(v)) - mean(free_energy(model.v_sample));
+  const Var cost = mean(rbm.free_energy(v)) - mean(rbm.free_energy(model.v_sample));
   Updates updates = model.updates;
   const Var lr = cast(linear_schedule(how.lr, 0, steps, updates), W.dtype());
   updates +=

@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/models/energy/derivation/dependence.hpp>
 #include <damo/models/energy/derivation/probe.hpp>
 #include <damo/models/energy/model_data.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 
@@ -35,6 +39,34 @@ void check_names(const Var& energy, const Units& units, const Vars& params) {
   }
 }
 
+// Tried on random states: a row's energy is the same among copies of that row. What further inputs
+// have in their rows is not known, so models with some are not tried.
+void check_rows_apart(const Var& energy, const Units& units) {
+  constexpr std::int64_t rows = 5;
+  for (const Var& leaf : leaves(std::span(&energy, 1))) {
+    if (is_input(leaf) && !contains(units, leaf) && leaf.ndim() > 0) return;
+  }
+  const Probe probe(energy, units, {}, rows, 2, false);
+  double change = 0, size = 0;
+  try {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Var copies = constant(Array::from(std::vector<std::int64_t>(rows, row)));
+      std::vector<std::pair<Var, Var>> with;
+      for (const Unit& u : units) with.emplace_back(u, take(u, copies, 0));
+      const Var off = max(abs(clone(energy, with) - take(energy, copies, 0)));
+      change = std::max(change, probe.value(off).cast(float64).item<double>());
+    }
+    size = probe.value(max(abs(energy))).cast(float64).item<double>();
+  } catch (const Error&) {
+    return;  // an energy that refuses such states
+  }
+  if (change > 1e-4 * (1 + size))
+    throw ShapeError(fmt::format(
+        "EnergyModel: the energy must be one number a row, of that row's states alone; {} moves "
+        "with the states of other rows. Sum over the sites of a row (axis 1), not over rows",
+        describe(energy)));
+}
+
 void check_energy(const Var& energy, const Units& units) {
   const std::string wanted = "the energy must be one number a row, (rows,)";
   if (!is_float(energy.dtype()))
@@ -50,7 +82,9 @@ void check_energy(const Var& energy, const Units& units) {
   if (energy.type().dims[0] > 1)
     throw ShapeError(fmt::format("EnergyModel: {}; {} has {} of them, whatever the rows", wanted,
                                  describe(energy), energy.type().dims[0]));
+  const bool sized = std::all_of(units.begin(), units.end(), [](auto& u) { return u.n_known(); });
   for (const std::int64_t rows : {3, 5}) {
+    if (!sized) return;
     std::int64_t found = rows;
     const Probe probe(energy, units, {}, rows, 1, false);
     if (probe.missing().defined()) return;
@@ -58,6 +92,26 @@ void check_energy(const Var& energy, const Units& units) {
     if (found != rows)
       throw ShapeError(fmt::format("EnergyModel: {}; {} has {} numbers for states of {} rows",
                                    wanted, describe(energy), found, rows));
+  }
+  check_rows_apart(energy, units);
+}
+
+// Rows of states belong together; a single one stands beside any number.
+void check_batch(const Units& units, const Vars& states) {
+  std::optional<std::size_t> first;
+  for (std::size_t i = 0; i < states.size(); ++i) {
+    if (!states[i].defined()) continue;
+    const std::int64_t rows = states[i].type().dims[0];
+    if (rows == unknown || rows == 1) continue;
+    if (!first) {
+      first = i;
+    } else if (states[*first].type().dims[0] != rows) {
+      throw ShapeError(fmt::format(
+          "EnergyModel: {} states of {} '{}' beside {} of {} '{}'; a row of each is one state of "
+          "the model: {} and {}",
+          states[*first].type().dims[0], units[*first].kind().name, units[*first].name(), rows,
+          units[i].kind().name, units[i].name(), describe(states[*first]), describe(states[i])));
+    }
   }
 }
 
@@ -134,6 +188,7 @@ Vars EnergyModel::full_states(const VarsOf& given, const Units& left_out) const 
     if (!states[i].defined() && !needless)
       throw GraphError(fmt::format("EnergyModel: no state for {}", describe(units()[i])));
   }
+  check_batch(units(), states);
   return states;
 }
 
@@ -170,7 +225,7 @@ Var EnergyModel::expected_energy(const VarsOf& means) const {
   Var energy;
   for (const Term& t : terms()) {
     const Var part = t.coefficient == 1 ? t.value : t.coefficient * t.value;
-    energy = energy.defined() ? energy + part : part;
+    energy = add_or_either(energy, part);
   }
   return put(energy, full_states(means, {}));
 }
@@ -207,10 +262,7 @@ Conditional EnergyModel::conditional(const Unit& unit, int color, const VarsOf& 
   if (color < 0 || color >= d.colours.shape()[0])
     throw GraphError(fmt::format("EnergyModel: {} has {} colours, there is none of number {}",
                                  describe(unit), d.colours.shape()[0], color));
-  const std::int64_t n = unit.n();
-  const Array wide = d.colours.cast(float64);
-  const double* row = wide.data<double>() + color * n;
-  const Array mask = Array::from(std::vector<double>(row, row + n), d.mask.type().dims);
+  const Array mask = Array::from(d.sites_of(color), d.mask.type().dims);
   return {unit, derivation_at(unit, full_states(states, {}), constant(mask.cast(unit.dtype())))};
 }
 

@@ -140,6 +140,11 @@ class EnergyModel {
   /// units. `beta` is a number, a scalar, or a vector with one number a row.
   EnergyModel tempered(const Arg& beta) const;
   EnergyModel tempered(const Arg& beta, const Var& base) const;
+  /// Of `tempered(beta, base)` (`base` may be empty): the energy that is left at beta `from` when
+  /// the units of a block are summed out, less that at `to`; one number a row. It is made of
+  /// differences, so that it keeps its digits where the betas are near.
+  Var tempering_gain(const Var& from, const Var& to, const Var& base, const Units& summed,
+                     const VarsOf& states) const;
   /// E0 of `tempered`.
   Var base_energy() const;
   /// The model of these units with energy E0, or `base`: that of `tempered(0)`.
@@ -173,6 +178,10 @@ class EnergyModel {
   Var log_sum_of(const Var& left, const Units& enumerated, const std::vector<bool>& rest,
                  const std::optional<Conditional>& sites) const;
   bool interact(const Unit& a, const Unit& b) const;
+  std::vector<std::pair<Unit, int>> summable_colors(const Units& enumerated,
+                                                    const Units& summed) const;
+  Vars chain_start(const VarsOf& start, const GibbsOptions& options,
+                   const std::vector<bool>& early) const;
   using Next = std::function<Var(const Unit&, const Conditional&)>;
   Vars swept(Vars states, const Next& next, const Units& clamped) const;
   Var swept_sites(const Unit& unit, const Vars& states, const Next& next) const;

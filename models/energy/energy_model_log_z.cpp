@@ -8,6 +8,7 @@
 #include <damo/models/energy/derivation/dependence.hpp>
 #include <damo/models/energy/model_data.hpp>
 #include <damo/models/energy/units/enumerate.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -37,10 +38,8 @@ struct Plan {
 };
 
 std::vector<bool> other_sites(const Derivation& d, int color) {
-  const Array wide = d.colours.cast(float64);
-  const std::int64_t n = d.colours.shape()[1];
   std::vector<bool> rest;
-  for (std::int64_t i = 0; i < n; ++i) rest.push_back(wide.data<double>()[color * n + i] == 0);
+  for (const double drawn : d.sites_of(color)) rest.push_back(drawn == 0);
   return rest;
 }
 
@@ -56,43 +55,66 @@ Var log_sum_over(std::int64_t count, F&& log_weight) {
   return logsumexp(map(piece, {arange(0, count, rows_at_once)}, {.name = "log_z"}).outputs[0]);
 }
 
-}  // namespace
-
-Var EnergyModel::log_z() const {
-  const SiteScope scope(SiteScope::or_else(data_->options.site));
+// Every way to enumerate some units and to sum out the others.
+std::vector<Plan> plans_of(const Units& units) {
+  if (units.size() > 16) throw GraphError("log_z: a model of more than 16 units");
   std::vector<Plan> plans;
-  const std::size_t n = units().size();
-  if (n > 16) throw GraphError("log_z: a model of more than 16 units");
-  for (std::size_t subset = 0; subset < (std::size_t{1} << n); ++subset) {
+  for (std::size_t subset = 0; subset < (std::size_t{1} << units.size()); ++subset) {
     Plan plan;
-    for (std::size_t i = 0; i < n; ++i) {
-      const Unit& unit = units()[i];
+    for (std::size_t i = 0; i < units.size(); ++i) {
       if ((subset >> i & 1U) == 0) {
-        plan.summed.push_back(unit);
+        plan.summed.push_back(units[i]);
         continue;
       }
-      plan.enumerated.push_back(unit);
-      plan.log2_states += Enumeration(unit).log2_count();
+      plan.enumerated.push_back(units[i]);
+      plan.log2_states += Enumeration(units[i]).log2_count();
     }
     plans.push_back(plan);
   }
-  // In a unit whose sites interact, one colour can be summed out, if nothing else is that it
-  // interacts with.
+  return plans;
+}
+
+[[noreturn]] void too_many_states(const std::vector<Plan>& plans, const std::string& why) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const Plan& plan : plans) {
+    if (plan.log2_states > most_states_log2) least = std::min(least, plan.log2_states);
+  }
+  throw GraphError(fmt::format(
+      "log_z: too many states to enumerate: 2^{:.0f} is the least that leaves the rest to be "
+      "summed in closed form, 2^{:.0f} the most that is tried{}{}. estimate_log_z gives an "
+      "estimate with bounds",
+      least, most_states_log2, why.empty() ? "" : "; ", why));
+}
+
+}  // namespace
+
+// In a unit whose sites interact, one colour can be summed out, if nothing else is that it
+// interacts with.
+std::vector<std::pair<Unit, int>> EnergyModel::summable_colors(const Units& enumerated,
+                                                               const Units& summed) const {
+  std::vector<std::pair<Unit, int>> all;
+  if (data_->options.blocks.how == Blocks::How::whole) return all;
+  for (const Unit& unit : enumerated) {
+    const auto apart = [&](const Unit& u) {
+      return !derivation(u).mask.defined() && !interact(u, unit);
+    };
+    if (!derivation(unit).mask.defined() || !std::all_of(summed.begin(), summed.end(), apart))
+      continue;
+    for (int c = 0; c < derivation(unit).colours.shape()[0]; ++c) all.emplace_back(unit, c);
+  }
+  return all;
+}
+
+Var EnergyModel::log_z() const {
+  const SiteScope scope(SiteScope::or_else(data_->options.site));
+  std::vector<Plan> plans = plans_of(units());
   for (const Plan& whole : std::vector<Plan>(plans)) {
-    for (const Unit& unit : whole.enumerated) {
-      if (data_->options.blocks.how == Blocks::How::whole || !derivation(unit).mask.defined())
-        continue;
-      const auto apart = [&](const Unit& u) {
-        return !derivation(u).mask.defined() && !interact(u, unit);
-      };
-      if (!std::all_of(whole.summed.begin(), whole.summed.end(), apart)) continue;
-      for (int c = 0; c < derivation(unit).colours.shape()[0]; ++c) {
-        Plan part = whole;
-        part.sites = {unit, c, other_sites(derivation(unit), c)};
-        part.log2_states +=
-            Enumeration(unit, part.sites->rest).log2_count() - Enumeration(unit).log2_count();
-        plans.push_back(part);
-      }
+    for (const auto& [unit, color] : summable_colors(whole.enumerated, whole.summed)) {
+      Plan part = whole;
+      part.sites = {unit, color, other_sites(derivation(unit), color)};
+      part.log2_states +=
+          Enumeration(unit, part.sites->rest).log2_count() - Enumeration(unit).log2_count();
+      plans.push_back(part);
     }
   }
   std::stable_sort(plans.begin(), plans.end(),
@@ -117,16 +139,7 @@ Var EnergyModel::log_z() const {
                            plan.sites ? plan.sites->rest : std::vector<bool>{}, sites),
                 energy().dtype());
   }
-  double least = std::numeric_limits<double>::infinity();
-  for (const Plan& plan : plans) {
-    if (plan.log2_states > most_states_log2) least = std::min(least, plan.log2_states);
-  }
-  throw GraphError(fmt::format(
-      "log_z: too many states to enumerate: 2^{:.0f} is the least that leaves the rest to be "
-      "summed "
-      "in closed form, 2^{:.0f} the most that is tried{}{}. estimate_log_z gives an estimate with "
-      "bounds",
-      least, most_states_log2, why.empty() ? "" : "; ", why));
+  too_many_states(plans, why);
 }
 
 Var EnergyModel::log_sum_of(const Var& left, const Units& enumerated, const std::vector<bool>& rest,
@@ -148,7 +161,7 @@ Var EnergyModel::log_sum_of(const Var& left, const Units& enumerated, const std:
       states[index_of(unit)] = x;
       if (!unit.kind().log_base) continue;
       const Var base = unit.kind().log_base(as_state(unit, x));
-      own = own.defined() ? own + base : base;
+      own = add_or_either(own, base);
     }
     Var weight = -put(left, states);
     if (own.defined()) weight = weight + own;

@@ -22,6 +22,7 @@ bool EnergyModel::interact(const Unit& a, const Unit& b) const {
 
 // The energy where the units are zero.
 Var EnergyModel::rest_of(const Units& gone) const {
+  if (gone.empty()) return data_->energy;
   if (!data_->mix) return energy_at_zero(terms(), units(), gone, data_->trace);
   const auto& [hot, beta, base] = *data_->mix;
   const Var rest = beta * hot.rest_of(gone);

@@ -22,7 +22,10 @@ Natural at_base(const EnergyModel& base, const Unit& unit, const Var& rows) {
   Natural natural{zero};
   if (unit.kind().base_energy) {
     const Natural& own = base.derivation(unit).natural;
-    const auto there = [&](const Var& v) { return v.defined() ? clone(v, {{unit, zero}}) : v; };
+    // It reads no state, but may ask for the number of rows of any unit.
+    std::vector<std::pair<Var, Var>> nowhere;
+    for (const Unit& u : base.units()) nowhere.emplace_back(u, zeros_of(u, rows));
+    const auto there = [&](const Var& v) { return v.defined() ? clone(v, nowhere) : v; };
     natural = {there(own.linear), there(own.quadratic), {}};
   }
   if (unit.total() > 0)
@@ -151,6 +154,30 @@ Vars EnergyModel::sweep(const VarsOf& states, RandomStream rng) const {
                [&](const Unit&, const Conditional& p) { return p.sample(rng); }, {});
 }
 
+// The states that a chain begins with, those that it needs being there.
+Vars EnergyModel::chain_start(const VarsOf& start, const GibbsOptions& o,
+                              const std::vector<bool>& early) const {
+  Units needless;
+  for (std::size_t i = 0; i < units().size(); ++i) {
+    if (!early[i] && !contains(o.clamped, units()[i])) needless.push_back(units()[i]);
+  }
+  const bool all_given = start.vars().size() == units().size();
+  const Vars given = full_states(start, all_given ? needless : hidden());
+  const bool no_sweep = o.k.is_literal() && o.k.integer() == 0;
+  for (std::size_t i = 0; i < units().size(); ++i) {
+    if (given[i].defined()) continue;
+    if (no_sweep)
+      throw GraphError(fmt::format("gibbs: no sweep, so nothing sets {}: its state must be given",
+                                   describe(units()[i])));
+    if (early[i] || contains(o.clamped, units()[i]))
+      throw GraphError(fmt::format(
+          "gibbs: a sweep reads {} before it sets it, so `start` must have a state for it: give "
+          "states of all {} units",
+          describe(units()[i]), units().size()));
+  }
+  return given;
+}
+
 GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const {
   if (!(o.beta.is_literal() && o.beta.real() == 1)) {
     GibbsOptions plain = o;
@@ -163,35 +190,16 @@ GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const 
     for (const Unit& unit : *named) static_cast<void>(index_of(unit));
   }
   const std::vector<bool> early = read_before_set(o.clamped);
-  Units needless;
-  for (std::size_t i = 0; i < units().size(); ++i) {
-    if (!early[i] && !contains(o.clamped, units()[i])) needless.push_back(units()[i]);
-  }
-  const bool all_given = start.vars().size() == units().size();
-  const Vars given = full_states(start, all_given ? needless : hidden());
-  if (o.k.is_literal() && o.k.integer() == 0) {
-    for (std::size_t i = 0; i < units().size(); ++i) {
-      if (!given[i].defined())
-        throw GraphError(fmt::format("gibbs: no sweep, so nothing sets {}: its state must be given",
-                                     describe(units()[i])));
-    }
-    return {given, {}};
-  }
+  const Vars first = chain_start(start, o, early);
+  if (o.k.is_literal() && o.k.integer() == 0) return {first, {}};
 
-  Vars first = given;
   std::vector<std::size_t> moving;
   std::vector<OutputInfo> info;
   for (std::size_t i = 0; i < units().size(); ++i) {
-    const bool clamped = contains(o.clamped, units()[i]);
-    if ((early[i] || clamped) && !given[i].defined())
-      throw GraphError(fmt::format(
-          "gibbs: a sweep reads {} before it sets it, so `start` must have a state for it: give "
-          "states of all {} units",
-          describe(units()[i]), units().size()));
-    if (clamped) continue;
+    if (contains(o.clamped, units()[i])) continue;
     moving.push_back(i);
     if (early[i]) {
-      info.emplace_back(given[i]);
+      info.emplace_back(first[i]);
     } else {
       info.emplace_back(none);
     }
@@ -209,7 +217,7 @@ GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const 
     return moved;
   };
   auto [outputs, updates] = scan(step, {.outputs_info = info, .n_steps = o.k, .name = "gibbs"});
-  Vars state = given;
+  Vars state = first;
   for (std::size_t m = 0; m < moving.size(); ++m) state[moving[m]] = outputs[m][-1];
   return {state, updates};
 }

@@ -1,5 +1,6 @@
 #include <damo/models/energy/derivation/dependence.hpp>
 #include <damo/models/energy/model_data.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -32,7 +33,7 @@ Var EnergyModel::base_energy() const {
     const Derivation& d = derivation(unit);
     const bool linear = !d.natural.quadratic.defined() && !d.precision.defined();
     const Var own = linear ? sum(Var(unit), 1) : unit.kind().base_energy(unit);
-    energy = energy.defined() ? energy + own : own;
+    energy = add_or_either(energy, own);
   }
   return energy;
 }
@@ -63,6 +64,25 @@ EnergyModel EnergyModel::tempered(const Arg& beta, const Var& base) const {
                                             .units = units()});
   model.data_->mix = std::make_shared<const Data::Mix>(Data::Mix{*this, b, cold});
   return model;
+}
+
+Var EnergyModel::tempering_gain(const Var& from, const Var& to, const Var& given_base,
+                                const Units& gone, const VarsOf& states) const {
+  const SiteScope scope(SiteScope::or_else(data_->options.site));
+  const Var base = given_base.defined() ? given_base : base_energy();
+  const EnergyModel before = tempered(from, base), now = tempered(to, base);
+  Var energy = rest_of(gone);
+  if (base.defined()) energy = energy - base_model(base).rest_of(gone);
+  Var gain = (before.data_->mix->beta - now.data_->mix->beta) * energy;
+  for (const Unit& unit : gone) {
+    const Conditional there = before.conditional(unit), here = now.conditional(unit);
+    gain = gain + here.log_normaliser_gain(there) + (there.offset() - here.offset());
+  }
+  Vars all = full_states(states, gone);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (contains(gone, units()[i])) all[i] = Var();
+  }
+  return put(gain, all);
 }
 
 Derivation EnergyModel::mixed(const Unit& unit) const {

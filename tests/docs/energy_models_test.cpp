@@ -1,3 +1,5 @@
+#include <iostream>
+
 #include <damo/damo.hpp>
 #include "tests/support/values.hpp"
 
@@ -36,6 +38,10 @@ TEST_CASE("energy models document: a model from its energy to its evaluation") {
   const LogZ z = estimate_log_z(model, {.chains = 100, .steps = 500, .rng = rng});
   CHECK(z.lower < exact + 1e-3);
   CHECK(z.upper > exact - 1e-3);
+  const Array other = evaluate(data_rng.bernoulli(often * ones({200, 9})));
+  const Fit fit = measure_fit(model, {data}, {other}, {.chains = 100, .steps = 500});
+  std::cout << fit.text() << "\n";
+  CHECK(fit.log_z.converged);
   const Var log_likelihood = mean(-model.free_energy({x})) - model.log_z();
   const double reached = function({x}, {log_likelihood})(data).scalar<double>(0);
   CHECK(reached >
@@ -51,6 +57,37 @@ TEST_CASE("energy models document: a model from its energy to its evaluation") {
   CHECK(!same_graph(grad(expected, W), grad(held, W)));
   static_cast<void>(on);
   static_cast<void>(F);
+}
+
+TEST_CASE("energy models document: a network as an energy, trained and sampled by its slope") {
+  const SharedVar A = models::normal_parameter({2, 16}, 1, 1, "A");
+  const SharedVar a = models::normal_parameter(16, 1, 2, "a"), q = models::zero_parameter(16, "q");
+  RandomStream rng(1234);
+  // Two clouds, around (2, 0) and (-2, 0).
+  const Var side = 2 * rng.bernoulli(0.5 * ones({200, 1})) - 1;
+  const Var points = concatenate({2 * side, zeros({200, 1})}, 1) + 0.3 * rng.normal({200, 2});
+  const Var start = 2 * rng.normal({200, 2});
+  const Unit x = gaussian("x", 2);
+  const EnergyModel deep(sum(sqr(x), 1) / 8 - dot(tanh(dot(x, A) + a), q),
+                         {.visible = {x}, .params = {A, a, q}});
+  const Objective score = denoising_score_matching(deep, {points}, {.sigma = 0.4, .rng = rng});
+  const Langevin chains = langevin(deep, {start}, {.k = 400, .step = 0.1, .rng = rng});
+  Updates updates = score.updates;
+  updates += models::adam({A, a, q}, score.gradients({A, a, q}), {.lr = 0.02});
+  Function train = function({}, {score.cost}, {.updates = updates});
+  for (int step = 0; step < 1500; ++step) train();
+
+  Function sample = function({}, {chains.state[0], mean(chains.acceptance)});
+  const Outputs out = sample();
+  const Array ends = out[0];
+  double across = 0, along = 0;
+  for (int i = 0; i < 200; ++i) {
+    across += std::abs(ends.data<float>()[2 * i]) / 200;
+    along += std::abs(ends.data<float>()[2 * i + 1]) / 200;
+  }
+  CHECK(std::abs(across - 2) < 0.3);
+  CHECK(along < 0.7);
+  CHECK(out.scalar<double>(1) > 0.8);
 }
 
 TEST_CASE("energy models document: a kind of unit of one's own") {

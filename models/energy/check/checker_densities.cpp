@@ -9,6 +9,8 @@
 #include <damo/models/energy/derivation/probe.hpp>
 #include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/shape/join.hpp>
 
 // Conditionals, sums and sweeps against Boltzmann weights.
 namespace damo::energy {
@@ -16,6 +18,12 @@ namespace {
 
 std::string name_of(const Unit& unit) {
   return fmt::format("{} '{}'", unit.kind().name, unit.name());
+}
+
+// Each row moved on by a site.
+Array next_sites(const Array& rows) {
+  const Var x = constant(rows);
+  return evaluate(concatenate({x(all(), range(1, rows.shape()[1])), x(all(), range(0, 1))}, 1));
 }
 
 }  // namespace
@@ -35,7 +43,7 @@ void Checker::conditionals() {
 // Rows that agree in all that the sites of one colour are drawn from.
 std::vector<std::size_t> Checker::color_groups(std::size_t u, int color) const {
   const Unit& unit = model_.units()[u];
-  const Array mask = model_.derivation(unit).colours.cast(float64);
+  const std::vector<double> drawn = model_.derivation(unit).sites_of(color);
   const Array x = table_.states(u).cast(float64);
   const auto n = static_cast<std::size_t>(unit.n());
   const std::size_t width = static_cast<std::size_t>(x.elements()) / table_.rows() / n;
@@ -45,7 +53,7 @@ std::vector<std::size_t> Checker::color_groups(std::size_t u, int color) const {
   for (std::size_t r = 0; r < table_.rows(); ++r) {
     std::vector<double> key{static_cast<double>(others[r])};
     for (std::size_t i = 0; i < n; ++i) {
-      if (mask.data<double>()[static_cast<std::size_t>(color) * n + i] != 0) continue;
+      if (drawn[i] != 0) continue;
       for (std::size_t k = 0; k < width; ++k)
         key.push_back(x.data<double>()[(r * n + i) * width + k]);
     }
@@ -77,7 +85,11 @@ void Checker::infinite_conditional(const Unit& unit) {
   const Var claim = claimed_log_probs(unit).front();
   std::size_t u = 0;
   while (!same(model_.units()[u], unit)) ++u;
-  Array moved = random_states(unit, static_cast<std::int64_t>(table_.rows()), options_.seed + 77);
+  // The sum of a row of counts is given.
+  const Array moved =
+      unit.kind().support.set == Support::Set::counts
+          ? next_sites(table_.states(u))
+          : random_states(unit, static_cast<std::int64_t>(table_.rows()), options_.seed + 77);
   Var weight = -model_.energy();
   if (unit.kind().log_base) weight = weight + unit.kind().log_base(unit);
   const auto change = [&](const Var& v) {

@@ -36,11 +36,6 @@ bool inside(const Support& support, double x) {
   return false;
 }
 
-std::vector<double> doubles(const Array& a) {
-  const Array wide = a.cast(float64);
-  return {wide.values<double>().begin(), wide.values<double>().end()};
-}
-
 // Up to a few places of a parameter.
 std::vector<std::int64_t> some_places(const Array& a) {
   std::vector<std::int64_t> places;

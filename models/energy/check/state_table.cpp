@@ -20,11 +20,6 @@ namespace {
 constexpr double most_states_log2 = 20;
 constexpr std::int64_t random_rows = 64;
 
-std::vector<double> doubles(const Array& a) {
-  const Array wide = a.cast(float64);
-  return {wide.values<double>().begin(), wide.values<double>().end()};
-}
-
 // One row, as many times as there are states.
 Array repeated(const Array& row, std::size_t rows) {
   Shape shape = row.shape();
@@ -37,6 +32,11 @@ Array repeated(const Array& row, std::size_t rows) {
 }
 
 }  // namespace
+
+std::vector<double> doubles(const Array& a) {
+  const Array wide = a.cast(float64);
+  return {wide.values<double>().begin(), wide.values<double>().end()};
+}
 
 StateTable::StateTable(const EnergyModel& model, const std::vector<std::pair<Var, Array>>& inputs,
                        std::uint64_t seed)

@@ -39,6 +39,8 @@ class StateTable {
   std::vector<double> log_weights_;
 };
 
+/// The elements in row-major order.
+std::vector<double> doubles(const Array& a);
 /// log of the sum of exp(w) over each group, at each row of it.
 std::vector<double> log_sums(const std::vector<double>& w, const std::vector<std::size_t>& groups);
 

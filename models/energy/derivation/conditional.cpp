@@ -72,6 +72,13 @@ Var Conditional::log_normaliser() const {
          0.5 * static_cast<double>(n) * std::log(2 * std::numbers::pi);
 }
 
+Var Conditional::log_normaliser_gain(const Conditional& from) const {
+  if (derivation_.precision.defined()) return log_normaliser() - from.log_normaliser();
+  const UnitKind& kind = unit_.kind();
+  return over_sites(kind.log_normaliser(derivation_.natural) -
+                    kind.log_normaliser(from.derivation_.natural));
+}
+
 Var Conditional::offset() const {
   return derivation_.offset.defined() ? over_sites(derivation_.offset)
                                       : Arg(0.0).var(unit_.dtype());
@@ -107,6 +114,10 @@ Var as_state(const Unit& unit, const Var& given) {
   bool known = true;
   std::vector<Arg> sizes{-1};
   for (std::size_t a = 1; a < wanted.rank(); ++a) {
+    if (wanted.dims[a] == unknown) {
+      sizes.emplace_back(state.shape(static_cast<int>(a)));
+      continue;
+    }
     const std::int64_t size = state.type().dims[a];
     if (size != unknown && size != wanted.dims[a]) refuse();
     known = known && size != unknown;

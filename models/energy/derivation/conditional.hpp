@@ -27,6 +27,9 @@ class Conditional {
   Var log_prob(const Var& x) const;
   /// The log of the sum (integral) of base(x) exp(parameters . statistics(x)); one number a row.
   Var log_normaliser() const;
+  /// log_normaliser() less that of the same unit's distribution at other parameters: the difference
+  /// is taken site by site, which keeps its digits where the two are near.
+  Var log_normaliser_gain(const Conditional& from) const;
   /// The part of the energy that squares of the unit's spins make, one number a row; 0 of most.
   Var offset() const;
   /// What the derivation could not see in the rewritten graph and tried on random states instead;

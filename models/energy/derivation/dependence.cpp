@@ -41,14 +41,6 @@ struct Sample {
   }
 };
 
-bool stretched(const Var& operand, const Var& v) {
-  if (operand.ndim() != v.ndim()) return true;
-  for (std::size_t a = 0; a < v.ndim(); ++a) {
-    if (operand.type().broadcastable(a) && !v.type().broadcastable(a)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Dependence Dependences::of(const Var& v) {
@@ -71,7 +63,7 @@ Dependence Dependences::infer(const Var& v) {
     const Dependence d = known_.at(v.inputs()[i]);
     if (d.degree == 0) continue;
     dependent.push_back(i);
-    elementwise = elementwise && d.elementwise && !stretched(v.inputs()[i], v);
+    elementwise = elementwise && d.elementwise && !stretches(v.inputs()[i], v);
   }
   if (dependent.empty()) return {};
   Dependence result{unknown_degree};
@@ -129,6 +121,10 @@ VarSet readers(std::span<const Var> outputs, const Var& x) {
 }
 
 bool reads(const Var& v, const Var& x) { return readers(std::span(&v, 1), x).contains(v); }
+
+bool stretches(const Var& part, const Var& whole) {
+  return part.ndim() != whole.ndim() || !stretched_axes(part.type(), whole.type()).empty();
+}
 
 Var at(const Var& v, const Var& x, const Var& value) { return clone(v, {{x, value}}); }
 

@@ -31,6 +31,8 @@ class Dependences {
   std::unordered_map<Var, Dependence, VarHash, VarSame> known_{};
 };
 
+/// Whether `part` is repeated along some axis when it stands beside the whole elementwise.
+bool stretches(const Var& part, const Var& whole);
 /// Whether the elements of `v` are computed from those of `x`.
 bool reads(const Var& v, const Var& x);
 /// All nodes of which that holds, among those that `outputs` need.

@@ -19,9 +19,15 @@
 
 namespace damo::energy {
 
+std::vector<double> Derivation::sites_of(int color) const {
+  const Array wide = colours.cast(float64);
+  const double* row = wide.data<double>() + color * colours.shape()[1];
+  return {row, row + colours.shape()[1]};
+}
+
 Var zeros_of(const Unit& unit, const Arg& rows) {
   if (unit.classes() > 0) return zeros({rows, unit.n(), unit.classes()}, unit.dtype());
-  return zeros({rows, unit.n()}, unit.dtype());
+  return zeros({rows, unit.sites()}, unit.dtype());
 }
 
 Var zero_state(const Unit& unit, const Units& units, const Units& gone) {
@@ -188,7 +194,10 @@ class Deriver {
       const Probe probe(energy, model_.units, model_.params, rows, 100 + c, false);
       if (probe.missing().defined()) return;
       std::vector<std::pair<Var, Array>> more{{moved, random_states(unit_, rows, 200 + c)}};
-      if (d.mask.defined()) more.emplace_back(d.mask, color_row(d, c));
+      if (d.mask.defined()) {
+        const Array sites = Array::from(d.sites_of(static_cast<int>(c)), d.mask.type().dims);
+        more.emplace_back(d.mask, sites.cast(d.mask.dtype()));
+      }
       const double error = probe.value(off / scale, more).item<double>();
       if (!(error <= (unit_.dtype() == float64 ? 1e-9 : 1e-4))) refuse();
     }
@@ -200,12 +209,6 @@ class Deriver {
       return x * d.natural.linear - sum(column * p, 1) * x / 2;
     };
     return half(to) - half(unit_);
-  }
-  static Array color_row(const Derivation& d, std::int64_t c) {
-    const std::int64_t n = d.colours.shape()[1];
-    const Array wide = d.colours.cast(float64);
-    std::vector<double> row(wide.data<double>() + c * n, wide.data<double>() + (c + 1) * n);
-    return Array::from(row, d.mask.type().dims).cast(d.mask.dtype());
   }
 
   [[noreturn]] void refuse() const {

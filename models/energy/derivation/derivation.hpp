@@ -19,6 +19,8 @@ struct Derivation {
   Var mask{};
   /// Where they do: one row a colour, of 0 and 1 (colours, n). Sites of a colour do not interact.
   Array colours{};
+  /// The row of `colours` with that number.
+  std::vector<double> sites_of(int color) const;
   /// Which question the rewritten graph left open, answered on random states; "" where none.
   std::string sampled{};
 };

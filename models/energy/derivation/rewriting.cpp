@@ -14,10 +14,6 @@
 namespace damo::energy {
 namespace {
 
-bool stretches(const Var& part, const Var& whole) {
-  return part.ndim() != whole.ndim() || !stretched_axes(part.type(), whole.type()).empty();
-}
-
 // The summands of `v` with their coefficients, or nothing where it is no sum.
 std::vector<Term> summands(const Var& v) {
   const Vars& in = v.inputs();

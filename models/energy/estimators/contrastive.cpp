@@ -25,6 +25,7 @@ Var difference(const EnergyModel& model, const Vars& data, const Vars& end) {
 Objective contrastive_divergence(const EnergyModel& model, const VarsOf& data, const CdOptions& o) {
   const RandomStream rng = required(o.rng, "contrastive_divergence");
   const Vars x = visible_states(model, data);
+  static_cast<void>(model.free_energy());  // where there is none, that is what to say
   const GibbsChain chain = model.gibbs(x, {.k = o.k, .rng = rng});
   const Vars held = as_constants(visible_part(model, chain.state));
   return {difference(model, x, held), held, reconstruction(model, x), chain.updates};

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -12,16 +13,6 @@
 // Estimators that compare each state with those that differ from it in one site.
 namespace damo::energy {
 namespace {
-
-// log p(x) + log Z.
-Var log_weight(const EnergyModel& model, const Vars& x) {
-  Var w = -model.free_energy(x);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const UnitKind& kind = model.visible()[i].kind();
-    if (kind.log_base) w = w + kind.log_base(x[i]);
-  }
-  return w;
-}
 
 // `f` of each site of unit `u` in turn, as a row of 0s and a 1: (sites, rows).
 template <class F>
@@ -106,7 +97,7 @@ Objective pseudo_likelihood(const EnergyModel& model, const VarsOf& data) {
       own = site_log_probs(model, x, u);
     }
     const Var row = mean(sum(own, 0));
-    total = total.defined() ? total + row : row;
+    total = add_or_either(total, row);
   }
   return {-total, {}, total, {}};
 }
@@ -116,7 +107,7 @@ Objective ratio_matching(const EnergyModel& model, const VarsOf& data) {
   for (const Var& ratio : log_ratios(model, visible_states(model, data), "ratio_matching")) {
     // 1 / (1 + p(x) / p(flipped))
     const Var own = mean(sum(sqr(sigmoid(ratio)), 0));
-    cost = cost.defined() ? cost + own : own;
+    cost = add_or_either(cost, own);
   }
   return {cost, {}, cost, {}};
 }
@@ -126,7 +117,7 @@ Objective minimum_probability_flow(const EnergyModel& model, const VarsOf& data)
   const Vars x = visible_states(model, data);
   for (const Var& ratio : log_ratios(model, x, "minimum_probability_flow")) {
     const Var own = mean(sum(exp(ratio / 2), 0));
-    cost = cost.defined() ? cost + own : own;
+    cost = add_or_either(cost, own);
   }
   return {cost, {}, cost, {}};
 }

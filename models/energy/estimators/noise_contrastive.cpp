@@ -18,11 +18,7 @@ Objective noise_contrastive(const EnergyModel& model, const VarsOf& data, const 
   const Vars drawn = noise.sample(x.front().shape(0) * o.ratio, rng);
   const double log_ratio = std::log(static_cast<double>(o.ratio));
   const auto log_odds = [&](const Vars& states) {
-    Var g = -model.free_energy(states) - noise.log_prob(states) - log_ratio;
-    for (std::size_t i = 0; i < states.size(); ++i) {
-      const UnitKind& kind = model.visible()[i].kind();
-      if (kind.log_base) g = g + kind.log_base(as_state(model.visible()[i], states[i]));
-    }
+    const Var g = log_weight(model, states) - noise.log_prob(states) - log_ratio;
     return o.log_z.defined() ? g - o.log_z : g;
   };
   const Var real = log_odds(x), fake = log_odds(drawn);

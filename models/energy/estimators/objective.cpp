@@ -1,6 +1,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/model_data.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -25,7 +26,7 @@ Noise::Noise(const EnergyModel& independent) {
     Var total;
     for (std::size_t i = 0; i < states.size(); ++i) {
       const Var own = independent.conditional(independent.units()[i], states).log_prob(states[i]);
-      total = total.defined() ? total + own : own;
+      total = add_or_either(total, own);
     }
     return total;
   };
@@ -33,12 +34,7 @@ Noise::Noise(const EnergyModel& independent) {
 
 Objective exact_likelihood(const EnergyModel& model, const VarsOf& data) {
   const Vars x = visible_states(model, data);
-  Var per_row = model.free_energy(x);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const UnitKind& kind = model.visible()[i].kind();
-    if (kind.log_base) per_row = per_row - kind.log_base(x[i]);
-  }
-  const Var cost = mean(per_row) + model.log_z();
+  const Var cost = model.log_z() - mean(log_weight(model, x));
   return {cost, {}, cost, {}};
 }
 

@@ -2,8 +2,10 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/model_data.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -31,6 +33,15 @@ Vars visible_part(const EnergyModel& model, const Vars& states) {
   return {states.begin(), states.begin() + static_cast<std::ptrdiff_t>(model.visible().size())};
 }
 
+Var log_weight(const EnergyModel& model, const Vars& x) {
+  Var w = -model.free_energy(x);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Unit& unit = model.visible()[i];
+    if (unit.kind().log_base) w = w + unit.kind().log_base(as_state(unit, x[i]));
+  }
+  return w;
+}
+
 Var reconstruction(const EnergyModel& model, const Vars& data) {
   Vars states = data;
   if (!model.hidden().empty())
@@ -45,10 +56,27 @@ Var reconstruction(const EnergyModel& model, const Vars& data) {
       for (std::size_t i = 0; i < data.size(); ++i) {
         if (same(model.visible()[i], unit)) own = p.log_prob(data[i]);
       }
-      total = total.defined() ? total + own : own;
+      total = add_or_either(total, own);
     }
   }
   return mean(total);
+}
+
+Slopes::Slopes(const EnergyModel& model, const char* who) : units_(model.visible()) {
+  for (const Unit& unit : model.visible()) {
+    if (unit.kind().support.set != Support::Set::real)
+      throw GraphError(fmt::format("{}: visible units must be real numbers, which {} {} are not",
+                                   who, unit.kind().name, describe(unit)));
+    at.push_back(unit);
+  }
+  slope = grad(sum(model.free_energy()), at);
+}
+
+Var Slopes::there(const Var& v, const Vars& x) const {
+  std::vector<std::pair<Var, Var>> with;
+  for (std::size_t i = 0; i < units_.size(); ++i)
+    with.emplace_back(units_[i], as_state(units_[i], x[i]));
+  return clone(v, with);
 }
 
 PersistentChains::PersistentChains(const EnergyModel& model, std::int64_t rows, RandomStream rng) {

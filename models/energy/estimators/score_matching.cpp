@@ -1,9 +1,6 @@
-#include <fmt/format.h>
-
-#include <damo/graph/errors/error.hpp>
-#include <damo/graph/text/print.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/model_data.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/loop/scan.hpp>
@@ -13,34 +10,6 @@
 
 // Estimators from the slope of log p in real-valued states.
 namespace damo::energy {
-namespace {
-
-// dF/dx on the placeholders of the visible units: read elsewhere by substitution, so that no
-// derivative runs through how a state was made.
-struct Slopes {
-  Vars at;  // placeholders
-  Vars slope;
-
-  Slopes(const EnergyModel& model, const char* who) {
-    for (const Unit& unit : model.visible()) {
-      if (unit.kind().support.set != Support::Set::real)
-        throw GraphError(fmt::format("{}: visible units must be real numbers, which {} {} are not",
-                                     who, unit.kind().name, describe(unit)));
-      at.push_back(unit);
-    }
-    slope = grad(sum(model.free_energy()), at);
-  }
-  Var there(const Var& v, const Vars& x) const {
-    std::vector<std::pair<Var, Var>> with;
-    for (std::size_t i = 0; i < at.size(); ++i) with.emplace_back(at[i], x[i]);
-    return clone(v, with);
-  }
-};
-
-Var plus(const Var& sum, const Var& v) { return sum.defined() ? sum + v : v; }
-
-}  // namespace
-
 Objective score_matching(const EnergyModel& model, const VarsOf& data) {
   const Slopes slopes(model, "score_matching");
   const Vars x = visible_states(model, data);
@@ -54,7 +23,7 @@ Objective score_matching(const EnergyModel& model, const VarsOf& data) {
     const Var curvatures =
         map(curvature, {eye(unit.n(), unit.dtype())}, {.name = "curvatures"}).outputs[0];
     const Var own = sum(sqr(slopes.there(slopes.slope[u], x)), 1) / 2 - sum(curvatures, 0);
-    cost = plus(cost, mean(own));
+    cost = add_or_either(cost, mean(own));
   }
   return {cost, {}, cost, {}};
 }
@@ -73,7 +42,7 @@ Objective denoising_score_matching(const EnergyModel& model, const VarsOf& data,
   for (std::size_t u = 0; u < x.size(); ++u) {
     // The slope of log p is -dF/dx; that of the noise is -noise / sigma.
     const Var own = sum(sqr(slopes.there(slopes.slope[u], noisy) - noise[u] / o.sigma), 1) / 2;
-    cost = plus(cost, mean(own));
+    cost = add_or_either(cost, mean(own));
   }
   return {cost, {}, cost, {}};
 }
@@ -95,7 +64,7 @@ Objective sliced_score_matching(const EnergyModel& model, const VarsOf& data,
     for (std::size_t u = 0; u < x.size(); ++u) {
       const Var curvature = slopes.there(clone(bent[u], with), x) * directions[u];
       const Var own = sum(sqr(slopes.there(slopes.slope[u], x)) / 2 - curvature, 1);
-      cost = plus(cost, mean(own) / static_cast<double>(o.projections));
+      cost = add_or_either(cost, mean(own) / static_cast<double>(o.projections));
     }
   }
   return {cost, {}, cost, {}};

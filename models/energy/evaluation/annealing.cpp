@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -69,12 +71,11 @@ Annealing anneal(const EnergyModel& model, const Vars& start, const Var& betas, 
     return contains(kept, u) || !contains(gone, u) || (none_kept && same(u, model.units().front()));
   };
   const auto step = [&](const Vars& in) {
-    const EnergyModel before = at_beta(model, in[0], base), now = at_beta(model, in[1], base);
     Vars state;
     std::size_t next = 2;
     for (const Unit& u : model.units()) state.push_back(is_kept(u) ? in[next++] : Var());
-    const Var gain = before.marginal_energy(gone, state) - now.marginal_energy(gone, state);
-    const Vars moved = now.sweep(state, rng);
+    const Var gain = model.tempering_gain(in[0], in[1], base, gone, state);
+    const Vars moved = at_beta(model, in[1], base).sweep(state, rng);
     Vars out;
     for (std::size_t i = 0; i < moved.size(); ++i) {
       if (is_kept(model.units()[i])) out.push_back(moved[i]);
@@ -100,6 +101,15 @@ Annealing anneal(const EnergyModel& model, const Vars& start, const Var& betas, 
   result.log_weights = outputs.back()[-1];
   result.updates = updates;
   return result;
+}
+
+std::string LogZ::text() const {
+  const std::string found = fmt::format("log Z {:.3f} in [{:.3f}, {:.3f}]", value, lower, upper);
+  if (converged) return found;
+  if (lower > upper) return found + ", not converged: the bounds contradict each other";
+  return fmt::format(
+      "{}, not converged: the bracket is {:.2f} nats wide, with {:.0f} effective chains", found,
+      upper - lower, effective_chains);
 }
 
 LogZ estimate_log_z(const EnergyModel& model, const AnnealingOptions& o) {

@@ -25,6 +25,8 @@ struct LogZ {
   /// Whether both ways agree: the bracket is at most one nat wide and neither estimate rests on a
   /// few chains.
   bool converged = false;
+  /// "log Z 451.30 in [451.21, 451.42]", and that it is not converged where it is not, with why.
+  std::string text() const;
 };
 
 /// log Z by annealed importance sampling (Neal 2001) with what can be summed out summed out, and a
@@ -40,7 +42,8 @@ struct Annealing {
   Vars state;       ///< of each unit, at the last beta
   Updates updates;
 };
-/// `start`: states of all units at the first beta. `base`: as in `AnnealingOptions`.
+/// `start`: states of all units at the first beta; of those that a sweep sets before it reads them
+/// it may have none. `base`: as in `AnnealingOptions`.
 Annealing anneal(const EnergyModel& model, const Vars& start, const Var& betas, RandomStream rng,
                  const Var& base = {});
 

@@ -30,10 +30,10 @@ Var precision(const Natural& p, const char* kind) {
 Var half_square(const Var& x) { return sum(sqr(x), 1) / 2; }
 
 // Mills' ratio of the normal distribution at t >= 5 is 1 / (t + 1 / tail(t)): Laplace's continued
-// fraction.
+// fraction, as far as float64 sees it there.
 Var mills_tail(const Var& t) {
   Var fraction = t;
-  for (int n = 40; n >= 2; --n) fraction = t + n / fraction;
+  for (int n = 24; n >= 2; --n) fraction = t + n / fraction;
   return fraction;
 }
 

@@ -23,6 +23,18 @@ Unit::Unit(std::shared_ptr<const UnitKind> kind, std::string name, std::int64_t 
            std::int64_t classes, DType dtype, Site site)
     : Var(input(state_type(name, n, classes, dtype), name, site)), kind_(std::move(kind)) {}
 
+Unit::Unit(std::shared_ptr<const UnitKind> kind, std::string name, const Var& sites, DType dtype,
+           Site site)
+    : Var(input({dtype, {unknown, unknown}}, name, site)), kind_(std::move(kind)), sites_(sites) {}
+
+std::int64_t Unit::n() const {
+  if (!n_known())
+    throw GraphError(
+        fmt::format("the number of sites of {} '{}' is not known yet, and has to be for this",
+                    kind_->name, name()));
+  return type().dims[1];
+}
+
 Unit bernoulli(std::string name, std::int64_t n, DType dtype, Site site) {
   return {bernoulli_kind(), std::move(name), n, 0, dtype, site};
 }

@@ -15,10 +15,17 @@ class Unit : public Var {
   /// A layer of `n` units of any kind; with `classes`, one-hot.
   Unit(std::shared_ptr<const UnitKind> kind, std::string name, std::int64_t n,
        std::int64_t classes = 0, DType dtype = floatX(), Site site = Site::here());
+  /// A layer whose number of sites, an integer scalar, is known when a function runs: for energies
+  /// whose derivation does not have to try or to enumerate states.
+  Unit(std::shared_ptr<const UnitKind> kind, std::string name, const Var& sites,
+       DType dtype = floatX(), Site site = Site::here());
 
   const UnitKind& kind() const { return *kind_; }
-  /// Sites of the layer.
-  std::int64_t n() const { return type().dims[1]; }
+  /// Sites of the layer. Throws GraphError where they are not known yet.
+  std::int64_t n() const;
+  bool n_known() const { return !sites_.defined(); }
+  /// The same for graphs: a number, or what the layer was made with.
+  Arg sites() const { return n_known() ? Arg(n()) : Arg(sites_); }
   /// Of a one-hot layer; 0 of others.
   std::int64_t classes() const { return ndim() == 3 ? type().dims[2] : 0; }
   /// The sum of each row of a `counts` layer, where it was given; else 0.
@@ -29,6 +36,7 @@ class Unit : public Var {
   friend Unit counts(std::string, std::int64_t, std::int64_t, DType, Site);
   std::shared_ptr<const UnitKind> kind_;
   std::int64_t total_ = 0;
+  Var sites_;
 };
 using Units = std::vector<Unit>;
 

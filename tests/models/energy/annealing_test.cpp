@@ -1,17 +1,9 @@
+#include "examples/energy/zoo.hpp"
 #include "tests/models/energy/enumeration.hpp"
 
 using namespace damo;
 using namespace damo::energy;
 using namespace damo::test;
-
-namespace {
-
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.6) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-double value(const Var& v) { return evaluate(v).item<double>(); }
-
-}  // namespace
 
 TEST_CASE("energy annealing: the bracket holds the exact log Z, of every kind of unit") {
   for (const DType dtype : {float64, float32}) {
@@ -121,4 +113,35 @@ TEST_CASE("energy diagnostics: tempered chains keep each temperature's distribut
     CHECK(rate > 0.05);
     CHECK(rate <= 1);
   }
+}
+
+TEST_CASE("energy annealing: the gain of a step is the difference of marginal energies") {
+  const FloatXScope scope(float64);
+  for (const examples::ZooModel& entry : examples::zoo(float64)) {
+    CAPTURE(entry.name);
+    const EnergyModel& m = entry.model;
+    const Block first = m.blocks().front();
+    if (!entry.inputs.empty() || first.color >= 0) continue;
+    const Vars states = m.random_state(5, RandomStream(3));
+    const Var from = Arg(0.3).var(float64), to = Arg(0.45).var(float64);
+    const Var gain = m.tempering_gain(from, to, {}, first.units, states);
+    const Var difference = m.tempered(from).marginal_energy(first.units, states) -
+                           m.tempered(to).marginal_energy(first.units, states);
+    const std::vector<Array> both = evaluate(Vars{gain, difference});
+    check_numbers(numbers(both[0]), numbers(both[1]), 1e-12);
+  }
+}
+
+TEST_CASE("energy annealing: the gain of a short step keeps its digits in float32") {
+  const auto gain = [](DType dtype, double to) {
+    const auto of_dtype = [&](const Var& x) { return constant(evaluate(x).cast(dtype)); };
+    const Var W = of_dtype(models::normal_parameter({300, 200}, 0.5, 1, "W", float32));
+    const Unit v = bernoulli("v", 300, dtype), h = bernoulli("h", 200, dtype);
+    const EnergyModel m(-sum(dot(v, W) * h, 1), {.visible = {v}, .hidden = {h}});
+    const Var x = of_dtype(RandomStream(1).bernoulli(0.5 * ones({4, 300}), float32));
+    return numbers(
+        evaluate(m.tempering_gain(Arg(0.5).var(dtype), Arg(to).var(dtype), {}, {h}, {x, Var()})));
+  };
+  const double to = 0.5 + 1.0 / 8192;  // without an error in float32
+  check_numbers(gain(float32, to), gain(float64, to), 1e-5);
 }

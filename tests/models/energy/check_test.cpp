@@ -6,17 +6,6 @@ using namespace damo::test;
 
 namespace {
 
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.6) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-
-struct SmallRbm {
-  SharedVar W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b"), c = weights({3}, 3, "c");
-  Unit v = bernoulli("v", 4), h = bernoulli("h", 3);
-  EnergyModel model{-dot(v, b) - dot(h, c) - sum(dot(v, W) * h, 1),
-                    {.visible = {v}, .hidden = {h}, .params = {W, b, c}}};
-};
-
 // Whether exactly the items that begin so have failed.
 void check_failures(const Report& report, const std::vector<std::string>& failed) {
   CAPTURE(report.text());
@@ -118,5 +107,20 @@ TEST_CASE(
                                      return m.conditional(u).log_prob(s) + (same(u, x) ? 0.1 : 0.0);
                                    }}});
     check_failures(wrong, {"integral over"});
+  }
+}
+
+TEST_CASE("energy check: counts of no given sum are checked at states of the same sum") {
+  for (const DType dtype : {float64, float32}) {
+    const FloatXScope scope(dtype);
+    const SharedVar W = weights({3, 2}, 1, "W");
+    const Unit n = counts("n", 3), h = bernoulli("h", 2);
+    const EnergyModel m(-sum(dot(n, W) * h, 1), {.visible = {n}, .hidden = {h}, .params = {W}});
+    check_failures(check(m), {});
+    // A multinomial with a weight lost is caught.
+    const auto lost = [&](const Unit& unit, const Var& x) {
+      return same(unit, n) ? sum(x * dot(h, 0.5 * W.T()), 1) : m.conditional(unit).log_prob(x);
+    };
+    check_failures(check(m, {.claims = {.log_prob = lost}}), {"conditional of counts 'n'"});
   }
 }

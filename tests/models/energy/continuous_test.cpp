@@ -6,10 +6,6 @@ using namespace damo::test;
 
 namespace {
 
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.5) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-
 std::vector<std::pair<Var, Array>> random_bindings(const Units& units, std::int64_t rows) {
   RandomStream rng(5);
   std::vector<std::pair<Var, Array>> all;
@@ -50,7 +46,8 @@ void check_differences(const EnergyModel& m, const Unit& unit) {
 TEST_CASE("energy derivation: conditionals of real-valued units follow the energy") {
   for (const DType dtype : {float64, float32}) {
     const FloatXScope scope(dtype);
-    const Var W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b"), c = weights({3}, 3, "c");
+    const Var W = weights({4, 3}, 1, "W", 0.5), b = weights({4}, 2, "b", 0.5),
+              c = weights({3}, 3, "c", 0.5);
     const Var z = weights({4}, 4, "z", 0.3);
     const Unit h = bernoulli("h", 3), x = gaussian("x", 4), r = relu("r", 4),
                e = truncated_exponential("e", 4), g = gaussian("g", 3);
@@ -78,7 +75,8 @@ TEST_CASE("energy derivation: conditionals of real-valued units follow the energ
 
 TEST_CASE("energy derivation: real-valued hidden units are integrated out") {
   const FloatXScope scope(float64);
-  const Var W = weights({3, 1}, 1, "W"), c = weights({1}, 2, "c"), b = weights({3}, 3, "b");
+  const Var W = weights({3, 1}, 1, "W", 0.5), c = weights({1}, 2, "c", 0.5),
+            b = weights({3}, 3, "b", 0.5);
   const Unit v = bernoulli("v", 3), x = gaussian("x", 1), r = relu("r", 1),
              e = truncated_exponential("e", 1);
   const auto check_integral = [&](const EnergyModel& m, const Unit& hidden, double low,
@@ -115,7 +113,8 @@ TEST_CASE("energy derivation: real-valued hidden units are integrated out") {
 TEST_CASE("energy derivation: gaussian sites that interact are one multivariate normal") {
   for (const DType dtype : {float64, float32}) {
     const FloatXScope scope(dtype);
-    const Var C = weights({3, 5}, 1, "C"), W = weights({3, 2}, 2, "W"), b = weights({3}, 3, "b");
+    const Var C = weights({3, 5}, 1, "C", 0.5), W = weights({3, 2}, 2, "W", 0.5),
+              b = weights({3}, 3, "b", 0.5);
     const Unit x = gaussian("x", 3), h = bernoulli("h", 5), m = bernoulli("m", 2);
     // A mean-covariance model: the hidden units h switch squared filters of x.
     const EnergyModel fixed(
@@ -175,7 +174,7 @@ TEST_CASE("energy derivation: draws of a multivariate normal have its covariance
 
 TEST_CASE("energy derivation: spikes and slabs are summed out one after the other") {
   const FloatXScope scope(float64);
-  const Var W = weights({3, 4}, 1, "W"), b = weights({4}, 2, "b");
+  const Var W = weights({3, 4}, 1, "W", 0.5), b = weights({4}, 2, "b", 0.5);
   const Unit v = bernoulli("v", 3), h = bernoulli("h", 4), s = gaussian("s", 4);
   const EnergyModel m(sum(sqr(s), 1) / 2 - sum(dot(v, W) * s * h, 1) - dot(h, b),
                       {.visible = {v}, .hidden = {h, s}});

@@ -6,10 +6,6 @@ using namespace damo::test;
 
 namespace {
 
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.7) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-
 void check_finite(const EnergyModel& m) {
   check_conditionals(m);
   check_marginal(m, m.hidden());
@@ -29,7 +25,8 @@ void for_both_dtypes(F&& f) {
 
 TEST_CASE("energy derivation: binary units linear in the energy have the enumerated conditionals") {
   for_both_dtypes([] {
-    const Var W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b"), c = weights({3}, 3, "c");
+    const Var W = weights({4, 3}, 1, "W", 0.7), b = weights({4}, 2, "b", 0.7),
+              c = weights({3}, 3, "c", 0.7);
     const Unit v = bernoulli("v", 4), h = bernoulli("h", 3);
     check_finite({-dot(v, b) - dot(h, c) - sum(dot(v, W) * h, 1), {.visible = {v}, .hidden = {h}}});
     const Unit s = spin("s", 4), t = spin("t", 3);
@@ -40,7 +37,8 @@ TEST_CASE("energy derivation: binary units linear in the energy have the enumera
 
 TEST_CASE("energy derivation: any function of one binary site is linear on its support") {
   for_both_dtypes([] {
-    const Var W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b"), c = weights({3}, 3, "c");
+    const Var W = weights({4, 3}, 1, "W", 0.7), b = weights({4}, 2, "b", 0.7),
+              c = weights({3}, 3, "c", 0.7);
     const Unit v = bernoulli("v", 4), h = bernoulli("h", 3);
     const Unit s = spin("s", 4), t = spin("t", 3);
     const auto energies = [&](const Unit& x, const Unit& y) {
@@ -72,16 +70,18 @@ TEST_CASE("energy derivation: any function of one binary site is linear on its s
 TEST_CASE(
     "energy derivation: classes, binomial units and counts have the enumerated conditionals") {
   for_both_dtypes([] {
-    const Var W = weights({2, 3, 4}, 1, "W"), c = weights({4}, 3, "c"), b = weights({2, 3}, 4, "b");
+    const Var W = weights({2, 3, 4}, 1, "W", 0.7), c = weights({4}, 3, "c", 0.7),
+              b = weights({2, 3}, 4, "b", 0.7);
     const Unit y = categorical("y", 2, 3), h = bernoulli("h", 4);
     check_finite({-sum(sum(y * b, 2), 1) - dot(h, c) - sum(tensordot(y, W, 2) * h, 1),
                   {.visible = {y}, .hidden = {h}}});
     check_finite({sum(sum(sqr(y - b), 2), 1) - sum(dot(flatten(y, 2), reshape(W, {6, 4})) * h, 1),
                   {.visible = {y}, .hidden = {h}}});
-    const Var U = weights({2, 4}, 5, "U"), d = weights({2}, 6, "d");
+    const Var U = weights({2, 4}, 5, "U", 0.7), d = weights({2}, 6, "d", 0.7);
     const Unit k = binomial("k", 2, 3);
     check_finite({-dot(k, d) - dot(h, c) - sum(dot(k, U) * h, 1), {.visible = {k}, .hidden = {h}}});
-    const Var V = weights({3, 2}, 7, "V"), e = weights({3}, 8, "e"), f = weights({2}, 9, "f");
+    const Var V = weights({3, 2}, 7, "V", 0.7), e = weights({3}, 8, "e", 0.7),
+              f = weights({2}, 9, "f", 0.7);
     const Unit n = counts("n", 3, 4), g = bernoulli("g", 2);
     check_finite({-dot(n, e) - sum(n, 1) * dot(g, f) - sum(dot(n, V) * g, 1),
                   {.visible = {n}, .hidden = {g}}});
@@ -90,7 +90,8 @@ TEST_CASE(
 
 TEST_CASE("energy derivation: several layers, and units that read each other three at a time") {
   for_both_dtypes([] {
-    const Var A = weights({3, 2}, 1, "A"), B = weights({2, 3}, 2, "B"), a = weights({3}, 3, "a");
+    const Var A = weights({3, 2}, 1, "A", 0.7), B = weights({2, 3}, 2, "B", 0.7),
+              a = weights({3}, 3, "a", 0.7);
     const Unit v = bernoulli("v", 3), h = spin("h", 2), g = bernoulli("g", 3);
     const EnergyModel deep(-dot(v, a) - sum(dot(v, A) * h, 1) - sum(dot(h, B) * g, 1),
                            {.visible = {v}, .hidden = {h, g}});
@@ -98,7 +99,8 @@ TEST_CASE("energy derivation: several layers, and units that read each other thr
     check_marginal(deep, {v, g});
     check_marginal(deep, {h});
     check_marginal(deep, {g});
-    const Var F = weights({3, 2}, 4, "F"), G = weights({2, 2}, 5, "G"), H = weights({3, 2}, 6, "H");
+    const Var F = weights({3, 2}, 4, "F", 0.7), G = weights({2, 2}, 5, "G", 0.7),
+              H = weights({3, 2}, 6, "H", 0.7);
     const EnergyModel factored(-sum(dot(v, F) * dot(h, G) * dot(g, H), 1) - dot(v, a),
                                {.visible = {v, h}, .hidden = {g}});
     check_conditionals(factored);
@@ -108,7 +110,7 @@ TEST_CASE("energy derivation: several layers, and units that read each other thr
 
 TEST_CASE("energy derivation: tempered models weigh by beta") {
   for_both_dtypes([] {
-    const Var W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b");
+    const Var W = weights({4, 3}, 1, "W", 0.7), b = weights({4}, 2, "b", 0.7);
     const Unit v = spin("v", 4), h = bernoulli("h", 3);
     const EnergyModel m(sum(sqr(h), 1) / 3 - dot(v, b) - sum(dot(v, W) * h, 1),
                         {.visible = {v}, .hidden = {h}});
@@ -125,7 +127,7 @@ TEST_CASE("energy derivation: tempered models weigh by beta") {
 
 TEST_CASE("energy derivation: an energy computed by a scan is derived like any other") {
   const FloatXScope scope(float64);
-  const Var W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b");
+  const Var W = weights({4, 3}, 1, "W", 0.7), b = weights({4}, 2, "b", 0.7);
   const Unit v = bernoulli("v", 4), h = bernoulli("h", 3);
   const Var start = zeros({v.shape(0)});
   const auto by_site =

@@ -20,6 +20,22 @@ struct FloatXScope {
   DType before;
 };
 
+inline SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name,
+                         double scale = 0.6) {
+  return models::normal_parameter(size, scale, seed, name);
+}
+
+/// An RBM small enough for everything to be summed, and some data.
+struct SmallRbm {
+  SharedVar W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b"), c = weights({3}, 3, "c");
+  Unit v = energy::bernoulli("v", 4), h = energy::bernoulli("h", 3);
+  EnergyModel model{-dot(v, b) - dot(h, c) - sum(dot(v, W) * h, 1),
+                    {.visible = {v}, .hidden = {h}, .params = {W, b, c}}};
+  Var x = constant(evaluate(RandomStream(9).bernoulli(0.5 * ones({6, 4}))));
+};
+
+inline double value(const Var& v) { return evaluate(v).item<double>(); }
+
 using Numbers = std::vector<double>;
 
 inline Numbers numbers(const Array& a) {

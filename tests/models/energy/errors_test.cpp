@@ -68,6 +68,55 @@ TEST_CASE("energy errors: an energy must be one number a row") {
   CHECK_THROWS_AS(EnergyModel(cast(sum(v, 1), int64), {.visible = {v}}), TypeError);
 }
 
+TEST_CASE("energy errors: a row's energy must not depend on other rows") {
+  for (const DType dtype : {float64, float32}) {
+    const FloatXScope scope(dtype);
+    const Var b = weights({3}, "b");
+    for (const Unit& v : {bernoulli("v", 3), gaussian("v", 3), relu("v", 3),
+                          truncated_exponential("v", 3), binomial("v", 3, 2)}) {
+      const Var own = dot(v, b);
+      for (const Var& others : {own - mean(v), own / (1 + sum(sqr(v))), Var(cumsum(own, 0)),
+                                own + own[0], own - max(own)}) {
+        const std::string said =
+            error_of<ShapeError>([&] { EnergyModel(others, {.visible = {v}}); });
+        CHECK(contains(said, "moves with the states of other rows"));
+        CHECK(contains(said, "errors_test.cpp:"));
+      }
+      CHECK_NOTHROW(EnergyModel(own, {.visible = {v}}));
+    }
+  }
+}
+
+TEST_CASE("energy errors: states of different batches name the units") {
+  const Unit v = bernoulli("v", 3), h = spin("h", 2);
+  const EnergyModel m(-sum(dot(v, weights({3, 2}, "W")) * h, 1), {.visible = {v}, .hidden = {h}});
+  const auto said = [&](const Vars& states) {
+    return error_of<ShapeError>([&] { static_cast<void>(m.energy(states)); });
+  };
+  const std::string text = said({ones({3, 3}), ones({4, 2})});
+  for (const char* part : {"3 states of bernoulli 'v'", "4 of spin 'h'", "errors_test.cpp:"})
+    CHECK(contains(text, part));
+  CHECK_NOTHROW(static_cast<void>(m.energy({ones({1, 3}), ones({4, 2})})));
+}
+
+TEST_CASE("energy errors: contrastive divergence of a deep model names what trains it") {
+  const Unit v = bernoulli("v", 3), a = bernoulli("a", 2), c = bernoulli("c", 2);
+  const EnergyModel deep(
+      -sum(dot(v, weights({3, 2}, "W")) * a, 1) - sum(dot(a, weights({2, 2}, "U")) * c, 1),
+      {.visible = {v}, .hidden = {a, c}});
+  for (const bool persistent : {false, true}) {
+    const std::string said = error_of<GraphError>([&] {
+      const RandomStream rng(1);
+      if (persistent) {
+        static_cast<void>(persistent_cd(deep, {ones({2, 3})}, {.rng = rng}));
+      } else {
+        static_cast<void>(contrastive_divergence(deep, {ones({2, 3})}, {.rng = rng}));
+      }
+    });
+    CHECK(contains(said, "train with mean_field_pcd"));
+  }
+}
+
 TEST_CASE("energy errors: units and parameters must occur, once, in one dtype") {
   const Var b = weights({3}, "b");
   const SharedVar c = weights({3}, "c");

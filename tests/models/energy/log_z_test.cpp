@@ -6,10 +6,6 @@ using namespace damo::test;
 
 namespace {
 
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.6) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-
 // Nearest neighbours on a square with periodic edges.
 EnergyModel ising(const Unit& s, std::int64_t side, double beta) {
   const Var grid = reshape(s, {-1, side, side});
@@ -22,8 +18,6 @@ EnergyModel ising(const Unit& s, std::int64_t side, double beta) {
   return {-beta * sum(grid * (rolled(1) + rolled(2)), {1, 2}),
           {.visible = {s}, .blocks = colored()}};
 }
-
-double value(const Var& v) { return evaluate(v).item<double>(); }
 
 }  // namespace
 

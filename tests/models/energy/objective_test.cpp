@@ -6,20 +6,6 @@ using namespace damo::test;
 
 namespace {
 
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.6) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-
-struct SmallRbm {
-  SharedVar W = weights({4, 3}, 1, "W"), b = weights({4}, 2, "b"), c = weights({3}, 3, "c");
-  Unit v = bernoulli("v", 4), h = bernoulli("h", 3);
-  EnergyModel model{-dot(v, b) - dot(h, c) - sum(dot(v, W) * h, 1),
-                    {.visible = {v}, .hidden = {h}, .params = {W, b, c}}};
-  Var x = constant(evaluate(RandomStream(9).bernoulli(0.5 * ones({6, 4}))));
-};
-
-double value(const Var& v) { return evaluate(v).item<double>(); }
-
 // The model's probabilities of all visible states, and F.
 struct Visible {
   explicit Visible(const EnergyModel& m) : joint(m.visible()) {

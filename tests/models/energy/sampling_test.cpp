@@ -6,10 +6,6 @@ using namespace damo::test;
 
 namespace {
 
-SharedVar weights(const Sizes& size, std::uint64_t seed, const char* name, double scale = 0.6) {
-  return models::normal_parameter(size, scale, seed, name);
-}
-
 std::vector<std::string> names(const Block& block) {
   std::vector<std::string> all;
   for (const Unit& u : block) all.push_back(u.name());
@@ -200,4 +196,22 @@ TEST_CASE("energy gibbs: a start that a sweep would read must be given") {
   const std::string text =
       error_of<GraphError>([&] { m.gibbs({Var(matrix("x"))}, {.k = 1, .rng = RandomStream(1)}); });
   CHECK(contains(text, "'g'"));
+}
+
+TEST_CASE("energy blocks: random states are those of the base model, of every kind of unit") {
+  const FloatXScope scope(float64);
+  const Var W = weights({2, 3}, 1, "W");
+  const auto drawn = [&](const Unit& u, const Var& own) {
+    const Unit h = bernoulli("h", 3);
+    const EnergyModel m(own - sum(dot(u, W) * h, 1), {.visible = {u}, .hidden = {h}});
+    const std::vector<Array> x = evaluate(m.random_state(4000, RandomStream(1)));
+    CHECK(x[0].shape() == Shape{4000, 2});
+    CHECK(std::abs(numbers(evaluate(mean(constant(x[1]))))[0] - 0.5) < 0.02);
+    return numbers(evaluate(mean(constant(x[0]))))[0];
+  };
+  const Unit g = gaussian("g", 2), r = relu("r", 2), e = relu("e", 2), b = bernoulli("b", 2);
+  CHECK(std::abs(drawn(g, sum(sqr(g - 3), 1) / 2)) < 0.05);
+  CHECK(std::abs(drawn(r, sum(sqr(r), 1)) - std::sqrt(2 / 3.14159265358979)) < 0.03);
+  CHECK(std::abs(drawn(e, 3 * sum(e, 1)) - 1) < 0.05);
+  CHECK(std::abs(drawn(b, sum(b, 1)) - 0.5) < 0.02);
 }
