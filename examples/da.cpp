@@ -54,9 +54,10 @@ int train_da(Training& training, const Options& o) {
                {.updates = updates, .givens = {{x, batches.images(index)}}, .name = "train_da"});
 
   const auto draw_filters = [&](std::int64_t epoch) {
-    io::write_png(training.output(fmt::format("filters_epoch_{}.png", epoch)),
-                  io::side_by_side(filter_picture(clean.W.value(), data),
-                                   filter_picture(noisy.W.value(), data), gap));
+    training.draw_epoch("filters", epoch,
+                        io::side_by_side(filter_picture(clean.W.value(), data),
+                                         filter_picture(noisy.W.value(), data), gap),
+                        "Left without corruption, right with it. " + std::string(filters_caption));
   };
   const auto epoch_end = [&](std::int64_t epoch) {
     draw_filters(epoch);
@@ -64,18 +65,23 @@ int train_da(Training& training, const Options& o) {
     clean_sum.set_array(Array::scalar(0.0));
     return Metrics{{"cost_without_corruption", mean}};
   };
-  return training.run({.cost_name = "cost",
-                       .batches = batches.count(),
-                       .step =
-                           [&](std::int64_t epoch, std::int64_t batch) {
-                             batches.set_epoch(epoch);
-                             return train(batch).scalar<double>(0);
-                           },
-                       .first_look = [&] { draw_filters(1); },
-                       .epoch_end = epoch_end,
-                       .state = State::updated_by(train),
-                       .function = &train},
-                      info);
+  return training.run(
+      {.cost_name = "cost",
+       .batches = batches.count(),
+       .meanings = {{"cost",
+                     "Cross-entropy of an image and its reconstruction "
+                     "from a corrupted copy, in nats; lower is better."},
+                    {"cost_without_corruption", "The same of the model that sees whole images."}},
+       .step =
+           [&](std::int64_t epoch, std::int64_t batch) {
+             batches.set_epoch(epoch);
+             return train(batch).scalar<double>(0);
+           },
+       .first_look = [&] { draw_filters(1); },
+       .epoch_end = epoch_end,
+       .state = State::updated_by(train),
+       .function = &train},
+      info);
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ struct GaussianRBM {
   }
 };
 
-constexpr std::int64_t chains = 20, sample_rows = 10, steps_between_rows = 100;
+constexpr std::int64_t chains = 20, sample_rows = 10, rows_of_epoch = 2, steps_between_rows = 100;
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 256;
@@ -99,27 +99,36 @@ int train_model(Training& training, const Options& o) {
 
   FreeEnergyGap gap([&](const Var& x) { return model.free_energy((x - mean_image) / deviation); },
                     train_x, data.valid);
-  // Chains that start at test images: their random numbers are their own.
-  const auto draw_samples = [&] {
+  // Chains that start at test images: their random numbers are their own, others in each epoch.
+  const auto samples = [&](std::int64_t rows, std::int64_t epoch) {
     GaussianRBM copy = model;
-    copy.rng = RandomStream(static_cast<std::uint64_t>(o.seed) + 1);
+    copy.rng = RandomStream(static_cast<std::uint64_t>(o.seed + epoch) + 1);
     const SharedVar chain = shared(first_images(data, chains), "sample_chain");
     auto [ends, moves] = copy.gibbs_chain((chain - mean_image) / deviation, steps_between_rows);
     moves[chain] = ends[1] * deviation + mean_image;
     Function sample = function({}, {ends[0] * deviation + mean_image}, {.updates = moves});
     std::int64_t row = 0;
     const auto next = [&] {
-      training.part_done("drawing samples", row++, sample_rows);
+      if (epoch == 0) training.part_done("drawing samples", row++, rows);
       return sample()[0];
     };
-    io::write_png(training.output("samples.png"), chain_picture(next, sample_rows, data));
+    return chain_picture(next, rows, data);
+  };
+  constexpr const char* samples_caption =
+      "20 Gibbs chains, a column each, started at test images; each row is 100 steps after the one "
+      "above. Shown are the visible units' means.";
+  const auto draw_samples = [&] {
+    training.draw("samples", samples(sample_rows, 0), samples_caption);
   };
   const auto draw_filters = [&](std::int64_t epoch) {
-    io::write_png(training.output(fmt::format("filters_epoch_{}.png", epoch)),
-                  filter_picture(model.W.value(), data));
+    training.draw_epoch("filters", epoch, filter_picture(model.W.value(), data), filters_caption);
   };
   return training.run({.cost_name = "reconstruction_error",
                        .batches = batches.count(),
+                       .meanings = {{"reconstruction_error",
+                                     "Mean squared error of a pixel's reconstruction, in "
+                                     "variances; lower is better, but it is not what is trained."},
+                                    {"free_energy", free_energy_caption}},
                        .step =
                            [&](std::int64_t epoch, std::int64_t i) {
                              batches.set_epoch(epoch);
@@ -129,6 +138,8 @@ int train_model(Training& training, const Options& o) {
                        .epoch_end =
                            [&](std::int64_t epoch) {
                              draw_filters(epoch);
+                             training.draw_epoch("samples", epoch, samples(rows_of_epoch, epoch),
+                                                 samples_caption);
                              return gap.measure();
                            },
                        .finish = draw_samples,

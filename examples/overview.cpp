@@ -23,8 +23,10 @@ int main(int argc, char** argv) {
       if (is_run && !entry.is_symlink()) folders.push_back(entry.path());
     }
     const fs::path file = page.empty() ? fs::path(runs) / "report.html" : fs::path(page);
-    write_overview(folders, file);
-    fmt::print("{} runs on one page: {}\n", folders.size(), file.string());
+    const std::vector<std::string> skipped = write_overview(folders, file);
+    for (const std::string& reason : skipped)
+      fmt::print(stderr, "overview: left out: {}\n", reason);
+    fmt::print("{} runs on one page: {}\n", folders.size() - skipped.size(), file.string());
     return 0;
   });
 }

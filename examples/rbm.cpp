@@ -26,6 +26,13 @@ namespace {
 constexpr std::int64_t chains = 20;       // samples: a column each
 constexpr std::int64_t sample_rows = 10;  // and their states, so many Gibbs steps apart
 constexpr std::int64_t steps_at_once = 100;
+constexpr std::int64_t first_rows[] = {1, 9, 90};  // steps between the rows of each epoch's picture
+constexpr const char* first_steps_caption =
+    "From the top: 20 test images; what the model makes of them by its means, up and down once; "
+    "and "
+    "Gibbs chains started at them after 1, 10 and 100 steps, a column each. A model that has "
+    "learnt "
+    "keeps them different.";
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 500;
@@ -53,37 +60,73 @@ void adapt(const Cli& cli, Options& o, bool resumed) {
   if (o.quick && !cli.given("--plot-every")) o.plot_every = 100;
 }
 
-// Chains started at test images, a column each; going down, a row every `plot_every` Gibbs steps.
-// Shown are the visible units' means. Their random numbers are their own, so that drawing samples
+// Chains that start at test images. Their random numbers are their own, so that drawing samples
 // leaves training as it is.
-io::Picture samples(Training& training, const models::RBM& trained, const io::Dataset& data,
-                    const Options& o) {
-  const SharedVar chain = shared(first_images(data, chains), "sample_chain");
-  models::RBM rbm({.n_visible = trained.n_visible,
-                   .n_hidden = trained.n_hidden,
-                   .W = trained.W,
-                   .hbias = trained.hbias,
-                   .vbias = trained.vbias,
-                   .seed = static_cast<std::uint64_t>(o.seed)});
-  const Var steps = lscalar("steps");
-  auto [outs, updates] = scan([&](Var v) { return rbm.gibbs_vhv(v); },
-                              {.outputs_info = {none, none, none, none, none, chain},
-                               .n_steps = steps,
-                               .name = "gibbs_vhv"});
-  updates[chain] = outs[5][-1];
-  Function sample = function({steps}, {outs[4][-1]}, {.updates = updates, .name = "sample"});
-  std::int64_t done = 0;
-  const auto next = [&] {
+class Chains {
+ public:
+  Chains(const models::RBM& trained, const io::Dataset& data, std::int64_t seed)
+      : chain_(shared(first_images(data, chains), "sample_chain")),
+        rbm_({.n_visible = trained.n_visible,
+              .n_hidden = trained.n_hidden,
+              .W = trained.W,
+              .hbias = trained.hbias,
+              .vbias = trained.vbias,
+              .seed = static_cast<std::uint64_t>(seed)}) {
+    const Var steps = lscalar("steps");
+    auto [outs, updates] = scan([&](Var v) { return rbm_.gibbs_vhv(v); },
+                                {.outputs_info = {none, none, none, none, none, chain_},
+                                 .n_steps = steps,
+                                 .name = "gibbs_vhv"});
+    updates[chain_] = outs[5][-1];
+    sample_ = function({steps}, {outs[4][-1]}, {.updates = updates, .name = "sample"});
+  }
+
+  /// The visible units' means after so many further steps; `on_steps` hears of each hundred.
+  Array after(std::int64_t steps, const std::function<void(std::int64_t)>& on_steps) {
     Array means;
-    for (std::int64_t left = o.plot_every; left > 0; left -= steps_at_once) {
-      training.part_done("drawing samples", done, sample_rows * o.plot_every);
+    for (std::int64_t left = steps; left > 0; left -= steps_at_once) {
       const std::int64_t n = std::min(left, steps_at_once);
-      means = sample(n)[0];
-      done += n;
+      on_steps(n);
+      means = sample_(n)[0];
     }
     return means;
+  }
+  Array images() const { return chain_.value(); }
+  /// What the model makes of the images by its means alone.
+  Array mean_field() const {
+    return evaluate(rbm_.propdown(rbm_.propup(constant(chain_.value())).mean).mean);
+  }
+
+ private:
+  SharedVar chain_;
+  models::RBM rbm_;
+  Function sample_;
+};
+
+io::Picture samples(Training& training, const models::RBM& trained, const io::Dataset& data,
+                    const Options& o) {
+  Chains sampled(trained, data, o.seed);
+  std::int64_t done = 0;
+  const auto next = [&] {
+    return sampled.after(o.plot_every, [&](std::int64_t n) {
+      training.part_done("drawing samples", done, sample_rows * o.plot_every);
+      done += n;
+    });
   };
   return chain_picture(next, sample_rows, data);
+}
+
+// From test images on: what becomes of them by means alone, and in some and in more steps.
+io::Picture first_steps(const models::RBM& trained, const io::Dataset& data, std::int64_t seed) {
+  Chains sampled(trained, data, seed);
+  std::size_t row = 0;
+  const auto next = [&] {
+    const std::size_t i = row++;
+    if (i == 0) return sampled.images();
+    if (i == 1) return sampled.mean_field();
+    return sampled.after(first_rows[i - 2], [](std::int64_t) {});
+  };
+  return chain_picture(next, static_cast<std::int64_t>(std::size(first_rows)) + 2, data);
 }
 
 int train_rbm(Training& training, const Options& o) {
@@ -106,8 +149,7 @@ int train_rbm(Training& training, const Options& o) {
                {.updates = updates, .givens = {{x, batches.images(index)}}, .name = "train_rbm"});
 
   const auto draw_filters = [&](std::int64_t epoch) {
-    const std::string name = fmt::format("filters_epoch_{}.png", epoch);
-    io::write_png(training.output(name), filter_picture(rbm.W.value(), data));
+    training.draw_epoch("filters", epoch, filter_picture(rbm.W.value(), data), filters_caption);
   };
   FreeEnergyGap gap([&](const Var& v) { return rbm.free_energy(v); }, batches.all_images(),
                     data.valid);
@@ -115,6 +157,12 @@ int train_rbm(Training& training, const Options& o) {
       {.cost_name = o.persistent ? "pseudo_likelihood" : "cross_entropy",
        .cost_better = o.persistent ? Better::higher : Better::lower,
        .batches = batches.count(),
+       .meanings = {{"pseudo_likelihood",
+                     "Log pseudo-likelihood of an image, of one pixel a batch in turn, in nats; "
+                     "higher is better. A monitor, not a likelihood."},
+                    {"cross_entropy",
+                     "Cross-entropy of an image and its reconstruction, in nats; lower is better."},
+                    {"free_energy", free_energy_caption}},
        .step =
            [&](std::int64_t epoch, std::int64_t batch) {
              batches.set_epoch(epoch);
@@ -124,10 +172,18 @@ int train_rbm(Training& training, const Options& o) {
        .epoch_end =
            [&](std::int64_t epoch) {
              draw_filters(epoch);
+             training.draw_epoch("samples", epoch, first_steps(rbm, data, o.seed + epoch),
+                                 first_steps_caption);
              return gap.measure();
            },
        .finish =
-           [&] { io::write_png(training.output("samples.png"), samples(training, rbm, data, o)); },
+           [&] {
+             training.draw("samples", samples(training, rbm, data, o),
+                           fmt::format("20 Gibbs chains, a column each, started at test images; "
+                                       "each row is {} steps after the one above. Shown are the "
+                                       "visible units' means.",
+                                       o.plot_every));
+           },
        .state = State::updated_by(train),
        .function = &train},
       info);

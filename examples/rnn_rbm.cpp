@@ -23,7 +23,7 @@ constexpr const char* score_name = "validation_log_likelihood";
 
 struct Options : MusicOptions {
   double seconds = 60;
-  double temperature = 1;
+  double temperature = 0.7;  // of the notes, pairs and silences nearest to real music
   std::int64_t songs = 2;
   std::string prime;
   bool wav = false;
@@ -101,7 +101,7 @@ int train_rnn_rbm(Training& training, const Options& o) {
   if (o.wav) find_synthesizer();  // now rather than after hours of training
   if (!o.prime.empty()) io::read_midi(o.prime);
   const io::SequenceSet data = load_music(o);
-  models::RnnRbm model = make_model(o, data.roll);
+  models::RnnRbm model = make_model(o, data.roll, training.lr_factor());
   const std::vector<Array> chunks =
       models::cut_sequences(data.train, o.batch, model.n_visible(), float32);
 
@@ -141,6 +141,16 @@ int train_rnn_rbm(Training& training, const Options& o) {
   return training.run({.cost_name = "monitor",
                        .cost_better = Better::higher,
                        .batches = static_cast<std::int64_t>(chunks.size()),
+                       .meanings = {{"monitor",
+                                     "Log pseudo-likelihood of a frame in training, in nats; "
+                                     "higher is better. With dropout it is that of a model with "
+                                     "parts missing."},
+                                    {"cost",
+                                     "Free energy of frames less that of the chains' ends, "
+                                     "in nats a frame; near 0 where chains keep up."},
+                                    {score_name,
+                                     "Log-likelihood of a validation frame given those before it, "
+                                     "in nats; higher is better. The best epoch by it composes."}},
                        .prepare = [&] { pretrain(training, model, data, o); },
                        .step = step,
                        .epoch_end = epoch_end,

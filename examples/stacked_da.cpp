@@ -6,11 +6,11 @@
 #include <algorithm>
 
 #include <damo/damo.hpp>
-#include <damo/io/formats/csv.hpp>
 #include <damo/io/pictures/pictures.hpp>
 
 #include "support/batches.hpp"
 #include "support/filters.hpp"
+#include "support/images/classes.hpp"
 #include "support/kernels.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
@@ -25,14 +25,6 @@ struct Options : TrainingOptions {
   double corruption = 0.3;
   std::int64_t pretrain = 5;
   double pretrain_lr = 0.1;
-};
-
-/// Images in rows and their classes, as shared variables.
-struct Examples {
-  Examples(Array images, Array labels, const std::string& name)
-      : x(shared(std::move(images), name + "_x")), y(shared(std::move(labels), name + "_y")) {}
-  std::int64_t size() const { return y.value().elements(); }
-  SharedVar x, y;
 };
 
 /// The network: log_p is the logarithm of each class's probability for each image.
@@ -61,40 +53,6 @@ struct Network {
   SharedVar W, b;
   Var log_p;
 };
-
-/// The part of `examples` whose most likely class is not theirs, in percent.
-double error_percent(const Network& net, const Var& x, const Examples& examples) {
-  const Var wrong = neq(argmax(net.log_p, 1), examples.y);
-  Function f = function({}, {mean(cast(wrong, floatX()))}, {.givens = {{x, examples.x}}});
-  return 100 * f().scalar<double>(0);
-}
-
-/// The error of the test images where that of the validation images is lowest.
-std::string summary(const std::filesystem::path& metrics) {
-  const io::CsvTable table = io::read_csv(metrics);
-  const std::vector<double> valid = table.column("validation_error");
-  const auto best = std::min_element(valid.begin(), valid.end()) - valid.begin();
-  const auto at = static_cast<std::size_t>(best);
-  return fmt::format("best validation error {:.2f} % in epoch {}, with a test error of {:.2f} %",
-                     valid[at], best + 1, table.column("test_error")[at]);
-}
-
-void require_labels(const io::Dataset& data) {
-  if (data.train_labels.elements() == data.train.shape()[0]) return;
-  throw IoError(
-      fmt::format("{}: the images have no classes, which this program learns; rbm, da and "
-                  "new_energy_model do without",
-                  data.source));
-}
-
-std::int64_t number_of_classes(const io::Dataset& data) {
-  std::int64_t largest = 0;
-  for (const Array* labels : {&data.train_labels, &data.valid_labels, &data.test_labels}) {
-    for (const std::int64_t label : labels->values<std::int64_t>())
-      largest = std::max(largest, label);
-  }
-  return largest + 1;
-}
 
 int train_stack(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
@@ -137,6 +95,11 @@ int train_stack(Training& training, const Options& o) {
       {.cost_name = "cost",
        .batches = batches.count(),
        .epochs_before = epochs_before,
+       .meanings = {{"cost",
+                     "While layers are trained alone, the cross-entropy of their reconstructions; "
+                     "then that of the classes. In nats; lower is better."},
+                    {"validation_error", validation_error_caption},
+                    {"test_error", test_error_caption}},
        .phase = [&](std::int64_t epoch) { return static_cast<std::int64_t>(phase(epoch)); },
        .step =
            [&](std::int64_t epoch, std::int64_t i) {
@@ -145,13 +108,12 @@ int train_stack(Training& training, const Options& o) {
            },
        .epoch_end =
            [&](std::int64_t) {
-             io::write_png(training.output("filters.png"),
-                           filter_picture(net.first.W.value(), data));
-             return Metrics{{"validation_error", error_percent(net, x, valid)},
-                            {"test_error", error_percent(net, x, test)}};
+             training.draw("filters", filter_picture(net.first.W.value(), data), filters_caption);
+             return Metrics{{"validation_error", error_percent(net.log_p, x, valid)},
+                            {"test_error", error_percent(net.log_p, x, test)}};
            },
        .score = Score{"validation_error", Better::lower, epochs_before + 1},
-       .finish = [&] { training.note(summary(training.folder() / "metrics.csv")); },
+       .finish = [&] { training.note(best_errors(training.folder() / "metrics.csv")); },
        .state = state,
        .function = &steps.back()},
       info);

@@ -106,12 +106,13 @@ void RnnRbm::add_updates(const RbmGraph& rbm) {
   }
   if (o.clip > 0) gradients = clip_by_norm(gradients, o.clip);
   constexpr std::ptrdiff_t rbm_part = 3;  // W, bv, bh
+  const auto rate = [&](double lr) { return o.lr_factor ? Arg(*o.lr_factor * lr) : Arg(lr); };
   updates = rbm.updates;
   updates += update(o.rule, {params.begin(), params.begin() + rbm_part},
-                    Vars(gradients.begin(), gradients.begin() + rbm_part), o.lr);
-  updates +=
-      update(o.rule, {params.begin() + rbm_part, params.end()},
-             Vars(gradients.begin() + rbm_part, gradients.end()), o.rnn_lr > 0 ? o.rnn_lr : o.lr);
+                    Vars(gradients.begin(), gradients.begin() + rbm_part), rate(o.lr));
+  updates += update(o.rule, {params.begin() + rbm_part, params.end()},
+                    Vars(gradients.begin() + rbm_part, gradients.end()),
+                    rate(o.rnn_lr > 0 ? o.rnn_lr : o.lr));
   if (o.average > 0) averages = average_parameters(params, updates, o.average);
 }
 

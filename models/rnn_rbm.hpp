@@ -38,6 +38,7 @@ struct RnnRbmOptions {
   double dropout = 0;                ///< share of the state hidden from the biases in training
   double average = 0;                ///< rate of the running averages of parameters; 0: none
   bool learn_initial_state = false;  ///< u0 is a parameter instead of zero
+  std::optional<Var> lr_factor{};    ///< a scalar that multiplies both learning rates: a schedule
   Site site = Site::here();          ///< the line that errors about parameters name
 };
 

@@ -96,7 +96,8 @@ io::Record music_info(const io::SequenceSet& data) {
   return info;
 }
 
-models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll) {
+models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll,
+                          std::optional<Var> lr_factor) {
   return models::RnnRbm({.n_hidden = o.hidden,
                          .n_hidden_recurrent = o.recurrent,
                          .lr = o.lr,
@@ -110,7 +111,8 @@ models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll) {
                          .weight_decay = o.weight_decay,
                          .dropout = o.dropout,
                          .average = o.average,
-                         .learn_initial_state = o.learn_u0});
+                         .learn_initial_state = o.learn_u0,
+                         .lr_factor = std::move(lr_factor)});
 }
 
 models::RnnRbm load_music_model(const MusicOptions& o, const RunFolder& run,

@@ -42,8 +42,9 @@ MusicOptions music_options(const io::Record& run);
 io::SequenceSet load_music(const MusicOptions& options);
 /// What run.json says of it.
 io::Record music_info(const io::SequenceSet& data);
-/// The model for that music.
-models::RnnRbm make_model(const MusicOptions& options, const io::RollOptions& roll);
+/// The model for that music; `lr_factor` multiplies its learning rates (optional).
+models::RnnRbm make_model(const MusicOptions& options, const io::RollOptions& roll,
+                          std::optional<Var> lr_factor = std::nullopt);
 /// The trained model of a run: of its best epoch where it has scores, with the running averages of
 /// the parameters where it has some. With `last`, the parameters that training ended with.
 models::RnnRbm load_music_model(const MusicOptions& options, const RunFolder& run,

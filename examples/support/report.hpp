@@ -20,20 +20,23 @@ class Report {
   explicit Report(Function* function) : function_(function) {}
   /// To be called before each batch.
   void next_batch();
-  /// Writes report.html into the folder.
-  void write(const RunFolder& folder);
+  /// Writes report.html into the folder. With `live`, the run goes on: the page says so, and a
+  /// browser reads it again and again.
+  void write(const RunFolder& folder, bool live = false);
 
  private:
   void end_profile();
 
   Function* function_ = nullptr;
   int calls_ = 0;
-  std::string profile_;
+  std::string profile_, explained_;
 };
 
-/// Writes one page with the curves, pictures and music of several runs, in the order in which they
-/// were started. Throws IoError for a folder that holds no run.
-void write_overview(const std::vector<std::filesystem::path>& runs,
-                    const std::filesystem::path& file);
+/// Writes one page with several runs: of each program a table that can be sorted, with the settings
+/// that differ, and each metric's curves over one another; then each run's curves, pictures and
+/// music, in the order in which they were started. The result is what was left out, and why: one
+/// broken run spoils no page.
+std::vector<std::string> write_overview(const std::vector<std::filesystem::path>& runs,
+                                        const std::filesystem::path& file);
 
 }  // namespace damo::examples

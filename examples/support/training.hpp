@@ -3,7 +3,10 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <damo/io/pictures/png.hpp>
 #include <damo/io/runs/record.hpp>
 #include <damo/runtime/function/state.hpp>
 
@@ -25,6 +28,8 @@ struct TrainingSteps {
   std::int64_t batches = 0;  ///< in an epoch
   /// Epochs that come before the --epochs ones: of layers trained by themselves.
   std::int64_t epochs_before = 0;
+  /// What metrics mean, with unit and direction, by name: what report.html says above their curves.
+  std::vector<std::pair<std::string, std::string>> meanings{};
   /// Which of several trainings an epoch (from 0) belongs to (optional): the costs of different
   /// ones are not compared.
   std::function<std::int64_t(std::int64_t epoch)> phase{};
@@ -76,11 +81,19 @@ class Training {
 
   /// The learning rate under --lr-schedule: the number itself when it is constant, otherwise an
   /// expression that changes from batch to batch.
-  Arg rate(double lr);
+  Arg rate(double lr) const;
+  /// What --lr-schedule multiplies learning rates by; nothing when it is constant.
+  std::optional<Var> lr_factor() const;
 
   /// Where the run writes; from within `run` only.
   const RunFolder& folder() const { return *folder_; }
   std::filesystem::path output(const std::string& name) const { return folder_->output(name); }
+  /// Writes NAME.png, and the caption that pages show with it.
+  void draw(const std::string& name, const io::Picture& picture, const std::string& caption);
+  /// The same of a picture of each epoch, NAME_epoch_N.png: of many epochs the later ones, further
+  /// and further apart, and the first and the last are kept.
+  void draw_epoch(const std::string& name, std::int64_t epoch, const io::Picture& picture,
+                  const std::string& caption);
   bool resumed() const { return resumed_; }
   /// For remarks while training; they do not disturb the progress line.
   void note(std::string_view text);
@@ -106,13 +119,15 @@ class Training {
   int stop(const TrainingSteps& steps, Position& at);
   int finish(Position& at);
   void fail(const std::string& reason, Position& at);
+  void write_live_report(Position& at);
+  void caption(const std::string& name, const std::string& text);
   void set_status(const std::string& status, const Position& at);
 
   Cli& cli_;
   TrainingOptions& options_;
   std::optional<RunFolder> folder_;
   bool resumed_ = false;
-  io::Record record_;
+  io::Record record_, captions_;
   SharedVar lr_factor_;
   Progress* progress_ = nullptr;
 };

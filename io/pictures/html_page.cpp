@@ -2,63 +2,27 @@
 
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/pictures/html_page.hpp>
+#include <damo/io/pictures/page_frame.hpp>
 
 namespace damo::io {
 namespace {
-
-constexpr const char* head = R"html(<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{}</title><style>
-:root {{ color-scheme: light dark; --back: #fff; --soft: #f3f4f6; --line: #cfd4dc; --text: #1d2430; --faint: #667085; }}
-@media (prefers-color-scheme: dark) {{ :root {{ --back: #14181f; --soft: #1e242e; --line: #3a4352; --text: #e6e9ef; --faint: #98a2b3; }} }}
-body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back); max-width: 64rem; margin: 0 auto; padding: 1.2rem 1.5rem 4rem; }}
-h1 {{ font-size: 1.6rem; margin: 0 0 .2rem; }} h2 {{ font-size: 1.15rem; margin: 2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }}
-.faint {{ color: var(--faint); }}
-dl {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 0 1.6rem; margin: 0; }}
-dl div {{ display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid var(--soft); padding: .15rem 0; }}
-dt {{ color: var(--faint); white-space: nowrap; }} dd {{ margin: 0; text-align: right; overflow-wrap: anywhere; }}
-.wide {{ grid-column: 1 / -1; }}
-figure {{ margin: .6rem 0; }} figcaption {{ color: var(--faint); font-size: .9rem; margin: .2rem 0; }}
-.row {{ display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start; }}
-img {{ max-width: 100%; border-radius: 4px; }} input[type=range] {{ width: 16rem; vertical-align: middle; }}
-svg {{ width: 100%; max-width: 56rem; height: auto; }} svg text {{ fill: var(--text); font-size: 13px; }}
-svg .grid {{ stroke: var(--line); stroke-width: .6; }} svg .axis {{ stroke: var(--faint); }} svg polyline {{ fill: none; stroke-width: 2; }}
-summary {{ cursor: pointer; padding: .4rem 0; }} pre {{ background: var(--soft); border-radius: 6px; padding: .8rem; overflow: auto; font-size: 12.5px; line-height: 1.45; }}
-iframe {{ width: 100%; height: 46rem; border: 1px solid var(--line); border-radius: 6px; }}
-a {{ color: inherit; }}
-</style></head><body>
-<h1>{}</h1>
-)html";
-
-constexpr const char* tail = R"html(<script>
-'use strict';
-window.onerror = message => { document.body.dataset.error = message; };
-// Of several pictures the slider's is shown.
-document.querySelectorAll('figure[data-several]').forEach(figure => {
-  const images = figure.querySelectorAll('img'), slider = figure.querySelector('input'), name = figure.querySelector('output');
-  const show = () => { images.forEach((image, i) => { image.hidden = i !== +slider.value; }); name.textContent = images[+slider.value].alt; };
-  slider.oninput = show;
-  show();
-});
-// A page within the page is made when it is wanted.
-document.querySelectorAll('details[data-page]').forEach(details => {
-  details.ontoggle = () => {
-    if (!details.open || details.querySelector('iframe')) return;
-    const bytes = Uint8Array.from(atob(details.querySelector('script').textContent), c => c.charCodeAt(0));
-    const frame = document.createElement('iframe');
-    frame.srcdoc = new TextDecoder().decode(bytes);
-    frame.title = details.querySelector('summary').textContent;
-    details.append(frame);
-  };
-});
-document.body.dataset.ready = 'yes';
-</script></body></html>
-)html";
 
 constexpr std::size_t long_value = 28;  // such a one has a line of its own
 
 std::string data_address(const std::filesystem::path& file, std::string_view type) {
   return fmt::format("data:{};base64,{}", type, base64(read_file(file)));
+}
+
+// An address of a file as a link has it.
+std::string url_escaped(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                       std::string_view("-_.~/").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c)
+                 : fmt::format("%{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  }
+  return out;
 }
 
 std::string name_of(const std::filesystem::path& file) {
@@ -120,7 +84,12 @@ void HtmlPage::table(const Record& record) {
 }
 
 void HtmlPage::curves(const std::vector<Series>& series, const PlotOptions& options) {
-  body_ += fmt::format("<figure>{}</figure>\n", svg_plot(series, options));
+  body_ += "<figure>";
+  if (!options.caption.empty())
+    body_ += fmt::format("<figcaption>{}</figcaption>\n", html_escaped(options.caption));
+  body_ += fmt::format("<div class=\"scroll\">{}</div>", svg_plot(series, options));
+  if (series.size() > 2) body_ += svg_legend(series);
+  body_ += "</figure>\n";
 }
 
 void HtmlPage::pictures(std::string_view caption, const std::vector<std::filesystem::path>& files) {
@@ -136,8 +105,8 @@ void HtmlPage::pictures(std::string_view caption, const std::vector<std::filesys
   }
   body_ += "</figcaption>\n";
   for (const std::filesystem::path& file : files) {
-    body_ += fmt::format("<img alt=\"{}\" src=\"{}\">\n", name_of(file),
-                         data_address(file, "image/png"));
+    body_ += fmt::format("<img alt=\"{0}: {1}\" data-name=\"{0}\" src=\"{2}\">\n", name_of(file),
+                         html_escaped(caption), data_address(file, "image/png"));
   }
   body_ += "</figure>\n";
 }
@@ -148,6 +117,39 @@ void HtmlPage::sound(const std::filesystem::path& file) {
       "</figure>\n",
       name_of(file), data_address(file, "audio/wav"));
 }
+
+void HtmlPage::sound_beside(const std::filesystem::path& file,
+                            const std::filesystem::path& page_folder) {
+  const std::string address =
+      url_escaped(std::filesystem::proximate(file, page_folder).generic_string());
+  body_ += fmt::format(
+      "<figure><figcaption>{0} ({1} MB, too large to be inside this page: it is played from "
+      "<a href=\"{2}\">{3}</a>)</figcaption><audio controls preload=\"none\" src=\"{2}\">"
+      "</audio></figure>\n",
+      name_of(file), std::filesystem::file_size(file) >> 20U, address,
+      html_escaped(std::filesystem::proximate(file, page_folder).generic_string()));
+}
+
+void HtmlPage::tunes(std::string_view caption, const std::vector<Tune>& tunes) {
+  body_ += fmt::format("<p class=\"faint\">{}</p>\n", html_escaped(caption)) + tune_figure(tunes);
+}
+
+void HtmlPage::sorted_table(const std::vector<std::string>& head,
+                            const std::vector<std::vector<std::string>>& rows) {
+  body_ += "<div class=\"scroll\"><table data-sorted><thead><tr>";
+  for (const std::string& text : head) {
+    body_ += fmt::format("<th><button type=\"button\">{}</button></th>", html_escaped(text));
+  }
+  body_ += "</tr></thead><tbody>\n";
+  for (const std::vector<std::string>& row : rows) {
+    body_ += "<tr>";
+    for (const std::string& text : row) body_ += fmt::format("<td>{}</td>", html_escaped(text));
+    body_ += "</tr>\n";
+  }
+  body_ += "</tbody></table></div>\n";
+}
+
+void HtmlPage::refresh(int seconds) { refresh_ = seconds; }
 
 void HtmlPage::download(const std::filesystem::path& file) {
   body_ += fmt::format("<p><a download=\"{0}\" href=\"{1}\">{0}</a></p>\n", name_of(file),
@@ -167,7 +169,9 @@ void HtmlPage::folded_page(std::string_view title, std::string_view html) {
 
 std::string HtmlPage::html() const {
   const std::string title = html_escaped(title_);
-  return fmt::format(fmt::runtime(head), title, title) + body_ + tail;
+  const std::string attributes =
+      refresh_ > 0 ? fmt::format(" data-refresh=\"{}\"", refresh_) : std::string();
+  return fmt::format(fmt::runtime(page_head), title, attributes, title) + body_ + page_tail;
 }
 
 void HtmlPage::write(const std::filesystem::path& path) const { write_file(path, html()); }

@@ -46,6 +46,7 @@ struct PlotOptions {
   std::string y_label;
   int width = 900;
   int height = 560;
+  std::string caption{};  ///< what a page says above the curves
   bool integer_x = true;  ///< ticks of the x axis only at whole numbers
 };
 

@@ -14,6 +14,15 @@ constexpr const char* colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#
 constexpr int left = 76, right = 16, top = 42, bottom = 46;
 constexpr std::size_t few_points = 60;  // are marked
 
+const char* color(std::size_t i) { return colors[i % std::size(colors)]; }
+// Curves of one color differ by their dashes.
+std::string dashes(std::size_t i) {
+  const std::size_t round = i / std::size(colors);
+  return round == 0
+             ? ""
+             : fmt::format(" stroke-dasharray=\"{} 4\"", 10 / std::min<std::size_t>(round, 5));
+}
+
 class SvgPlot {
  public:
   SvgPlot(const std::vector<Series>& series, const PlotOptions& options)
@@ -26,7 +35,7 @@ class SvgPlot {
     add("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", options_.width,
         options_.height, html_escaped(options_.title));
     draw_axes();
-    for (std::size_t i = 0; i < series_.size(); ++i) draw_curve(series_[i], color(i));
+    for (std::size_t i = 0; i < series_.size(); ++i) draw_curve(series_[i], i);
     draw_texts();
     return text_ + "</svg>\n";
   }
@@ -36,7 +45,6 @@ class SvgPlot {
   void add(std::string_view format, const A&... values) {
     fmt::vformat_to(std::back_inserter(text_), format, fmt::make_format_args(values...));
   }
-  static const char* color(std::size_t i) { return colors[i % std::size(colors)]; }
   double px(double x) const { return left + x_.part(x) * (options_.width - left - right); }
   double py(double y) const { return top + (1 - y_.part(y)) * (options_.height - top - bottom); }
   template <class F>
@@ -64,12 +72,14 @@ class SvgPlot {
   }
 
   /// Points that are not finite end one line; the next begins another.
-  void draw_curve(const Series& s, const char* color) {
+  void draw_curve(const Series& s, std::size_t which) {
     const std::size_t n = std::min(s.x.size(), s.y.size());
     std::string line;
     std::string marks;
     const auto end_line = [&] {
-      if (!line.empty()) add("<polyline stroke=\"{}\" points=\"{}\"/>\n", color, line);
+      if (!line.empty()) {
+        add("<polyline stroke=\"{}\"{} points=\"{}\"/>\n", color(which), dashes(which), line);
+      }
       line.clear();
     };
     for (std::size_t i = 0; i < n; ++i) {
@@ -82,7 +92,7 @@ class SvgPlot {
       marks += fmt::format(
           "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3.5\" fill=\"{}\"><title>{} {:g}: {:.6g}</title>"
           "</circle>\n",
-          px(s.x[i]), py(s.y[i]), color, html_escaped(s.label), s.x[i], s.y[i]);
+          px(s.x[i]), py(s.y[i]), color(which), html_escaped(s.label), s.x[i], s.y[i]);
     }
     end_line();
     text_ += marks;
@@ -94,7 +104,7 @@ class SvgPlot {
     add("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
         left + (options_.width - left - right) / 2, options_.height - 6,
         html_escaped(options_.x_label));
-    if (series_.size() < 2) return;
+    if (series_.size() != 2) return;  // of more, svg_legend tells
     double x = options_.width - right;
     for (std::size_t i = series_.size(); i-- > 0;) {
       add("<text x=\"{}\" y=\"18\" text-anchor=\"end\">{}</text>\n", x,
@@ -113,6 +123,17 @@ class SvgPlot {
 };
 
 }  // namespace
+
+std::string svg_legend(const std::vector<Series>& series) {
+  std::string html = "<p class=\"legend\">";
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    html += fmt::format(
+        "<span><svg viewBox=\"0 0 26 8\" aria-hidden=\"true\"><line x1=\"0\" y1=\"4\" x2=\"26\" "
+        "y2=\"4\" stroke=\"{}\" stroke-width=\"3\"{}/></svg> {}</span> ",
+        color(i), dashes(i), html_escaped(series[i].label));
+  }
+  return html + "</p>\n";
+}
 
 std::string svg_plot(const std::vector<Series>& series, const PlotOptions& options) {
   return SvgPlot(series, options).draw();

@@ -13,3 +13,11 @@ expect 0 "2 runs on one page: all/report.html" --runs all
 for text in "rbm on bars" "rnn_rbm on chorales" samples.png song_1.png song_1.mid; do
   grep -qF "$text" all/report.html || fail "no $text on the page"
 done
+# A broken run is left out with a word; curves of several runs lie over one another.
+"$programs/rbm" --data bars --epochs 2 --k 1 --lr 0.05 --plot-every 1 --quiet --out all/c || fail "rbm"
+mkdir all/broken && echo "{" > all/broken/run.json
+expect 0 "3 runs on one page: all/report.html" --runs all
+grep -q "overview: left out: all/broken/run.json" output || fail "not a word on the broken run: $(cat output)"
+for text in "rbm: 2 runs" "<button type=\"button\">lr</button>" "class=\"legend\"\|<polyline.*" "Play song_1.mid"; do
+  grep -q "$text" all/report.html || fail "no $text on the page"
+done

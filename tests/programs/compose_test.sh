@@ -1,0 +1,39 @@
+#!/bin/bash
+# compose continues the numbers of what is there, and runs each command of docs/composing.md.
+set -uo pipefail
+program=$1
+. "$(dirname "$0")/expect.sh"
+programs=$(dirname "$program")
+document=$here/../../docs/composing.md
+
+expect 1 "holds no run" --run nowhere
+expect 1 "nowhere" --run nowhere
+"$programs/rbm" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1 --quiet --out images || fail "rbm"
+expect 1 "no run of rnn_rbm" --run images
+
+small="--limit 4 --hidden 6 --recurrent 4 --pretrain-rbm 1 --pretrain-rnn 1 --epochs 2 --songs 1 --seconds 3"
+commands=0
+while read -r command; do
+  case $command in
+    rnn_rbm*) command="$command $small" ;;
+    *--wav*) command -v fluidsynth > /dev/null || continue ;;
+  esac
+  # shellcheck disable=SC2086
+  eval "\"$programs\"/$command" --threads 1 > output 2>&1 || fail "$command: $(cat output)"
+  commands=$((commands + 1))
+done < <(sed -n '/^```/,/^```/p' "$document" | grep -v '^```')
+[ $commands -ge 5 ] || fail "only $commands commands in $document"
+
+# Nothing is written over, whoever wrote it.
+cp -r mine before
+touch mine/composed_40.txt
+expect 0 "composed_41.mid" --run mine --songs 1 --seconds 2
+for file in before/*.mid before/*.png; do cmp "$file" "mine/$(basename "$file")" || fail "$file is not what it was"; done
+# The same run, number and seed compose the same piece; another seed another.
+expect 0 composed_1.mid --run mine --out a --songs 1 --seconds 20
+expect 0 composed_1.mid --run mine --out b --songs 1 --seconds 20
+cmp a/composed_1.mid b/composed_1.mid || fail "the same seed composes another piece"
+expect 0 composed_1.mid --run mine --out c --songs 1 --seconds 20 --seed 9
+cmp -s a/composed_1.mid c/composed_1.mid && fail "another seed composes the same piece"
+grep -q "Play composed_1.mid" a/composed.html || fail "nothing to play in composed.html"
+expect 1 "nowhere.mid" --run mine --prime nowhere.mid

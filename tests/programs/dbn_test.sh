@@ -1,0 +1,10 @@
+#!/bin/bash
+here=$(dirname "$0")
+"$here/behaves" "$1" --data bars --epochs 3 --pretrain 1 --hidden 4 || exit 1
+"$here/resumes" "$1" --data bars8 --limit 2000 --epochs 12 --pretrain 4 --hidden 24 --dropout 0.1 || exit 1
+# Rows and columns are told apart, by a network of RBMs' weights.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+"$1" --data bars --epochs 60 --pretrain 5 --hidden 40 --layers 2 --dropout 0 --out "$folder/run" 2>&1 |
+  tee /dev/stderr | awk '/best validation error/ { seen = 1; bad = $(NF - 1) > 10 }
+                         END { exit !seen || bad }'
