@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t built_in_train = 48, built_in_other = 6;
 constexpr std::uint64_t built_in_seed = 1685;
+constexpr const char* accepted_forms =
+    "folders of MIDI files, .mid, .midi, .kar, .rmi, .json, .npz and .txt files";
 constexpr double seconds_of_quarter = 0.75;
 constexpr std::int64_t most_frames_of_set = std::int64_t{1} << 22U;  // 1.5 GB as piano-rolls
 
@@ -216,9 +218,7 @@ void read_path(SequenceSet& set, const fs::path& path) {
   if (path.extension() == ".npz") return read_rolls(set, path);
   if (path.extension() == ".txt") return read_list(set, path);
   if (is_midi(path)) return read_tunes(set, {path});
-  throw_io(
-      path,
-      "is neither a folder of MIDI files nor a .mid, .midi, .kar, .rmi, .json, .npz or .txt file");
+  throw_io(path, fmt::format("is none of what can be read: {}", accepted_forms));
 }
 
 bool holds_midi(const fs::path& folder) {
@@ -281,8 +281,8 @@ SequenceSet load_sequences(const std::string& name_or_path, const RollOptions& r
   } else if (std::error_code unreadable; fs::exists(name_or_path, unreadable)) {
     read_path(set, name_or_path);
   } else {
-    throw IoError(fmt::format("'{}' is neither a data set ({}) nor a file or folder", name_or_path,
-                              fmt::join(sequence_names(), ", ")));
+    throw IoError(fmt::format("'{}' is neither a data set ({}) nor a file or folder; {} are read",
+                              name_or_path, fmt::join(sequence_names(), ", "), accepted_forms));
   }
   if (!(set.roll.dt > 0)) set.roll.dt = RollOptions().dt;
   if (set.train.empty())

@@ -316,3 +316,22 @@ TEST_CASE("models: errors about parameters name the user's line") {
   CHECK(test::contains(test::error_of<ShapeError>([] { models::RnnRbm({.n_hidden = -3}); }),
                        "at rnn_rbm_test.cpp"));
 }
+
+TEST_CASE("RNN-RBM: lr_factor multiplies both learning rates, and may change between updates") {
+  const Array roll = periodic_roll(10, 8);
+  models::RnnRbmOptions o = small();
+  o.lr = 0.125, o.rnn_lr = 0.5;
+  models::RnnRbm half(o);
+  o.lr = 0.25, o.rnn_lr = 1;
+  const SharedVar factor = shared(Array::scalar(0.5F), "factor");
+  o.lr_factor = factor;
+  models::RnnRbm scheduled(o);
+  half.train_chunk(roll);
+  scheduled.train_chunk(roll);
+  for (std::size_t i = 0; i < half.params.size(); ++i)
+    test::check_same_bits(half.params[i].value(), scheduled.params[i].value());
+  factor.set_array(Array::scalar(0.0F));
+  scheduled.train_chunk(roll);
+  for (std::size_t i = 0; i < half.params.size(); ++i)
+    test::check_same_bits(half.params[i].value(), scheduled.params[i].value());
+}

@@ -104,5 +104,7 @@ expect 2 "no size" --data images.npy --resize large
 printf '0.5,nan\n1,0\n' > nan.csv
 expect 1 "are accepted" --data nan.csv
 expect 1 "PNG, npz, npy, idx" --data ./nowhere
+"$programs/rnn_rbm" --data ./nowhere > output 2>&1 && fail "rnn_rbm reads nowhere"
+grep -q "folders of MIDI files, .mid, .*.npz and .txt files are read" output || fail "$(cat output)"
 "$programs/stacked_da" --data images.npy > output 2>&1 && fail "stacked_da takes images without classes"
 grep -q "no classes" output || fail "$(cat output)"
