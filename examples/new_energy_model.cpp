@@ -1,170 +1,170 @@
-// A model that the library does not have, defined by its energy: the Gaussian-Bernoulli RBM, whose
-// visible units are real numbers. Copy this file to train a model of yours.
+// A model that the library does not have, given by its energy: the Gaussian-Bernoulli RBM, whose
+// visible units are real numbers. Copy this file to train a model of yours: it needs Damo as it is
+// installed, and nothing else.
+//   new_energy_model [--data NAME] [--epochs N] [--batch N] [--lr X] [--hidden N] [--k N]
+//                    [--seed N] [--threads N] [--out FOLDER]
+// Leaves metrics.csv, filters.png, samples.png and model.npz in the folder.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <random>
+
 #include <damo/damo.hpp>
+#include <damo/io.hpp>
 
-#include "support/batches.hpp"
-#include "support/chains.hpp"
-#include "support/filters.hpp"
-#include "support/free_energy_gap.hpp"
-#include "support/kernels.hpp"
-#include "support/program.hpp"
-#include "support/training.hpp"
+using namespace damo;
+using namespace damo::energy;
 
-namespace damo::examples {
 namespace {
 
-// E(v, h) = |v - b|^2 / 2 - v W h - c h, with v real and h binary.
-struct GaussianRBM {
-  SharedVar W, b, c;
-  RandomStream rng;
+/// E(v, h) = |v - b|^2 / 2 - v W h - c h, with v real and h binary: all that is said of the model.
+EnergyModel gaussian_rbm(std::int64_t n_visible, std::int64_t n_hidden, std::uint64_t seed) {
+  const SharedVar W = models::normal_parameter({n_visible, n_hidden}, 0.01, seed, "W");
+  const SharedVar b = models::zero_parameter(n_visible, "b");
+  const SharedVar c = models::zero_parameter(n_hidden, "c");
+  const Unit v = gaussian("v", n_visible), h = bernoulli("h", n_hidden);
+  return {sum(sqr(v - b), 1) / 2 - sum(dot(v, W) * h, 1) - dot(h, c),
+          {.visible = {v}, .hidden = {h}, .params = {W, b, c}}};
+}
 
-  GaussianRBM(std::int64_t n_visible, std::int64_t n_hidden, std::uint64_t seed)
-      : W(models::normal_parameter({n_visible, n_hidden}, 0.01, seed, "W")),
-        b(models::zero_parameter(n_visible, "b")),
-        c(models::zero_parameter(n_hidden, "c")),
-        rng(seed) {}
-
-  Var energy(const Var& v, const Var& h) const {
-    return sum(sqr(v - b), 1) / 2 - sum(dot(v, W) * h, 1) - dot(h, c);
-  }
-  // F(v) = -log sum_h exp(-E(v, h)). The energy is linear in each h_j, so the sum is a product over
-  // j of 1 + exp(-dE/dh_j), and that slope is a gradient.
-  Var slope(const Var& v) const {
-    const Var h = zeros_like(dot(v, W));
-    return grad(sum(energy(v, h)), h);
-  }
-  Var free_energy(const Var& v) const {
-    return energy(v, zeros_like(dot(v, W))) - sum(log(1 + exp(-slope(v))), 1);
-  }
-  // p(h_j = 1 | v) is the sigmoid of -dE/dh_j; p(v | h) is normal around b + W h.
-  // The mean of v, and a sample, after k steps of Gibbs sampling.
-  std::pair<Vars, Updates> gibbs_chain(const Var& start, const Arg& k) {
-    const auto step = [&](Var v) {
-      const Var h = rng.bernoulli(sigmoid(-slope(v)));
-      const Var mean = b + dot(h, W.T());
-      return Vars{mean, mean + rng.normal(Sizes(shape(mean)))};
-    };
-    auto [outs, updates] =
-        scan(step, {.outputs_info = {none, start}, .n_steps = k, .name = "gibbs_chain"});
-    return {{outs[0][-1], outs[1][-1]}, updates};
-  }
-  // A step of persistent contrastive divergence: `chain` goes on from update to update.
-  std::pair<Var, Updates> get_cost_updates(const Var& v, const SharedVar& chain, const Arg& lr,
-                                           const Arg& k) {
-    const Var end = gibbs_chain(chain, k).first[1];
-    const Var cost = mean(free_energy(v)) - mean(free_energy(end));
-    const Vars gradients = grad(cost, {W, b, c}, {.consider_constant = {end}});
-    const Var reconstruction = b + dot(sigmoid(-slope(v)), W.T());
-    Updates updates = models::momentum({W, b, c}, gradients, {.lr = lr, .momentum = 0.5});
-    updates[chain] = end;
-    return {mean(sqr(v - reconstruction)), updates};
-  }
+/// The options above, with their usual values.
+struct Options {
+  std::map<std::string, std::string> given{
+      {"--data", "fashion"}, {"--epochs", "15"},  {"--batch", "100"},
+      {"--lr", "0.005"},     {"--hidden", "256"}, {"--k", "1"},
+      {"--seed", "1234"},    {"--threads", "0"},  {"--out", "new_energy_model-run"}};
+  const std::string& text(const char* name) const { return given.at(name); }
+  std::int64_t integer(const char* name) const { return std::stoll(given.at(name)); }
+  double number(const char* name) const { return std::stod(given.at(name)); }
 };
 
-constexpr std::int64_t chains = 20, sample_rows = 10, rows_of_epoch = 2, steps_between_rows = 100;
-
-struct Options : TrainingOptions {
-  std::int64_t hidden = 256;
-  std::int64_t k = 1;
+/// Gray levels with the mean image taken away, in units of their standard deviation, so that the
+/// noise of the visible units is 1.
+struct Scale {
+  explicit Scale(const Array& images)
+      : mean_image(constant(evaluate(mean(constant(images), 0)))),
+        deviation(constant(evaluate((constant(images) - mean_image).std()))) {
+    if (!(evaluate(deviation).item<float>() > 0))
+      throw ShapeError("all training images are the same: there is nothing to learn");
+  }
+  Var to_model(const Var& images) const { return (images - mean_image) / deviation; }
+  Var to_images(const Var& states) const { return states * deviation + mean_image; }
+  Var mean_image, deviation;
 };
 
-int train_model(Training& training, const Options& o) {
-  io::Dataset data = load_images(o);
-  io::Record info = image_info(data);
-  Batches batches(std::move(data.train), data.train_labels, o);
-  info.add(batches.info()).add(kernel_info());
+io::Tiling tiles_of(const io::Dataset& data, std::int64_t count, std::int64_t across) {
+  return {.image_rows = static_cast<int>(data.rows),
+          .image_cols = static_cast<int>(data.cols),
+          .tile_rows = static_cast<int>((count + across - 1) / across),
+          .tile_cols = static_cast<int>(across),
+          .zoom = std::max(1, 28 / static_cast<int>(data.rows))};
+}
 
-  // Gray levels, with the mean image taken away, in units of their standard deviation: the noise of
-  // the visible units is 1.
-  const Var train_x = batches.all_images();
-  const Var mean_image = constant(evaluate(mean(train_x, 0)));
-  const Var deviation = constant(evaluate(std(train_x - mean_image)));
-  if (!(evaluate(deviation).item<double>() > 0))
-    throw ShapeError("all training images are the same: there is nothing to learn");
-  const Var index = lscalar("index"), v = matrix("v");
-  GaussianRBM model(data.pixels(), o.hidden, static_cast<std::uint64_t>(o.seed));
-  const SharedVar chain = shared(Array(floatX(), {o.batch, data.pixels()}), "chain");
-  Updates counter;  // the usual learning rate goes to 0 in a straight line
-  const Arg lr = o.lr_schedule == "linear"
-                     ? models::linear_schedule(o.lr, 0, o.epochs * batches.count(), counter)
-                     : training.rate(o.lr);
-  auto [cost, updates] = model.get_cost_updates(v, chain, lr, o.k);
-  updates += counter;
-  Function train = function({index}, {cost},
-                            {.updates = updates,
-                             .givens = {{v, (batches.images(index) - mean_image) / deviation}},
-                             .name = "train"});
+/// The first 100 columns of the weights, each a picture of what a hidden unit looks for.
+io::Picture filters(const EnergyModel& model, const io::Dataset& data) {
+  const Array W = model.params()[0].value();
+  return io::tile_raster_images(io::transposed(W),
+                                tiles_of(data, std::min<std::int64_t>(W.shape()[1], 100), 10));
+}
 
-  FreeEnergyGap gap([&](const Var& x) { return model.free_energy((x - mean_image) / deviation); },
-                    train_x, data.valid);
-  // Chains that start at test images: their random numbers are their own, others in each epoch.
-  const auto samples = [&](std::int64_t rows, std::int64_t epoch) {
-    GaussianRBM copy = model;
-    copy.rng = RandomStream(static_cast<std::uint64_t>(o.seed + epoch) + 1);
-    const SharedVar chain = shared(first_images(data, chains), "sample_chain");
-    auto [ends, moves] = copy.gibbs_chain((chain - mean_image) / deviation, steps_between_rows);
-    moves[chain] = ends[1] * deviation + mean_image;
-    Function sample = function({}, {ends[0] * deviation + mean_image}, {.updates = moves});
-    std::int64_t row = 0;
-    const auto next = [&] {
-      if (epoch == 0) training.part_done("drawing samples", row++, rows);
-      return sample()[0];
-    };
-    return chain_picture(next, rows, data);
-  };
-  constexpr const char* samples_caption =
-      "20 Gibbs chains, a column each, started at test images; each row is 100 steps after the one "
-      "above. Shown are the visible units' means.";
-  const auto draw_samples = [&] {
-    training.draw("samples", samples(sample_rows, 0), samples_caption);
-  };
-  const auto draw_filters = [&](std::int64_t epoch) {
-    training.draw_epoch("filters", epoch, filter_picture(model.W.value(), data), filters_caption);
-  };
-  return training.run({.cost_name = "reconstruction_error",
-                       .batches = batches.count(),
-                       .meanings = {{"reconstruction_error",
-                                     "Mean squared error of a pixel's reconstruction, in "
-                                     "variances; lower is better, but it is not what is trained."},
-                                    {"free_energy", free_energy_caption}},
-                       .step =
-                           [&](std::int64_t epoch, std::int64_t i) {
-                             batches.set_epoch(epoch);
-                             return train(i).scalar<double>(0);
-                           },
-                       .first_look = [&] { draw_filters(1); },
-                       .epoch_end =
-                           [&](std::int64_t epoch) {
-                             draw_filters(epoch);
-                             training.draw_epoch("samples", epoch, samples(rows_of_epoch, epoch),
-                                                 samples_caption);
-                             return gap.measure();
-                           },
-                       .finish = draw_samples,
-                       .state = State::updated_by(train),
-                       .function = &train},
-                      info);
+/// Chains that start at test images, a column each; each row is 100 sweeps after the one above.
+io::Picture samples(const EnergyModel& model, const Scale& scale, const io::Dataset& data,
+                    std::uint64_t seed) {
+  const std::int64_t chains = std::min<std::int64_t>(20, data.test.shape()[0]), rows = 10;
+  const RandomStream rng(seed + 1);
+  const Var first = scale.to_model(constant(data.test)[range(0, chains)]);
+  const SharedVar chain = shared(evaluate(first), "chain");
+  auto [state, updates] = model.gibbs({chain}, {.k = 100, .rng = rng});
+  updates[chain] = state[0];
+  const Var shown = model.conditional(model.visible()[0], {Var(), state[1]}).mean();
+  Function next = function({}, {scale.to_images(shown)}, {.updates = updates});
+  Vars all;
+  for (std::int64_t row = 0; row < rows; ++row) all.push_back(constant(next()[0]));
+  io::Tiling tiling = tiles_of(data, rows * chains, chains);
+  tiling.scale_each_tile = false;
+  return io::tile_raster_images(evaluate(concatenate(all)), tiling);
+}
+
+int train(const Options& o) {
+  const io::Dataset data = io::load_dataset(o.text("--data"));
+  const std::filesystem::path out = o.text("--out");
+  std::filesystem::create_directories(out);
+  if (o.integer("--threads") > 0)
+    ::setenv("DAMO_NUM_THREADS", o.text("--threads").c_str(), 1);  // read at the first product
+  const auto seed = static_cast<std::uint64_t>(o.integer("--seed"));
+  const std::int64_t n = data.train.shape()[0], batch = o.integer("--batch");
+  const std::int64_t epochs = o.integer("--epochs"), batches = n / batch;
+  if (batch < 1 || batches < 1)
+    throw ShapeError(fmt::format("{} training images do not fill a batch of {}", n, batch));
+
+  // What is derived from the energy is checked on a model small enough to sum over all states.
+  const Report report = check(gaussian_rbm(2, 3, seed));
+  if (!report.ok()) throw GraphError(report.text());
+
+  const EnergyModel model = gaussian_rbm(data.pixels(), o.integer("--hidden"), seed);
+  const Scale scale(data.train);
+  const Var rows = input(TensorType{int64, {batch}}, "rows");
+  const Var x = scale.to_model(constant(data.train)[rows]);
+  const Objective pcd = persistent_cd(
+      model, {x}, {.k = o.integer("--k"), .chains = batch, .rng = RandomStream(seed)});
+  Updates updates = pcd.updates;
+  const Var lr = models::linear_schedule(o.number("--lr"), 0, epochs * batches, updates);
+  updates +=
+      models::momentum(model.params(), pcd.gradients(model.params()), {.lr = lr, .momentum = 0.5});
+  Function step = function({rows}, {pcd.monitor}, {.updates = updates, .name = "train"});
+
+  const Array train_x = evaluate(scale.to_model(constant(data.train)));
+  const Array valid_x = evaluate(scale.to_model(constant(data.valid)));
+  std::ofstream metrics(out / "metrics.csv");
+  metrics << "epoch,reconstruction,free_energy_train,free_energy_valid\n";
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937_64 random(seed);
+  for (std::int64_t epoch = 1; epoch <= epochs; ++epoch) {
+    std::shuffle(order.begin(), order.end(), random);
+    double total = 0;
+    for (std::int64_t i = 0; i < batches; ++i) {
+      const auto from = order.begin() + i * batch;
+      total += step(std::vector<std::int64_t>(from, from + batch)).scalar<double>(0);
+    }
+    const double reconstruction = total / static_cast<double>(batches);
+    const Fit fit = measure_fit(model, {train_x}, {valid_x}, {.chains = 50, .steps = 100});
+    fmt::print("epoch {}: reconstruction {:.3f}; {}\n", epoch, reconstruction, fit.text());
+    metrics << fmt::format("{},{},{},{}\n", epoch, reconstruction, fit.free_energy_train,
+                           fit.free_energy_valid);
+    save_npz(out / "model.npz", model.params());
+  }
+  io::write_png(out / "filters.png", filters(model, data));
+  io::write_png(out / "samples.png", samples(model, scale, data, seed));
+  const Fit fit = measure_fit(model, {train_x}, {valid_x}, {.chains = 100, .steps = 2000});
+  fmt::print("at the end: {}\npictures in {}\n", fit.text(), out.string());
+  return 0;
 }
 
 }  // namespace
-}  // namespace damo::examples
 
 int main(int argc, char** argv) {
-  using namespace damo::examples;
-  return run_program("new_energy_model", [&] {
+  try {
     Options options;
-    options.batch = 100;
-    options.lr = 0.005;
-    options.lr_schedule = "linear";
-    Cli cli("new_energy_model", "Trains a Gaussian-Bernoulli RBM on gray images.");
-    add_image_options(cli, options);
-    add_training_options(cli, options);
-    cli.option("--hidden", options.hidden, "hidden units", {1, 100000});
-    cli.option("--k", options.k, "Gibbs steps in an update", {1, 100000});
-    if (const auto code = cli.parse(argc, argv)) return *code;
-    Training training(cli, options);
-    return train_model(training, options);
-  });
+    for (int i = 1; i < argc; i += 2) {
+      const auto option = options.given.find(argv[i]);
+      if (option == options.given.end() || i + 1 == argc) {
+        std::string names;
+        for (const auto& [name, value] : options.given)
+          names += fmt::format(" {} ({})", name, value);
+        fmt::print(stderr, "new_energy_model: the options are{}\n", names);
+        return 2;
+      }
+      option->second = argv[i + 1];
+    }
+    return train(options);
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "new_energy_model: {}\n", e.what());
+    return 1;
+  }
 }

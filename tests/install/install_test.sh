@@ -14,9 +14,11 @@ for inner in ops/loop/scan_op.hpp optim/engine/rewriter.hpp runtime/program/prog
   [ ! -e "$include/$inner" ] || { echo "$inner is installed, but no header for users reaches it"; exit 1; }
 done
 build_and_run() {
-  cmake -S "$source_folder" -B "$work/$1" -DCMAKE_PREFIX_PATH="$work/prefix" "${@:2}" > "$work.log" 2>&1 &&
+  cmake -S "$source_folder" -B "$work/$1" -DCMAKE_PREFIX_PATH="$work/prefix" \
+    -DEXAMPLE="$source_folder/../../../examples/new_energy_model.cpp" "${@:2}" > "$work.log" 2>&1 &&
     cmake --build "$work/$1" >> "$work.log" 2>&1 || { cat "$work.log"; exit 1; }
-  (cd "$work" && "$1/train" && "$1/core")
+  (cd "$work" && "$1/train" && "$1/core" &&
+    "$1/copied" --data bars --epochs 1 --batch 10 --hidden 4 --out copied > copied.log && [ -s copied/samples.png ])
 }
 build_and_run build "$@"
 case "$*" in *-fsanitize*) exit 0 ;; esac
