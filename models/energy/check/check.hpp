@@ -48,7 +48,8 @@ class Report {
 /// Holds what has been derived from an energy (or claimed) against the energy itself, on a model
 /// small enough to enumerate (up to 2^20 joint states; units with infinitely many states are
 /// checked at random states, and by integrals): conditionals are ratios of Boltzmann weights, the
-/// free energy and log Z are sums over them, each block's update leaves p invariant, gradients of
+/// free energy and log Z are sums over them, each block's update leaves p invariant (units with
+/// infinitely many states: what is drawn together does not read each other), gradients of
 /// the exact likelihood are finite differences, those of contrastive divergence are positive less
 /// negative statistics, draws stay in the support, and annealing brackets log Z. Parameters keep
 /// their values.

@@ -35,6 +35,9 @@ class Checker {
   void finite_conditional(const Unit& unit);
   void infinite_conditional(const Unit& unit);
   void block_invariance(const Units& block);
+  void block_apart(const Units& block);
+  /// Other states of the unit with that number, one for each row of the table.
+  Array other_states(std::size_t u) const;
   std::vector<double> visible_counts(std::size_t n, const std::vector<Array>& states) const;
   std::vector<std::size_t> color_groups(std::size_t u, int color) const;
 

@@ -80,16 +80,19 @@ void Checker::finite_conditional(const Unit& unit) {
   }
 }
 
+// Of the same sum of a row, where that is given.
+Array Checker::other_states(std::size_t u) const {
+  const Unit& unit = model_.units()[u];
+  if (unit.kind().support.set == Support::Set::counts) return next_sites(table_.states(u));
+  return random_states(unit, static_cast<std::int64_t>(table_.rows()), options_.seed + 77);
+}
+
 // Differences of log p between two states are differences of energy; its integral is 1.
 void Checker::infinite_conditional(const Unit& unit) {
   const Var claim = claimed_log_probs(unit).front();
   std::size_t u = 0;
   while (!same(model_.units()[u], unit)) ++u;
-  // The sum of a row of counts is given.
-  const Array moved =
-      unit.kind().support.set == Support::Set::counts
-          ? next_sites(table_.states(u))
-          : random_states(unit, static_cast<std::int64_t>(table_.rows()), options_.seed + 77);
+  const Array moved = other_states(u);
   Var weight = -model_.energy();
   if (unit.kind().log_base) weight = weight + unit.kind().log_base(unit);
   const auto change = [&](const Var& v) {
@@ -184,12 +187,31 @@ void Checker::invariance() {
       blocks.push_back(block.units);
     }
   }
-  if (!table_.finite())
-    return skip("sweeps", "not checked: some units have infinitely many states");
   for (const Units& block : blocks) {
     std::string named;
     for (const Unit& u : block) named += (named.empty() ? "" : ", ") + u.name();
-    attempt("sweep over " + named, [&] { block_invariance(block); });
+    attempt("sweep over " + named, [&] {
+      if (table_.finite()) {
+        block_invariance(block);
+      } else {
+        block_apart(block);
+      }
+    });
+  }
+}
+
+// What a unit is drawn from must not move with the others that are drawn together with it.
+void Checker::block_apart(const Units& block) {
+  for (const Unit& unit : block) {
+    const Var claim = claimed_log_probs(unit).front();
+    const std::vector<double> here = table_.numbers(claim);
+    for (const Unit& other : block) {
+      if (same(other, unit)) continue;
+      std::size_t u = 0;
+      while (!same(model_.units()[u], other)) ++u;
+      compare(fmt::format("sweep over {}, {} together", unit.name(), other.name()),
+              table_.numbers(claim, other, other_states(u)), here);
+    }
   }
 }
 

@@ -124,3 +124,20 @@ TEST_CASE("energy check: counts of no given sum are checked at states of the sam
     check_failures(check(m, {.claims = {.log_prob = lost}}), {"conditional of counts 'n'"});
   }
 }
+
+TEST_CASE("energy check: a sweep that draws real-valued units together with what they read fails") {
+  for (const DType dtype : {float64, float32}) {
+    const FloatXScope scope(dtype);
+    const SharedVar W = weights({2, 2}, 1, "W");
+    for (const Unit& x : {gaussian("x", 2), relu("x", 2), truncated_exponential("x", 2)}) {
+      CAPTURE(x.kind().name);
+      const Unit h = bernoulli("h", 2);
+      const Var own = x.kind().squares ? sum(sqr(x), 1) : sum(Var(x), 1);
+      const EnergyModel m(own - sum(dot(x, W) * h, 1),
+                          {.visible = {x}, .hidden = {h}, .params = {W}});
+      check_failures(check(m), {});
+      check_failures(check(m, {.claims = {.blocks = {{x, h}}}}), {"sweep over"});
+      check_failures(check(m, {.claims = {.blocks = {{h}, {x}}}}), {});
+    }
+  }
+}
