@@ -23,6 +23,8 @@
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/control/op_from_graph.hpp>
+#include <damo/ops/convolution/convolution.hpp>
+#include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/refused_signs.hpp>
 #include <damo/ops/elementwise/scaled_math.hpp>

@@ -11,19 +11,28 @@
   X(batched_dot) \
   X(binary_dot) \
   X(broadcast) \
+  X(cholesky) \
   X(comparison) \
+  X(convolve) \
   X(cumsum) \
+  X(determinant) \
   X(dimshuffle) \
   X(dot) \
   X(draw) \
   X(draw_derivatives) \
   X(effects) \
+  X(eig) \
+  X(eigh) \
+  X(expm) \
   X(exponential) \
   X(gemm) \
   X(ifelse) \
+  X(inverse) \
   X(join) \
   X(leave_one_out_product) \
   X(nonzero) \
+  X(pinv) \
+  X(qr) \
   X(random_stream_classes) \
   X(random_stream_continuous) \
   X(random_stream_counts) \
@@ -38,10 +47,13 @@
   X(size_check) \
   X(slice_length) \
   X(softmax) \
+  X(solve) \
   X(special) \
   X(subgraph) \
   X(subtensor) \
-  X(sum_of_products)
+  X(sum_of_products) \
+  X(svd) \
+  X(windows)
 // clang-format on
 
 namespace damo {

@@ -22,5 +22,19 @@ Var tensordot(const Arg& a, const Arg& b, const std::vector<int>& a_axes,
 /// The matrix products of a (n, m, k) with b (n, k, p), each with its own: (n, m, p). A matrix is a
 /// batch of vectors.
 Var batched_dot(const Arg& a, const Arg& b);
+/// The same over pairs of axes of what is in the batch, the sizes of which must agree; what is left
+/// of a, then of b, are the axes of each result.
+Var batched_tensordot(const Arg& a, const Arg& b, int axes = 2);
+Var batched_tensordot(const Arg& a, const Arg& b, const std::vector<int>& a_axes,
+                      const std::vector<int>& b_axes);
+
+/// As numpy.matmul: the matrix products of the last two axes; leading axes that are missing or
+/// known to be 1 stretch. A vector on the left is a row, on the right a column, and leaves no axis.
+Var matmul(const Arg& a, const Arg& b);
+/// The Kronecker product: each element of `a` times the whole of `b`. Up to four axes.
+Var kron(const Arg& a, const Arg& b);
+/// The sum of the diagonal `offset` above the main one: of a matrix, or of each in the last two
+/// axes.
+Var trace(const Arg& x, int offset = 0);
 
 }  // namespace damo

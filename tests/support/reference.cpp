@@ -46,6 +46,8 @@ References& table() {
     add_shape(known);
     add_reductions(known);
     add_products(known);
+    add_decompositions(known);
+    add_convolutions(known);
     add_indexing(known);
     add_others(known);
     return known;

@@ -9,6 +9,8 @@ void add_elementwise(References& all);
 void add_shape(References& all);
 void add_reductions(References& all);
 void add_products(References& all);
+void add_decompositions(References& all);
+void add_convolutions(References& all);
 void add_indexing(References& all);
 
 }  // namespace damo::test

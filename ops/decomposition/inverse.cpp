@@ -1,0 +1,57 @@
+#include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/decomposition/decomposition.hpp>
+#include <damo/ops/decomposition/matrices.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/decomposition/factors.hpp>
+#include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+class MatrixInverse final : public OpOf<MatrixInverse> {
+ public:
+  std::string name() const override { return "matrix_inverse"; }
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
+    check_arity(in, 1);
+    check_square(in[0]);
+    return {in[0]};
+  }
+  std::vector<std::optional<Vars>> shape_rule(const Apply&,
+                                              const std::vector<Vars>& shapes) const override {
+    return {shapes[0]};
+  }
+  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
+    return demand_square(shapes[0]);
+  }
+  Gradients gradient(const Apply& node, const Vars& g) const override {
+    const Var turned = mT(node.output());
+    return {-matmul(matmul(turned, g[0]), turned)};
+  }
+  Vars push_forward(const Apply& node, const Vars& tangents) const override {
+    if (!tangents[0].defined()) return {Var{}};
+    return {-matmul(matmul(node.output(), tangents[0]), node.output())};
+  }
+  void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
+    invert(*in[0], *out[0]);
+  }
+  friend bool operator==(const MatrixInverse&, const MatrixInverse&) = default;
+};
+
+}  // namespace
+
+Var matrix_inverse(const Arg& a) {
+  const SiteScope scope(SiteScope::or_else(a.site()));
+  return make_var(std::make_shared<MatrixInverse>(), {as_float(a)});
+}
+
+DAMO_OPS(inverse) {
+  ops.reader({"matrix_inverse", read_plain<MatrixInverse>, 1, 1});
+  ops.sample({.name = "matrix_inverse", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
+                return matrix_inverse(in[0] + 9 * eye(size_at(in[0], 2), float32));
+              }});
+}
+
+}  // namespace damo
