@@ -1,5 +1,6 @@
 // The kernels by themselves: products beside OpenBLAS (where its library is found), rows added for
-// binary operands, elementary functions, draws and reductions.
+// binary operands, elementary functions, draws, reductions, decompositions and convolutions (beside
+// NumPy and PyTorch: peers/bench_kernels.py).
 //   bench_kernels
 // Times are of the calling thread's processor: set DAMO_NUM_THREADS=1, and pin it to one core.
 #include <dlfcn.h>
@@ -12,6 +13,9 @@
 #include <vector>
 
 #include <damo/graph/values/array.hpp>
+#include <damo/ops/kernels/convolution/convolution.hpp>
+#include <damo/ops/kernels/decomposition/factors.hpp>
+#include <damo/ops/kernels/decomposition/spectrum.hpp>
 #include <damo/ops/kernels/elementwise/loop.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 #include <damo/ops/kernels/machine/isa.hpp>
@@ -166,6 +170,60 @@ void time_reductions() {
   }
 }
 
+/// Random values around 0 in float64, or a positive definite matrix of them.
+Array random_matrix(std::int64_t n, bool definite) {
+  Array x(float64, Shape{n, n});
+  uniform({.seed = 4}, 0, n * n, x.data<double>());
+  for (std::int64_t i = 0; i < n * n; ++i) x.data<double>()[i] -= 0.5;
+  if (!definite) return x;
+  Array s(float64, Shape{n, n});
+  for (std::int64_t i = 0; i < n; ++i) s.data<double>()[i * n + i] = 1;
+  const Matrix<const double> rows{x.data<double>(), n, n, n, 1};
+  gemm(1.0, rows, rows.transposed(), 1.0, {s.data<double>(), n, n, n, 1});
+  return s;
+}
+
+void time_decompositions() {
+  for (const std::int64_t n : {50, 500}) {
+    const Array a = random_matrix(n, false), s = random_matrix(n, true);
+    Array x(float64, a.shape()), y(float64, a.shape()), w(float64, Shape{n});
+    const Tensor out = x.view(), more = y.view(), values = w.view();
+    const auto print = [&](const char* what, double seconds) {
+      fmt::print("{:<26} {:>4} rows   {:>9.3f} ms\n", what, n, seconds * 1e3);
+    };
+    print("cholesky", fastest([&] { cholesky(s.view(), out); }));
+    print("solve", fastest([&] { solve(a.view(), s.view(), out); }));
+    print("inverse", fastest([&] { invert(a.view(), out); }));
+    print("qr", fastest([&] { qr(a.view(), &out, more); }));
+    print("eigh", fastest([&] { eigh(s.view(), values, &out); }));
+    print("svd", fastest([&] { svd(a.view(), &out, values, &more); }));
+  }
+}
+
+struct Layer {
+  const char* what;
+  std::int64_t images, channels, size, filters, filter;
+};
+
+/// The shapes of LeNet's layers, of a convolutional RBM's and of one with many channels.
+void time_convolution(const Layer& layer) {
+  const std::int64_t places = layer.size - layer.filter + 1;
+  const auto random = [](const Shape& shape) {
+    Array a(float32, shape);
+    uniform({.seed = 5}, 0, a.elements(), a.data<float>());
+    return a;
+  };
+  const Array x = random({layer.images, layer.channels, layer.size, layer.size});
+  const Array w = random({layer.filters, layer.channels, layer.filter, layer.filter});
+  const Array y = random({layer.images, layer.filters, places, places});
+  Array back(float32, x.shape()), sums(float32, w.shape()), out(float32, y.shape());
+  const ConvolutionPlan plan{};
+  fmt::print("{:<34} {:>8.3f}  to images {:>8.3f}  to filters {:>8.3f} ms\n", layer.what,
+             1e3 * fastest([&] { convolve(plan, x.view(), w.view(), out.view()); }),
+             1e3 * fastest([&] { convolve_back(plan, y.view(), w.view(), back.view()); }),
+             1e3 * fastest([&] { correlate_places(plan, x.view(), y.view(), sums.view()); }));
+}
+
 }  // namespace
 
 int main() {
@@ -191,4 +249,13 @@ int main() {
   time_draws<float>("float32");
   time_draws<double>("float64");
   time_reductions();
+  time_decompositions();
+  for (const Layer& layer : {Layer{"64 x 1 x 28 x 28, 6 of 5 x 5", 64, 1, 28, 6, 5},
+                             {"64 x 1 x 28 x 28, 20 of 5 x 5", 64, 1, 28, 20, 5},
+                             {"64 x 6 x 12 x 12, 16 of 5 x 5", 64, 6, 12, 16, 5},
+                             {"64 x 20 x 12 x 12, 50 of 5 x 5", 64, 20, 12, 50, 5},
+                             {"16 x 64 x 32 x 32, 64 of 3 x 3", 16, 64, 32, 64, 3},
+                             {"20 x 1 x 28 x 28, 40 of 11 x 11", 20, 1, 28, 40, 11}}) {
+    time_convolution(layer);
+  }
 }

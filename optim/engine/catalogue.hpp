@@ -22,7 +22,8 @@ const Rules& indexing_rules();          ///< Indexing.
 const Rules& reduction_rules();         ///< Reductions of repeated, scaled and reduced tensors.
 const Rules& specialize_rules();        ///< Cheaper ways to compute the same.
 const Rules& product_rules();  ///< Products that accumulate, and products with zeros and ones.
-const Rules& fold_rules();     ///< Computing what depends on constants only.
+const Rules& decomposition_rules();  ///< Solutions in place of inverses, determinants.
+const Rules& fold_rules();           ///< Computing what depends on constants only.
 
 /// Whether rules that are kept for last before a derivative is taken may apply.
 bool has_roots_or_quotients_of_exponentials(const FunctionGraph& graph);

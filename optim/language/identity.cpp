@@ -150,6 +150,24 @@ void check_placeholders(const std::string& name, const Var& left, const Var& rig
   }
 }
 
+/// What a rule makes of a node are first outputs.
+void check_outputs(const std::string& name, const Var& left, const Var& right) {
+  const auto first_only = [&](const Var& v) {
+    if (v.index() == 0) return;
+    refuse(name, fmt::format("the right side reads a further output of '{}': that takes a function "
+                             "of the node",
+                             v.op().name()));
+  };
+  if (left.owner().n_outputs() != 1) {
+    refuse(name, fmt::format("'{}' has several outputs: that takes a function of the node",
+                             left.op().name()));
+  }
+  first_only(right);
+  for (const Apply* node : toposort(std::span(&right, 1))) {
+    for (const Var& in : node->inputs()) first_only(in);
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const Identity> Identity::make(const std::string& name, const Var& left,
@@ -158,6 +176,7 @@ std::shared_ptr<const Identity> Identity::make(const std::string& name, const Va
     refuse(name, fmt::format("the left side {} applies no function", pprint(left)));
   check_placeholders(name, left, right);
   check_placeholders(name, left, left);
+  check_outputs(name, left, right);
   if (!right.inputs().empty() && right.ndim() > left.ndim()) {
     refuse(name, fmt::format("the right side {} has {} dimensions, the left side {} has {}",
                              pprint(right), right.ndim(), pprint(left), left.ndim()));

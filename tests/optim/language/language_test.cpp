@@ -161,6 +161,17 @@ TEST_CASE("rules: transposes, reshapes and products match with equal parameters 
   CHECK(same_graph(under({&row}, reshape(reshape(v, {1, -1}), {-1})), v));
 }
 
+TEST_CASE("rules: sides that read further outputs of an op are refused by name") {
+  const Var a = any("a");
+  const auto [sign, magnitude] = slogdet(a);
+  const auto refused = [](const Var& left, const Var& right, const char* why) {
+    CHECK_THROWS_WITH_AS(rule("bad", left, right), doctest::Contains(why), InternalError);
+  };
+  refused(log(abs(det(a))), magnitude, "'bad': the right side reads a further output of 'slogdet'");
+  refused(log(abs(det(a))), -magnitude, "further output of 'slogdet'");
+  refused(sign, det(a), "'slogdet' has several outputs");
+}
+
 TEST_CASE("rules: sides that would apply for ever are refused by name") {
   const Var x = any("x");
   const Var y = any("y");
