@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
@@ -11,7 +16,13 @@
 namespace damo {
 namespace {
 
-class MatrixInverse final : public OpOf<MatrixInverse> {
+long double largest(const WideArray& a) {
+  long double most = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i].value));
+  return most;
+}
+
+class MatrixInverse final : public OpOf<MatrixInverse>, public ComputesWide {
  public:
   std::string name() const override { return "matrix_inverse"; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override {
@@ -36,6 +47,21 @@ class MatrixInverse final : public OpOf<MatrixInverse> {
   }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
     invert(*in[0], *out[0]);
+  }
+  /// An elimination's error is bounded by norms, not element by element (Higham, "Accuracy and
+  /// Stability of Numerical Algorithms", 14.1): one huge element is felt in all of the inverse.
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override {
+    wide_by_kernel(node, in, out);
+    const long double unit = in[0]->dtype() == DType::float32
+                                 ? std::numeric_limits<float>::epsilon()
+                                 : std::numeric_limits<double>::epsilon();
+    const auto n = static_cast<long double>(in[0]->shape().back());
+    const long double norm = largest(out[0]);
+    const long double bound = 4 * n * n * unit * largest(*in[0]) * norm * norm;
+    for (std::size_t i = 0; i < out[0].size(); ++i) {
+      out[0][i].rounding += bound;
+      out[0][i].doubt += bound;
+    }
   }
   friend bool operator==(const MatrixInverse&, const MatrixInverse&) = default;
 };

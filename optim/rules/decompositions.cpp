@@ -27,14 +27,18 @@ bool is_cholesky(const Var& v) {
   return applies(v, example);
 }
 
+/// Its diagonals, placed by the sizes of what it is the factor of: those of a factor that does not
+/// exist are known too.
+Var diagonals_of_cholesky(const Var& l) { return sum(where(on_diagonal(l.inputs()[0]), l, 0), -1); }
+
 std::optional<Vars> det_of_cholesky(const Apply& node, Context&) {
   if (!is_cholesky(node.input(0))) return std::nullopt;
-  return Vars{prod(diagonals(node.input(0)), -1)};
+  return Vars{prod(diagonals_of_cholesky(node.input(0)), -1)};
 }
 
 std::optional<Vars> slogdet_of_cholesky(const Apply& node, Context&) {
   if (!is_cholesky(node.input(0))) return std::nullopt;
-  const Var diagonal = diagonals(node.input(0));
+  const Var diagonal = diagonals_of_cholesky(node.input(0));
   return Vars{prod(damo::sign(diagonal), -1), sum(log(diagonal), -1)};
 }
 

@@ -119,3 +119,6 @@ x, y = normal(3, 2, 4, 5), normal(3, 4, 5, 2)
 case('batched_tensordot', [x, y], [np.einsum('bijk,bjkl->bil', x, y)])
 x, y = normal(2, 3, 4, 5), normal(2, 5, 6, 3)
 case('batched_tensordot by axes', [x, y], [np.einsum('bijk,bkli->bjl', x, y)])
+case('solve', [batch, rights[0]], [np.linalg.solve(batch, rights[0][None])])  # as NumPy 2 reads it
+case('solve', [batch, rights[:1]], [np.linalg.solve(batch, rights[:1])])
+case('solve', [batch[:, None], rights[None]], [np.linalg.solve(batch[:, None], rights[None])])

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
