@@ -28,7 +28,7 @@ RuleCases cases() {
       {"solve_of_turned_cholesky", solve(l.T(), v), solve(m.T(), v)},
       {"det_of_cholesky", det(l), det(m)},
       {"slogdet_of_cholesky", slogdet(l).logabsdet, slogdet(m).logabsdet},
-      {"log_det", log(abs(det(m))), log(det(m) + 1)},
+      {"log_det", log(abs(det(m))) + sum(x), log(det(m) + 1)},
   };
 }
 const RuleTheme theme(cases);
