@@ -19,6 +19,7 @@
 #include <damo/ops/kernels/elementwise/loop.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 #include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/order/sort.hpp>
 #include <damo/ops/kernels/products/binary_dot.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/kernels/random/philox.hpp>
@@ -224,6 +225,25 @@ void time_convolution(const Layer& layer) {
              1e3 * fastest([&] { correlate_places(plan, x.view(), y.view(), sums.view()); }));
 }
 
+/// A million numbers in random order, beside the standard library.
+template <class T>
+void time_sort(const char* type) {
+  const Shape shape{1000000};
+  Array x(dtype_of<T>(), shape);
+  uniform({.seed = 4}, 0, x.elements(), x.data<T>());
+  Array out(x.dtype(), shape);
+  Array order(int64, shape);
+  Workspace scratch;
+  const double sorted = fastest([&] { sort(x.view(), 0, out.view(), scratch); });
+  const double ordered = fastest([&] { argsort(x.view(), 0, false, order.view(), scratch); });
+  const double standard = fastest([&] {
+    out = x;
+    std::sort(out.data<T>(), out.data<T>() + out.elements());
+  });
+  fmt::print("sort and argsort, 10^6 {:<11} {:>6.1f}  {:>6.1f} ms  std::sort {:>6.1f} ms\n", type,
+             sorted * 1e3, ordered * 1e3, standard * 1e3);
+}
+
 }  // namespace
 
 int main() {
@@ -258,4 +278,6 @@ int main() {
                              {"20 x 1 x 28 x 28, 40 of 11 x 11", 20, 1, 28, 40, 11}}) {
     time_convolution(layer);
   }
+  time_sort<float>("float32");
+  time_sort<double>("float64");
 }

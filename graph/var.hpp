@@ -15,8 +15,11 @@
 namespace damo {
 
 class Apply;
+class Arg;
+class AxisEntry;
 class Index;
 class Op;
+class Sizes;
 
 /// A handle on one output of an immutable node of the computation graph. Copies are cheap and share
 /// the node.
@@ -77,6 +80,27 @@ class Var {
   Var var(const Axes& axes = {}, VarianceOptions options = {}, Site site = Site::here()) const;
   Var std(const Axes& axes = {}, VarianceOptions options = {}, Site site = Site::here()) const;
   Var norm(const Axes& axes = {}, NormOptions options = {}, Site site = Site::here()) const;
+  /// The functions of these names: `x.reshape({2, -1})`, `x.astype(float64)`, `x.clip(0, 1)`.
+  Var reshape(const Sizes& sizes, Site site = Site::here()) const;
+  Var flatten(int ndim = 1, Site site = Site::here()) const;
+  Var ravel(Site site = Site::here()) const;
+  Var transpose(const std::vector<int>& axes = {}, Site site = Site::here()) const;
+  Var dimshuffle(const std::vector<AxisEntry>& pattern, Site site = Site::here()) const;
+  Var swapaxes(int first, int second, Site site = Site::here()) const;
+  Var squeeze(Site site = Site::here()) const;
+  Var squeeze(const Axes& axes, Site site = Site::here()) const;
+  Var astype(DType dtype, Site site = Site::here()) const;
+  Var dot(const Arg& b, Site site = Site::here()) const;
+  Var clip(const Arg& low, const Arg& high, Site site = Site::here()) const;
+  Var round(Site site = Site::here()) const;
+  Var cumsum(int axis = 0, Site site = Site::here()) const;
+  Var cumprod(int axis = 0, Site site = Site::here()) const;
+  Var take(const Arg& index, Site site = Site::here()) const;
+  Var take(const Arg& index, int axis, Site site = Site::here()) const;
+  Var repeat(const Arg& times, Site site = Site::here()) const;
+  Var repeat(const Arg& times, int axis, Site site = Site::here()) const;
+  Var sort(int axis = -1, Site site = Site::here()) const;
+  Var argsort(int axis = -1, Site site = Site::here()) const;
   /// x[-1], x[i], x[range(a, b)], x[idx].
   Var operator[](const Index& index) const;
   /// x(all(), i), x(range(a, b), all()): one entry an axis; axes without one are taken whole.
@@ -195,6 +219,10 @@ struct NewAxis {};
 /// A new axis of size 1 in an index or in `dimshuffle`.
 inline constexpr NewAxis newaxis{};
 
+struct Ellipsis {};
+/// As many whole axes in an index as the others leave: `x(ellipsis, 0)` takes from the last axis.
+inline constexpr Ellipsis ellipsis{};
+
 /// One entry of an index. Its implicit constructors record the user's line.
 class Index {
  public:
@@ -213,14 +241,19 @@ class Index {
       : kind_(Kind::all), site_{f, l} {}
   Index(NewAxis, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
       : kind_(Kind::newaxis), site_{f, l} {}
+  Index(Ellipsis, const char* f = __builtin_FILE(), unsigned l = __builtin_LINE())
+      : kind_(Kind::all), ellipsis_(true), site_{f, l} {}
 
   Kind kind() const { return kind_; }
   const Var& var() const { return var_; }
   const Range& range() const { return range_; }
+  /// Whether this stands for as many whole axes as the other entries leave.
+  bool is_ellipsis() const { return ellipsis_; }
   Site site() const { return site_; }
 
  private:
   Kind kind_;
+  bool ellipsis_ = false;
   Var var_{};
   Range range_{};
   Site site_{};

@@ -10,10 +10,13 @@
   X(arithmetic) \
   X(batched_dot) \
   X(binary_dot) \
+  X(bitwise) \
   X(broadcast) \
   X(cholesky) \
   X(comparison) \
   X(convolve) \
+  X(counting) \
+  X(cumprod) \
   X(cumsum) \
   X(determinant) \
   X(dimshuffle) \
@@ -25,19 +28,24 @@
   X(eigh) \
   X(expm) \
   X(exponential) \
+  X(extended_math) \
+  X(gamma_functions) \
   X(gemm) \
   X(ifelse) \
   X(inverse) \
   X(join) \
   X(leave_one_out_product) \
+  X(near) \
   X(nonzero) \
   X(pinv) \
   X(qr) \
   X(random_stream_classes) \
   X(random_stream_continuous) \
   X(random_stream_counts) \
+  X(random_stream_families) \
   X(random_stream_rows) \
   X(random_stream_shaped) \
+  X(random_stream_waiting) \
   X(reduce) \
   X(reshape) \
   X(rounding) \
@@ -48,7 +56,9 @@
   X(slice_length) \
   X(softmax) \
   X(solve) \
+  X(sort) \
   X(special) \
+  X(special_functions) \
   X(subgraph) \
   X(subtensor) \
   X(sum_of_products) \

@@ -253,6 +253,14 @@ Var cast(const Arg& x, DType dtype) {
   return elementwise(ops[static_cast<std::size_t>(dtype)], {x});
 }
 
+Var Var::astype(DType dtype, Site site) const {
+  return cast(Arg(*this, site.file, site.line), dtype);
+}
+Var Var::clip(const Arg& low, const Arg& high, Site site) const {
+  return damo::clip(Arg(*this, site.file, site.line), low, high);
+}
+Var Var::round(Site site) const { return damo::round(Arg(*this, site.file, site.line)); }
+
 DAMO_OPS(rounding) {
   using namespace samples;
   ops.sample(step("floor", floor));

@@ -8,6 +8,7 @@
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 namespace damo {
 namespace {
@@ -35,10 +36,15 @@ Vars constants_of(const Var& gradient, const Var& cost, const GradOptions& optio
 
 Vars jacobian(const Var& f, const Vars& wrt, const GradOptions& options) {
   if (f.ndim() == 0) return grad(f, wrt, options);
-  if (f.ndim() != 1) {
-    throw GradError(fmt::format(
-        "jacobian: expected a scalar or a vector, got {}\n  called at {}\n  hint: flatten it",
-        describe(f), to_string(options.site)));
+  if (f.ndim() > 1) {
+    const SiteScope scope(SiteScope::or_else(options.site));
+    Vars rows = jacobian(ravel(f), wrt, options);
+    for (std::size_t i = 0; i < wrt.size(); ++i) {
+      Vars shape = sizes(f);
+      for (const Var& n : sizes(wrt[i])) shape.push_back(n);
+      rows[i] = reshape(rows[i], shape);
+    }
+    return rows;
   }
   const auto row = [&](Var i) { return grad(f[i], wrt, options); };
   return map(row, arange(f.shape(0)), {.name = "jacobian", .site = options.site}).outputs;

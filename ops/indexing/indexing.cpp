@@ -54,6 +54,27 @@ void check_entries(const Var& x, const std::vector<Index>& index, Site site) {
   }
 }
 
+/// The index with whole axes in place of an ellipsis.
+std::vector<Index> without_ellipsis(const Var& x, const std::vector<Index>& index, Site site) {
+  std::vector<Index> result;
+  bool seen = false;
+  std::size_t taken = 0;
+  for (const Index& entry : index) taken += entry.is_ellipsis() ? 0 : axes_taken(entry);
+  for (const Index& entry : index) {
+    if (!entry.is_ellipsis()) {
+      result.push_back(entry);
+      continue;
+    }
+    if (seen) {
+      throw ShapeError(fmt::format("index: two ellipses for {}, at {}", describe(x),
+                                   to_string(SiteScope::or_else(site))));
+    }
+    seen = true;
+    if (taken < x.ndim()) result.insert(result.end(), x.ndim() - taken, Index(all()));
+  }
+  return result;
+}
+
 void check_mask(const Var& x, const Var& mask, std::size_t axis, Site site) {
   for (std::size_t i = 0; i < mask.ndim(); ++i) {
     const std::int64_t have = mask.type().dims[i];
@@ -147,8 +168,9 @@ Var change_subtensor(const Var& selected, const Arg& y, bool set) {
 
 }  // namespace
 
-Var index_with(const Var& x, const std::vector<Index>& index, Site site) {
+Var index_with(const Var& x, const std::vector<Index>& written, Site site) {
   const SiteScope scope(SiteScope::or_else(site));
+  const std::vector<Index> index = without_ellipsis(x, written, site);
   check_entries(x, index, site);
   Parsed parsed = parse(without_masks(x, index, site));
   align_ranks(parsed.advanced);
@@ -187,6 +209,13 @@ Var take(const Arg& x, const Arg& index, int axis) {
   std::vector<Index> entries(static_cast<std::size_t>(axis < 0 ? axis + n : axis), all());
   entries.emplace_back(index);
   return index_with(v, entries, x.site());
+}
+
+Var Var::take(const Arg& index, Site site) const {
+  return damo::take(Arg(*this, site.file, site.line), index);
+}
+Var Var::take(const Arg& index, int axis, Site site) const {
+  return damo::take(Arg(*this, site.file, site.line), index, axis);
 }
 
 Vars nonzero(const Arg& x) {

@@ -200,4 +200,8 @@ Var batched_tensordot(const Arg& a, const Arg& b, const std::vector<int>& a_axes
   return reshape(after_pairs(who, product, left, right, left_axes, right_axes), result);
 }
 
+Var Var::dot(const Arg& b, Site site) const {
+  return damo::dot(Arg(*this, site.file, site.line), b);
+}
+
 }  // namespace damo

@@ -1,8 +1,17 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/control/ifelse.hpp>
+#include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/loop/scan_builder.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
 
 namespace damo::detail {
 namespace {
@@ -37,10 +46,107 @@ ScanResult scan(const Step& step, ScanOptions options) {
 
 ScanResult fold(const Step& step, ScanOptions options) {
   const Site site = SiteScope::or_else(options.site);
+  const std::vector<OutputInfo> initial = options.outputs_info;
   ScanResult result = scan(step, std::move(options));
   const SiteScope scope(site);
-  for (Var& v : result.outputs) v = v[-1];
+  for (std::size_t i = 0; i < result.outputs.size(); ++i) {
+    Var& v = result.outputs[i];
+    const auto steps = scalar_constant(size_at(v, 0));
+    const bool starts = i < initial.size() && initial[i].taps == std::vector<int>{-1};
+    const Var last = v[-1];
+    // Of no items the initial value, in the dtype and sizes that the step makes of it.
+    if (starts && steps.value_or(0) == 0) {
+      const Var first = specify_shape(cast(initial[i].initial, v.dtype()), last.type().dims);
+      v = ifelse(size_at(v, 0) > 0, last, first);
+    } else {
+      v = last;
+    }
+  }
+  return result;
+}
+
+ScanResult filter(const Step& step, const ScanOptions& options) {
+  const Site site = SiteScope::or_else(options.site);
+  ScanResult kept = scan(step, options);
+  const SiteScope scope(site);
+  if (kept.outputs.size() != 1 || kept.outputs[0].dtype() != DType::boolean ||
+      kept.outputs[0].ndim() != 1) {
+    throw TypeError(fmt::format("filter: the step returns one bool scalar, got {}, at {}",
+                                kept.outputs.empty() ? "nothing" : describe(kept.outputs[0]),
+                                to_string(site)));
+  }
+  const Var holds = kept.outputs[0];
+  ScanResult result{{}, kept.updates};
+  for (const Sequence& s : options.sequences) {
+    const Var items = options.go_backwards ? s.x[Range{{}, {}, int_constant(-1)}] : s.x;
+    // The shortest sequence decides how many items there are.
+    result.outputs.push_back(items[range(0, size_at(holds, 0))][holds]);
+  }
+  return result;
+}
+
+// After step k item i is the combination of items i - 2^k + 1 to i (Hillis and Steele 1986).
+Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combine,
+                      const Vars& items, Site site) {
+  const SiteScope scope(SiteScope::or_else(site));
+  if (items.empty()) return {};
+  const Var n = size_at(items[0], 0);
+  const Var positions = arange(n);
+  const Var longest = cast(maximum(n, 1), float64);
+  const Var doublings = cast(ceil(log2(longest)), DType::int64);
+  std::vector<OutputInfo> start{OutputInfo(int_constant(1))};
+  for (const Var& v : items) start.emplace_back(v);
+  const Step step{[&](const Vars& now) {
+                    const Var& distance = now[0];
+                    const Vars later(now.begin() + 1,
+                                     now.begin() + 1 + static_cast<std::ptrdiff_t>(items.size()));
+                    Vars before;
+                    for (const Var& v : later)
+                      before.push_back(take(v, maximum(positions - distance, 0), 0));
+                    const Vars both = combine(before, later);
+                    Vars next{distance * 2};
+                    for (std::size_t i = 0; i < later.size(); ++i) {
+                      Vars ones = sizes(later[i]);
+                      for (std::size_t k = 1; k < ones.size(); ++k) ones[k] = int_constant(1);
+                      const Var done = reshape(positions < distance, ones);
+                      next.push_back(where(done, later[i], both[i]));
+                    }
+                    return StepResult(next);
+                  },
+                  -1};
+  ScanOptions options{.outputs_info = OneOrMore<OutputInfo>(start),
+                      .n_steps = Arg(doublings),
+                      .name = "associative_scan"};
+  Vars result;
+  const ScanResult made = fold(step, std::move(options));
+  for (std::size_t i = 0; i < items.size(); ++i) result.push_back(made.outputs[i + 1]);
   return result;
 }
 
 }  // namespace damo::detail
+
+namespace damo {
+
+Vars vectorize(const Vars& outputs, const std::vector<std::pair<Var, Var>>& items, Site site) {
+  const SiteScope scope(SiteScope::or_else(site));
+  std::vector<Sequence> sequences;
+  for (const auto& [variable, all] : items) {
+    if (all.dtype() != variable.dtype() || all.ndim() != variable.ndim() + 1) {
+      throw ShapeError(fmt::format(
+          "vectorize: the items have one axis more\n  variable  {}\n  items     {}\n  at {}",
+          describe(variable), describe(all), to_string(SiteScope::or_else(site))));
+    }
+    sequences.emplace_back(all);
+  }
+  const detail::Step step{[&](const Vars& now) {
+                            VarMap known;
+                            for (std::size_t i = 0; i < items.size(); ++i)
+                              known.emplace(items[i].first, now[i]);
+                            return StepResult(replace(outputs, known));
+                          },
+                          -1};
+  ScanOptions options{.sequences = OneOrMore<Sequence>(sequences), .name = "vectorize"};
+  return detail::scan(step, std::move(options)).outputs;
+}
+
+}  // namespace damo

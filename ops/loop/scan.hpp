@@ -128,6 +128,8 @@ struct ScanOptions {
   OneOrMore<Var> non_sequences{};
   /// A number or an int64 scalar; without it the shortest sequence decides.
   std::optional<Arg> n_steps{};
+  /// The same for a loop that `until` ends: how many steps there are if its condition never holds.
+  std::optional<Arg> max_steps{};
   /// Backpropagation through time goes back over the last so many steps only; -1: over all. Of
   /// steps before those, sequences get zero gradients and non-sequences none; an initial value gets
   /// one from the steps that are left, if one of them reads it.
@@ -198,6 +200,9 @@ Step make_step(F f) {
 
 ScanResult scan(const Step& step, ScanOptions options);
 ScanResult fold(const Step& step, ScanOptions options);
+ScanResult filter(const Step& step, const ScanOptions& options);
+Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combine,
+                      const Vars& items, Site site);
 
 }  // namespace detail
 
@@ -234,11 +239,38 @@ ScanResult map(F step, const OneOrMore<Sequence>& sequences, const MapOptions& o
   return scan(std::move(step), o.with(sequences, {}));
 }
 /// Folds the sequences' items, first to last (with go_backwards, last to first), into `initial`:
-/// the outputs are the last step's. The step takes the items, then the previous results.
+/// the outputs are the last step's, or `initial` where there are no items. The step takes the
+/// items, then the previous results.
 template <class F>
 ScanResult reduce(F step, const OneOrMore<Sequence>& sequences,
                   const OneOrMore<OutputInfo>& initial, const MapOptions& o = {}) {
   return detail::fold(detail::make_step(std::move(step)), o.with(sequences, initial));
+}
+/// The items of each sequence for which the step, which returns a bool scalar, holds.
+template <class F>
+ScanResult filter(F step, const OneOrMore<Sequence>& sequences, const MapOptions& o = {}) {
+  return detail::filter(detail::make_step(std::move(step)), o.with(sequences, {}));
+}
+/// Item i of the result is items 0 to i combined, in as many steps as n can be halved, each of
+/// which combines all pairs at once. `combine(a, b)` takes slices of many items and must be
+/// associative; of several tensors it takes and returns a `Vars` with a slice of each.
+inline Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combine,
+                             const Vars& items, Site site = Site::here()) {
+  return detail::associative_scan(combine, items, site);
+}
+inline Var associative_scan(const std::function<Var(const Var&, const Var&)>& combine,
+                            const Var& items, Site site = Site::here()) {
+  return detail::associative_scan(
+      [&](const Vars& a, const Vars& b) { return Vars{combine(a[0], b[0])}; }, {items}, site)[0];
+}
+/// `outputs` for each item along a new first axis: of each pair the variable is that of the graph,
+/// and the expression has its items, with one axis more. What the graph reads besides is the same
+/// for all.
+Vars vectorize(const Vars& outputs, const std::vector<std::pair<Var, Var>>& items,
+               Site site = Site::here());
+inline Var vectorize(const Var& output, const std::vector<std::pair<Var, Var>>& items,
+                     Site site = Site::here()) {
+  return vectorize(Vars{output}, items, site)[0];
 }
 /// From the first item to the last.
 template <class F>

@@ -76,11 +76,13 @@ std::string ScanBuilder::item_name(const Var& v, std::size_t i, int tap) {
 }
 
 Var ScanBuilder::number_of_steps(const Var& shortest) const {
-  if (!options_.n_steps) {
+  if (options_.n_steps && options_.max_steps) fail("both n_steps and max_steps are given");
+  const std::optional<Arg>& asked = options_.max_steps ? options_.max_steps : options_.n_steps;
+  if (!asked) {
     if (!shortest.defined()) fail("n_steps is needed when there are no sequences");
     return shortest;
   }
-  const Arg& n = *options_.n_steps;
+  const Arg& n = *asked;
   if (n.is_literal() && (n.kind() == Arg::Kind::real || n.integer() < 0)) {
     fail(fmt::format("n_steps must be a whole number of at least 0, got {}", n.real()));
   }

@@ -74,6 +74,60 @@ class RandomStream {
             std::optional<DType> dtype = {});
   /// Differentiable in a and b, likewise.
   Var beta(const Sizes& size, const Arg& a, const Arg& b, std::optional<DType> dtype = {});
+  /// e to a normal draw. Differentiable in both.
+  Var lognormal(const Sizes& size, const Arg& mean = 0.0, const Arg& stddev = 1.0,
+                std::optional<DType> dtype = {});
+  /// Differentiable in the degrees of freedom.
+  Var chisquare(const Sizes& size, const Arg& df, std::optional<DType> dtype = {});
+  /// Differentiable in location and scale.
+  Var cauchy(const Sizes& size, const Arg& location = 0.0, const Arg& scale = 1.0,
+             std::optional<DType> dtype = {});
+  /// Student's t. Differentiable in all three.
+  Var t(const Sizes& size, const Arg& df, const Arg& location = 0.0, const Arg& scale = 1.0,
+        std::optional<DType> dtype = {});
+  /// Differentiable in shape and scale.
+  Var weibull(const Sizes& size, const Arg& shape, const Arg& scale = 1.0,
+              std::optional<DType> dtype = {});
+  /// From 0 on, as NumPy's: Lomax. Add 1 for the classic one. Differentiable in the shape.
+  Var pareto(const Sizes& size, const Arg& shape, std::optional<DType> dtype = {});
+  /// Differentiable in scale.
+  Var rayleigh(const Sizes& size, const Arg& scale = 1.0, std::optional<DType> dtype = {});
+  /// `scale` over a gamma draw. Differentiable in both.
+  Var inverse_gamma(const Sizes& size, const Arg& shape, const Arg& scale = 1.0,
+                    std::optional<DType> dtype = {});
+  /// lambda times a gamma draw of shape alpha / p to the power 1 / p. Differentiable in all three.
+  Var generalized_gamma(const Sizes& size, const Arg& alpha, const Arg& p, const Arg& lambda = 1.0,
+                        std::optional<DType> dtype = {});
+  /// Differentiable in all three.
+  Var triangular(const Sizes& size, const Arg& left, const Arg& mode, const Arg& right,
+                 std::optional<DType> dtype = {});
+  /// The size of a normal (Cauchy) draw around 0. Differentiable in scale.
+  Var halfnormal(const Sizes& size, const Arg& scale = 1.0, std::optional<DType> dtype = {});
+  Var halfcauchy(const Sizes& size, const Arg& scale = 1.0, std::optional<DType> dtype = {});
+  /// Exponential, cut off at location + b scale. Differentiable in all three.
+  Var truncated_exponential(const Sizes& size, const Arg& b, const Arg& location = 0.0,
+                            const Arg& scale = 1.0, std::optional<DType> dtype = {});
+  /// An angle in [-pi, pi] around `mean`. No derivative exists in `kappa`.
+  Var vonmises(const Sizes& size, const Arg& mean, const Arg& kappa,
+               std::optional<DType> dtype = {});
+  /// Inverse Gaussian. No derivatives exist.
+  Var wald(const Sizes& size, const Arg& mean, const Arg& scale, std::optional<DType> dtype = {});
+  /// Probabilities along a new last axis, of the sizes of `alpha` there: `alpha` is a vector, or
+  /// has the sample's shape. Differentiable in alpha.
+  Var dirichlet(const Sizes& size, const Arg& alpha, std::optional<DType> dtype = {});
+  /// The number (int64) of the first success, from 1 on.
+  Var geometric(const Sizes& size, const Arg& p);
+  /// How many failures (int64) come before success number n; n may have a fraction.
+  Var negative_binomial(const Sizes& size, const Arg& n, const Arg& p);
+  /// Successes of n trials whose probability is a beta draw, int64.
+  Var beta_binomial(const Sizes& size, const Arg& n, const Arg& a, const Arg& b);
+  /// How many (int64) of `sample` taken out of good + bad are good.
+  Var hypergeometric(const Sizes& size, const Arg& good, const Arg& bad, const Arg& sample);
+  /// For each row of weights along the last axis of `p`, n class numbers (int64) drawn without
+  /// replacement, the first first. Fewer than n positive weights are a ShapeError.
+  Var multinomial_wo_replacement(const Arg& p, const Arg& n);
+  /// The elements of each row, along the last axis, in a random order of its own.
+  Var shuffle_row_elements(const Arg& x);
   /// Event counts as int64, of the rate's shape or of `size`.
   Var poisson(const Arg& rate);
   Var poisson(const Sizes& size, const Arg& rate);
@@ -127,6 +181,7 @@ class RandomStream {
   Var standard_gumbel(const Sizes& size, DType dtype);
   Var standard_laplace(const Sizes& size, DType dtype);
   Var standard_logistic(const Sizes& size, DType dtype);
+  Var standard_cauchy(const Sizes& size, DType dtype);
   /// Of a gamma or beta draw.
   Var shape_parameter(const Arg& parameter, const Sizes& size, DType dtype, const char* who) const;
   void refuse_numpy(const char* what) const;

@@ -36,7 +36,8 @@ struct PhiloxSample : SampleParts {
   template <class F>
   void each(F&& next) {
     const detail::Numbers<double> a = parameter<double>(0);
-    const detail::Numbers<double> b = parameter<double>(parameters.size() - 1);
+    // Memory is there for each parameter once.
+    const detail::Numbers<double> b = parameters.size() > 1 ? parameter<double>(1) : a;
     dispatch(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       parallel_for(out.elements(), 4096, [&](std::int64_t begin, std::int64_t end) {

@@ -83,6 +83,10 @@ Var cumsum(const Arg& x, int axis) {
                   {v}, x.site());
 }
 
+Var Var::cumsum(int axis, Site site) const {
+  return damo::cumsum(Arg(*this, site.file, site.line), axis);
+}
+
 DAMO_OPS(cumsum) {
   ops.reader({"cumsum", read_cumsum, 1, 1});
   ops.sample({.name = "cumsum", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {

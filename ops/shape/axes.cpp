@@ -70,4 +70,11 @@ Var moveaxis(const Arg& x, int from, int to) {
   return moveaxis(x, std::vector<int>{from}, std::vector<int>{to});
 }
 
+Var Var::squeeze(const Axes& axes, Site site) const {
+  return damo::squeeze(Arg(*this, site.file, site.line), axes);
+}
+Var Var::swapaxes(int first, int second, Site site) const {
+  return damo::swapaxes(Arg(*this, site.file, site.line), first, second);
+}
+
 }  // namespace damo

@@ -202,7 +202,14 @@ Var squeeze(const Arg& x) {
   return shuffle_axes(v, std::move(pattern), x.site());
 }
 
-Var Var::T(Site site) const { return transpose(Arg(*this, site.file, site.line)); }
+Var Var::T(Site site) const { return damo::transpose(Arg(*this, site.file, site.line)); }
+Var Var::transpose(const std::vector<int>& axes, Site site) const {
+  return damo::transpose(Arg(*this, site.file, site.line), axes);
+}
+Var Var::dimshuffle(const std::vector<AxisEntry>& pattern, Site site) const {
+  return damo::dimshuffle(Arg(*this, site.file, site.line), pattern);
+}
+Var Var::squeeze(Site site) const { return damo::squeeze(Arg(*this, site.file, site.line)); }
 
 DAMO_OPS(dimshuffle) {
   ops.reader({"dimshuffle", read_dimshuffle, 1, 1});

@@ -145,6 +145,13 @@ Var tile(const Arg& x, const Sizes& times) {
   return reshape(broadcast_to(shuffle_axes(v, doubled), repeated), joined);
 }
 
+Var Var::repeat(const Arg& times, Site site) const {
+  return damo::repeat(Arg(*this, site.file, site.line), times);
+}
+Var Var::repeat(const Arg& times, int axis, Site site) const {
+  return damo::repeat(Arg(*this, site.file, site.line), times, axis);
+}
+
 namespace {
 
 OpPtr read_concatenate(OpText& text) {

@@ -173,6 +173,14 @@ Var flatten(const Arg& x, int ndim) {
 
 Var ravel(const Arg& x) { return flatten(x); }
 
+Var Var::reshape(const Sizes& sizes, Site site) const {
+  return damo::reshape(Arg(*this, site.file, site.line), sizes);
+}
+Var Var::flatten(int ndim, Site site) const {
+  return damo::flatten(Arg(*this, site.file, site.line), ndim);
+}
+Var Var::ravel(Site site) const { return damo::ravel(Arg(*this, site.file, site.line)); }
+
 DAMO_OPS(reshape) {
   ops.reader({"reshape", read_reshape, 1, OpReader::any});
   ops.sample({.name = "reshape", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {

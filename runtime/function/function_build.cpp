@@ -78,14 +78,35 @@ void check_inputs(const Vars& inputs, const std::string& where) {
                       "its place with givens",
                       where, describe(v)));
     }
-    if (!is_input(v)) {
-      throw GraphError(fmt::format("{}: not an input but an expression: {}", where, describe(v)));
+    if (constant_value(v) != nullptr) {
+      throw GraphError(fmt::format("{}: a constant cannot be an input: {}", where, describe(v)));
     }
     if (!seen.insert(v).second) {
       throw GraphError(fmt::format("{}: an input is given twice: {}", where, describe(v)));
     }
   }
 }
+
+namespace {
+
+/// Inputs in place of expressions: what is handed over is what they are, and nothing that only they
+/// need is computed.
+struct StandIns {
+  Vars inputs;
+  std::vector<std::pair<Var, Var>> givens;
+};
+StandIns stand_ins(const Vars& inputs, std::vector<std::pair<Var, Var>> givens) {
+  StandIns result{inputs, std::move(givens)};
+  for (Var& v : result.inputs) {
+    if (is_input(v)) continue;
+    const Var stand_in = input(v.type(), v.name().empty() ? pprint(v) : v.name(), v.site());
+    result.givens.emplace_back(v, stand_in);
+    v = stand_in;
+  }
+  return result;
+}
+
+}  // namespace
 
 FunctionGraph build_graph(const Vars& inputs, const Vars& outputs, const FunctionOptions& options,
                           const std::string& where) {
@@ -94,11 +115,14 @@ FunctionGraph build_graph(const Vars& inputs, const Vars& outputs, const Functio
   for (const Var& v : outputs) {
     if (!v.defined()) throw GraphError(fmt::format("{}: an empty Var among its outputs", where));
   }
-  FunctionGraph graph{inputs, outputs, options.updates.pairs(), options.name};
-  const VarMap givens = resolved_givens(options.givens, where);
+  const StandIns handed = stand_ins(inputs, options.givens);
+  FunctionGraph graph{handed.inputs, outputs, options.updates.pairs(), options.name};
+  const VarMap givens = resolved_givens(handed.givens, where);
   if (!givens.empty()) graph = graph.with_roots(replace(graph.roots(), givens));
-  for (auto& update : default_updates(graph.roots(), options.updates, options.no_default_updates)) {
-    graph.updates.push_back(std::move(update));
+  for (auto& [target, next] :
+       default_updates(graph.roots(), options.updates, options.no_default_updates)) {
+    // As in Theano, a given holds in these, too.
+    graph.updates.emplace_back(target, givens.empty() ? next : replace(next, givens));
   }
   check_leaves(graph, options.on_unused_input, where);
   return graph;

@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/runtime/function/function_build.hpp>
 
 namespace damo {
@@ -30,10 +32,30 @@ class Givens {
   void check_type(const Var& from, const Var& to) const {
     if (refines(to.type(), from.type())) return;
     const std::string text =
-        fmt::format("{}: givens: the types differ\n  variable {}\n  given    {}", where_,
-                    describe(from), describe(to));
+        fmt::format("{}: givens: the types differ\n  variable {}\n  given    {}\n  hint: {}",
+                    where_, describe(from), describe(to), remedy(from, to));
     if (from.dtype() != to.dtype()) throw TypeError(text);
     throw ShapeError(text);
+  }
+
+  /// What would make a value of `from`'s type of `to`.
+  static std::string remedy(const Var& from, const Var& to) {
+    const std::string given = short_name(to);
+    if (from.dtype() != to.dtype())
+      return fmt::format("cast({}, {})", given, damo::name(from.dtype()));
+    if (to.ndim() < from.ndim()) {
+      std::string pattern;
+      for (std::size_t i = 0; i < from.ndim() - to.ndim(); ++i) pattern += "newaxis, ";
+      for (std::size_t i = 0; i < to.ndim(); ++i) pattern += std::to_string(i) + ", ";
+      pattern.resize(pattern.size() - 2);
+      return fmt::format("dimshuffle({}, {{{}}}) has {} dimensions", given, pattern, from.ndim());
+    }
+    if (to.ndim() > from.ndim()) {
+      return fmt::format("{}[i] or reshape({}, {{...}}) has {} dimensions", given, given,
+                         from.ndim());
+    }
+    return fmt::format("specify_shape({}, {{...}}) promises the sizes {}", given,
+                       dims_to_string(from.type().dims));
   }
 
   /// Other given variables that `v` is built from.
@@ -58,6 +80,8 @@ class Givens {
     const Var& value = given_.at(key);
     VarMap inner;
     for (const Var& other : given_in(value)) {
+      // What is given for a shared variable may read the variable itself: its stored value.
+      if (same(other, key) && is_shared(key)) continue;
       resolve(other);
       inner.emplace(other, done_.at(other));
     }

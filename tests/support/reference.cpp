@@ -43,6 +43,8 @@ References& table() {
   static References all = [] {
     References known;
     add_elementwise(known);
+    add_special(known);
+    add_order(known);
     add_shape(known);
     add_reductions(known);
     add_products(known);

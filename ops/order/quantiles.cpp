@@ -1,0 +1,121 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/order/quantiles.hpp>
+#include <damo/ops/order/sort.hpp>
+#include <damo/ops/reduction/reduced_axes.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/size_check.hpp>
+
+namespace damo {
+namespace {
+
+/// The elements to look at, sorted along a last axis; NaN for all of a row that has one.
+struct Rows {
+  Var sorted;
+  Var n;
+  std::uint32_t axes;
+  std::size_t rank;
+};
+
+Rows sorted_rows(const char* who, const Arg& x, const Axes& axes) {
+  const Var v = is_float(x.var().dtype()) ? x.var() : cast(x, floatX());
+  const std::uint32_t reduced = axes_of(who, x.var(), axes, x.site());
+  std::vector<int> order;
+  Vars kept;
+  Vars joined;
+  for (std::size_t i = 0; i < v.ndim(); ++i) {
+    if (is_reduced(reduced, i)) continue;
+    order.push_back(static_cast<int>(i));
+    kept.push_back(size_at(v, i));
+  }
+  for (const int axis : axis_list(reduced)) {
+    order.push_back(axis);
+    joined.push_back(size_at(v, static_cast<std::size_t>(axis)));
+  }
+  const Var n = size_product(joined);
+  kept.push_back(n);
+  const Var rows = sort(reshape(shuffle_axes(v, order), kept));
+  const Var last = expand_dims(rows(ellipsis, -1), -1);
+  return {where(isnan(last), last, rows), n, reduced, v.ndim()};
+}
+
+/// Elements at whole positions along the last axis.
+Var at(const Var& rows, const Var& position) { return rows(ellipsis, position); }
+
+Var finished(const Var& v, const Rows& rows, ReduceOptions options) {
+  return options.keepdims ? restore_axes(v, rows.axes, rows.rank) : v;
+}
+
+Var of_one(const Rows& rows, const Var& q) {
+  const Var position = q * cast(rows.n - 1, q.dtype());
+  const Var below = cast(floor(position), DType::int64);
+  const Var above = minimum(below + 1, rows.n - 1);
+  const Var part = cast(position - cast(below, q.dtype()), rows.sorted.dtype());
+  const Var low = at(rows.sorted, below);
+  const Var high = at(rows.sorted, above);
+  return low + (high - low) * part;
+}
+
+void check_part(const Var& q, Site site) {
+  const auto known = scalar_constant(q);
+  if (!known || (*known >= 0 && *known <= 1)) return;
+  throw NumericError(fmt::format("quantile: a part between 0 and 1 is needed, got {}, at {}",
+                                 *known, to_string(SiteScope::or_else(site))));
+}
+
+/// `q`, once a run has found it between 0 and 1.
+Var checked_part(const Var& q, const Var& x, Site site) {
+  check_part(q, site);
+  if (scalar_constant(q)) return q;
+  const Var inside = cast(all(and_(q >= 0, q <= 1)), DType::int64);
+  return after_checks(
+      q, {size_check(Demand::Kind::at_least, inside, int_constant(1), "quantile", {x, q}, site)});
+}
+
+}  // namespace
+
+Var median(const Arg& x, const Axes& axes, ReduceOptions options) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const Rows rows = sorted_rows("median", x, axes);
+  const Var low = at(rows.sorted, floor_div(rows.n - 1, 2));
+  const Var high = at(rows.sorted, floor_div(rows.n, 2));
+  return finished(0.5 * low + 0.5 * high, rows, options);
+}
+
+Var quantile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options) {
+  const Site site = SiteScope::or_else(x.site());
+  const SiteScope scope(site);
+  const Rows rows = sorted_rows("quantile", x, axes);
+  // A number is taken exactly, whatever the dtype of x.
+  const Var given = q.is_literal() ? q.var(float64) : q.var();
+  if (!is_float(given.dtype()) || given.ndim() > 1) {
+    throw TypeError(fmt::format("quantile: a part is a float scalar or vector, got {}, at {}",
+                                describe(given), to_string(site)));
+  }
+  const Var part = checked_part(given, x.var(), site);
+  if (part.ndim() == 0) return finished(of_one(rows, part), rows, options);
+  // The parts become a last axis, then the first one.
+  const Var all_parts = of_one(rows, part);
+  std::vector<int> order{static_cast<int>(all_parts.ndim()) - 1};
+  for (int i = 0; i + 1 < static_cast<int>(all_parts.ndim()); ++i) order.push_back(i);
+  const Var first = shuffle_axes(all_parts, order);
+  if (!options.keepdims) return first;
+  return restore_axes(first, rows.axes << 1U, rows.rank + 1);
+}
+
+Var percentile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options) {
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  return quantile(x, (q.is_literal() ? q.var(float64) : q.var()) / 100.0, axes, options);
+}
+
+}  // namespace damo

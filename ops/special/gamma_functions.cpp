@@ -1,0 +1,148 @@
+#include <cmath>
+
+#include <damo/ops/elementwise/define.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/samples.hpp>
+#include <damo/ops/kernels/elementwise/incomplete.hpp>
+#include <damo/ops/random/stream_draws.hpp>
+#include <damo/ops/special/gamma_functions.hpp>
+#include <damo/ops/special/special_functions.hpp>
+
+namespace damo {
+namespace {
+
+using Types = ScalarOp::Types;
+
+DAMO_SCALAR(Gamma, (T x), static_cast<T>(std::tgamma(static_cast<double>(x))));
+DAMO_SCALAR(Betaln, (T a, T b), static_cast<T>(log_beta(a, b)));
+DAMO_SCALAR(Gammainc, (T a, T x), static_cast<T>(gamma_below(a, x)));
+DAMO_SCALAR(Gammaincc, (T a, T x), static_cast<T>(gamma_above(a, x)));
+DAMO_SCALAR(Betainc, (T a, T b, T x), static_cast<T>(beta_below(a, b, x)));
+DAMO_SCALAR(GammaDensity, (T a, T x), static_cast<T>(gamma_density(a, x)));
+DAMO_SCALAR(BetaDensity, (T a, T b, T x), static_cast<T>(beta_density(a, b, x)));
+
+/// What flows back from the part below x, as g times its slopes: in x the density, in a parameter
+/// minus the density times how a draw moves with it.
+Vars gamma_slopes(const Vars& in, const Var& g) {
+  const Var flow = g * gamma_density(in[0], in[1]);
+  return {-(flow * gamma_derivative(in[0], in[1])), flow};
+}
+
+}  // namespace
+
+Var gamma(const Arg& x) {
+  // A draw is called gamma.
+  static const auto op = real_unary(
+      "gamma_function", double_loops<Gamma, 1>(),
+      [](const Vars& in, const Var& y, const Var& g) -> Vars { return {g * y * digamma(in[0])}; },
+      // Not of what is only nonnegative: gamma(-0.0) is -inf.
+      fact_of([](const Fact& f) -> Fact {
+        return {.nonnegative = f.positive, .positive = f.positive};
+      }));
+  return elementwise(op, {x});
+}
+Var betaln(const Arg& a, const Arg& b) {
+  static const auto op = define({.name = "betaln",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = double_loops<Betaln, 2>(),
+                                 .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
+                                   const Var both = digamma(x[0] + x[1]);
+                                   return {g * (digamma(x[0]) - both), g * (digamma(x[1]) - both)};
+                                 },
+                                 .commutative = true});
+  return elementwise(op, {a, b});
+}
+Var gammainc(const Arg& a, const Arg& x) {
+  static const auto op = define({.name = "gammainc",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = double_loops<Gammainc, 2>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   return gamma_slopes(in, g);
+                                 },
+                                 .fact = always({.nonnegative = true, .at_most_one = true})});
+  return elementwise(op, {a, x});
+}
+Var gammaincc(const Arg& a, const Arg& x) {
+  static const auto op = define({.name = "gammaincc",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = double_loops<Gammaincc, 2>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   return gamma_slopes(in, -g);
+                                 },
+                                 .fact = always({.nonnegative = true, .at_most_one = true})});
+  return elementwise(op, {a, x});
+}
+Var betainc(const Arg& a, const Arg& b, const Arg& x) {
+  static const auto op = define({.name = "betainc",
+                                 .arity = 3,
+                                 .types = Types::real,
+                                 .loops = double_loops<Betainc, 3>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   const Var flow = g * beta_density(in[0], in[1], in[2]);
+                                   return {-(flow * beta_derivative_a(in[0], in[1], in[2])),
+                                           -(flow * beta_derivative_b(in[0], in[1], in[2])), flow};
+                                 },
+                                 .fact = always({.nonnegative = true, .at_most_one = true})});
+  return elementwise(op, {a, b, x});
+}
+
+Var gamma_density(const Arg& a, const Arg& x) {
+  static const auto op =
+      define({.name = "gamma_density",
+              .arity = 2,
+              .types = Types::real,
+              .loops = double_loops<GammaDensity, 2>(),
+              .gradient = [](const Vars& in, const Var& y, const Var& g) -> Vars {
+                const Var flow = g * y;
+                return {flow * (log(in[1]) - digamma(in[0])), flow * ((in[0] - 1) / in[1] - 1)};
+              },
+              .fact = always({.nonnegative = true})});
+  return elementwise(op, {a, x});
+}
+Var beta_density(const Arg& a, const Arg& b, const Arg& x) {
+  static const auto op =
+      define({.name = "beta_density",
+              .arity = 3,
+              .types = Types::real,
+              .loops = double_loops<BetaDensity, 3>(),
+              .gradient = [](const Vars& in, const Var& y, const Var& g) -> Vars {
+                const Var flow = g * y;
+                const Var both = digamma(in[0] + in[1]);
+                const Var rest = 1 - in[2];
+                return {flow * (log(in[2]) - digamma(in[0]) + both),
+                        flow * (log1p(-in[2]) - digamma(in[1]) + both),
+                        flow * ((in[0] - 1) / in[2] - (in[1] - 1) / rest)};
+              },
+              .fact = always({.nonnegative = true})});
+  return elementwise(op, {a, b, x});
+}
+
+DAMO_OPS(gamma_functions) {
+  using namespace samples;
+  const OpInput shape{.low = 0.4, .high = 4};
+  const OpInput point{.low = 0.2, .high = 5};
+  ops.sample(unary("gamma", gamma, 0.5, 3));
+  ops.sample(binary("betaln", betaln, shape, shape));
+  ops.sample(binary("gamma_density", gamma_density, shape, point));
+  const auto part = [&](const char* name, Binary f) {
+    OpSample sample = binary(name, f, shape, point);
+    sample.twice_differentiable = false;
+    ops.sample(std::move(sample));
+  };
+  part("gammainc", gammainc);
+  part("gammaincc", gammaincc);
+  const std::vector<OpInput> three{{.dims = "1n", .low = 0.4, .high = 4},
+                                   {.dims = "", .low = 0.4, .high = 4},
+                                   {.dims = "mn", .low = 0.1, .high = 0.9}};
+  ops.sample(elementwise("beta_density", three,
+                         [](const Vars& in) { return beta_density(in[0], in[1], in[2]); }));
+  OpSample below =
+      elementwise("betainc", three, [](const Vars& in) { return betainc(in[0], in[1], in[2]); });
+  below.twice_differentiable = false;
+  ops.sample(std::move(below));
+}
+
+}  // namespace damo

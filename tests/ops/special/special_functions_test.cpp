@@ -1,0 +1,125 @@
+#include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/extended_math.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/special/special_functions.hpp>
+#include "tests/ops/special/special_functions_table.hpp"
+#include "tests/support/rewrite.hpp"
+#include "tests/support/values.hpp"
+
+using namespace damo;
+using test::check_close;
+
+namespace {
+
+using One = Var (*)(const Arg&);
+using Two = Var (*)(const Arg&, const Arg&);
+std::function<Var(const Vars&)> one(One f) {
+  return [f](const Vars& x) { return f(x[0]); };
+}
+std::function<Var(const Vars&)> two(Two f) {
+  return [f](const Vars& x) { return f(x[0], x[1]); };
+}
+
+const test::Functions functions{
+    {"arcsinh", one(arcsinh)},
+    {"arccosh", one(arccosh)},
+    {"arctanh", one(arctanh)},
+    {"exp2", one(exp2)},
+    {"hypot", two(hypot)},
+    {"xlog1py", two(xlog1py)},
+    {"erfinv", one(erfinv)},
+    {"erfcinv", one(erfcinv)},
+    {"gamma", one(damo::gamma)},
+    {"betaln", two(betaln)},
+    {"gammainc", two(gammainc)},
+    {"gammaincc", two(gammaincc)},
+    {"betainc", [](const Vars& x) { return betainc(x[0], x[1], x[2]); }},
+    {"j0", one(damo::j0)},
+    {"j1", one(damo::j1)},
+    {"i0", one(i0)},
+    {"i1", one(i1)},
+    {"ive", two(ive)}};
+
+double at(const Var& v) { return evaluate(v).item<double>(); }
+Var number(double x) { return constant(Array::scalar(x)); }
+
+}  // namespace
+
+TEST_CASE("special functions: have the tabulated values") {
+  test::check_tabulated(test::special_functions_table, functions, 100);
+}
+
+TEST_CASE("special functions: the parts of large distributions have the values of their limits") {
+  // A gamma distribution of shape a at a: 1/2 + 1 / (3 sqrt(2 pi a)) (Temme 1979).
+  for (const double a : {1e7, 1e9, 1e13}) {
+    CAPTURE(a);
+    const double part = 0.5 + 1 / (3 * std::sqrt(2 * M_PI * a));
+    CHECK(std::abs(at(gammainc(number(a), number(a))) - part) < 1e-13);
+    CHECK(std::abs(at(gammaincc(number(a), number(a))) - (1 - part)) < 1e-13);
+  }
+  // Where two ways of computing meet, both agree.
+  for (const double way : {-4.0, -1.0, 0.5, 3.0}) {
+    const double below = at(gammainc(number(1e6), number(1e6 + way * 1e3)));
+    const double next = std::nextafter(1e6, 2e6);
+    const double above = at(gammainc(number(next), number(next + way * 1e3)));
+    CHECK(std::abs(below - above) < 1e-12 * below);
+  }
+  CHECK(std::abs(at(betainc(number(1e6), number(1e6), number(0.5))) - 0.5) < 1e-12);
+}
+
+TEST_CASE("special functions: inverses give back what they were made of") {
+  for (const double x : {-5.0, -2.5, -0.7, 1e-7, 0.3, 0.48, 1.1, 3.9}) {
+    CAPTURE(x);
+    CHECK(std::abs(at(erfinv(erf(number(x)))) - x) < 2e-16 * std::exp(x * x) + 1e-15);
+  }
+  for (const double x : {0.6, 2.0, 5.5, 12.0, 24.0, 26.0}) {
+    CAPTURE(x);
+    CHECK(std::abs(at(erfcinv(erfc(number(x)))) - x) < 1e-14 * x);
+  }
+}
+
+TEST_CASE("special functions: derivatives reach where values are next to a limit") {
+  const Var x = dscalar("x");
+  const auto slope = [&](const Var& f, double at) {
+    const std::vector<std::pair<Var, Array>> binding{{x, Array::scalar(at)}};
+    return evaluate(grad(f, x), binding).item<double>();
+  };
+  CHECK(slope(damo::j1(x), 0) == 0.5);
+  CHECK(slope(i1(x), 0) == 0.5);
+  CHECK(slope(ive(0, x), 30) == doctest::Approx(-0.00122961588).epsilon(1e-6));
+  CHECK(slope(arcsinh(x), 1e200) == doctest::Approx(1e-200));
+  CHECK(slope(hypot(x, 0.0), 0) == 0);
+  CHECK(slope(gammainc(1e6, x), 1e6) ==
+        doctest::Approx(1 / std::sqrt(2 * M_PI * 1e6)).epsilon(1e-6));
+}
+
+TEST_CASE("special functions: the parameters of incomplete functions have derivatives") {
+  const VerifyGradOptions with_tangents{.forward_mode = true};
+  const Array a = Array::from<double>({0.5, 2, 7});
+  const Array b = Array::from<double>({1.5, 0.7, 3});
+  const Array x = Array::from<double>({0.3, 0.6, 0.8});
+  CHECK_NOTHROW(verify_grad([](const Var& s, const Var& t) { return gammainc(s, t); }, {a, b},
+                            with_tangents));
+  CHECK_NOTHROW(verify_grad([](const Var& s, const Var& t) { return gammaincc(s, t); }, {a, b},
+                            with_tangents));
+  CHECK_NOTHROW(
+      verify_grad([](const Var& s, const Var& t, const Var& u) { return betainc(s, t, u); },
+                  {a, b, x}, with_tangents));
+}
+
+TEST_CASE("special functions: fused and rewritten they are the same") {
+  for (const auto& [name, f] : functions) {
+    CAPTURE(name);
+    const Var a = dvector("a");
+    const Var b = dvector("b");
+    const Var c = dvector("c");
+    const Var v = f({a, b, c});
+    const std::vector<std::pair<Var, Array>> values{{a, test::vector({0.3, 1.5, 0.9})},
+                                                    {b, test::vector({0.4, 2.5, 0.2})},
+                                                    {c, test::vector({0.1, 0.7, 0.95})}};
+    check_close(evaluate(test::rewritten(v), values), evaluate(v, values), 1e-14);
+  }
+}
