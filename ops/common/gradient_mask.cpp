@@ -38,7 +38,10 @@ void add_new(Vars& list, const Vars& more) {
   }
 }
 
-bool is_not(const Var& v) { return is_elementwise(v, "not_"); }
+bool is_not(const Var& v) {
+  static const auto negates = not_(cast(Arg(0), DType::boolean)).owner().op_ptr();
+  return v.op().equals(*negates);
+}
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/altered_gradient.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
 #include <damo/ops/linalg/dot.hpp>
@@ -248,7 +249,7 @@ bool is_shifted(const Var& v) {
   if (scalar_op(v) != words().exp || scalar_op(v.inputs()[0]) != words().sub) return false;
   Var shift = v.inputs()[0].inputs()[1];
   while (!shift.inputs().empty() &&
-         (is_movement(shift.owner()) || shift.op().name() == "disconnected_grad"))
+         (is_movement(shift.owner()) || as<GradientView>(shift) != nullptr))
     shift = Var(shift.inputs()[0]);
   return scalar_op(shift) == words().where && scalar_op(shift.inputs()[0]) == words().isinf;
 }

@@ -197,7 +197,7 @@ class Maker {
         Var made = f->types == ScalarOp::Types::convert && is_float(f->to)
                        ? cast(operands[0], dtype)
                        : apply_scalar(node->op_ptr(), operands);
-        if (change == 6 && (f->name == "add" || f->name == "sub") && !changed) {
+        if (change == 6 && (f == vocabulary().add || f == vocabulary().sub) && !changed) {
           made = made + 1e-7;
           changed = true;
         }
