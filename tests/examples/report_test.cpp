@@ -115,7 +115,7 @@ TEST_CASE("overview: runs of a program are compared, and a broken one is left ou
   CHECK(page.dom.find("A run is left out: ") != std::string::npos);
 }
 
-TEST_CASE("report: a live page says so; captions and music of the run are on it") {
+TEST_CASE("report: a live page says so, and has the run's captions and music") {
   const TemporaryFolder temporary;
   const RunFolder folder = RunFolder::create("toy", temporary / "run", false);
   folder.save_info(io::Record().set("program", "toy").set("epochs_done", 3));
