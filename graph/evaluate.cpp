@@ -88,18 +88,25 @@ class Evaluation::Values {
       tensors_[node.output()] = out;
       return;
     }
-    if (const auto* op = dynamic_cast<const ComputesAtOnce*>(&node.op())) {
-      std::vector<Array> results = op->compute(node, in);
-      for (std::size_t i = 0; i < results.size(); ++i) hold(node.output(i), std::move(results[i]));
-      return;
-    }
+    const auto* op = dynamic_cast<const ComputesAtOnce*>(&node.op());
+    std::vector<Array> results = op != nullptr ? op->compute(node, in) : performed(node, in);
+    for (std::size_t i = 0; i < results.size(); ++i) hold(node.output(i), std::move(results[i]));
+  }
+
+  /// Nothing is held of a node that fails: it fails again when it is asked for again.
+  std::vector<Array> performed(const Apply& node, TensorsIn in) {
     std::vector<Shape> shapes(node.n_outputs());
     node.op().run_shapes(node, in, shapes);
+    std::vector<Array> results;
+    std::vector<Tensor> views;
     std::vector<Tensor*> out;
-    for (std::size_t i = 0; i < node.n_outputs(); ++i)
-      hold(node.output(i), Array(node.types()[i].dtype, shapes[i]));
-    for (std::size_t i = 0; i < node.n_outputs(); ++i) out.push_back(&tensors_.at(node.output(i)));
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      results.emplace_back(node.types()[i].dtype, shapes[i]);
+      views.push_back(results.back().view());
+    }
+    for (Tensor& view : views) out.push_back(&view);
     node.op().perform(node, in, out, scratch_);
+    return results;
   }
 
   void hold(const Var& v, Array array) {

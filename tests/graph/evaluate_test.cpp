@@ -3,13 +3,16 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/errors/running_loop.hpp>
 #include <damo/graph/text/located_error.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/control/op_from_graph.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/loop/scan.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include "tests/support/counted.hpp"
 #include "tests/support/values.hpp"
@@ -72,6 +75,17 @@ TEST_CASE("evaluate: errors inside an evaluation carry their node, and say it wh
     CHECK(test::contains(text, "evaluate_test.cpp"));
   }
   CHECK(caught);
+}
+
+TEST_CASE("evaluate: what has failed fails again, and so does what reads it") {
+  const Var x = dvector("x"), n = lvector("n");
+  const Var rows = repeat(x, n, 0);
+  const Bindings at{{x, test::vector({7})}, {n, Array::from(std::vector<std::int64_t>{-1})}};
+  Evaluation values(at);
+  for (const Var& v : {rows, rows, sum(rows), rows.shape(0), Var(rows[0])}) {
+    CAPTURE(pprint(v));
+    CHECK_THROWS_AS(values.value(v), LocatedError);
+  }
 }
 
 TEST_CASE("evaluate: loops in loops, and graphs as ops, compute each step once") {
