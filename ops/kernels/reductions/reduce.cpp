@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <limits>
@@ -7,10 +5,9 @@
 #include <type_traits>
 #include <utility>
 
-#include <damo/graph/errors/error.hpp>
 #include <damo/ops/kernels/machine/scratch.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
+#include <damo/ops/kernels/reductions/course.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 
 namespace damo {
@@ -53,61 +50,6 @@ namespace {
 
 constexpr std::string_view names[] = {"sum", "prod", "max", "min", "any", "all"};
 static_assert(std::size(names) == static_cast<std::size_t>(Reduction::all) + 1);
-
-template <class T>
-bool is_nan(T value) {
-  return value != value;
-}
-
-void check_not_empty(std::string_view what, const Tensor& in, std::int64_t reduced) {
-  if (reduced != 0) return;
-  throw ShapeError(
-      fmt::format("{}: no elements to choose from in shape {}", what, to_string(in.shape)));
-}
-
-/// Kept axes (of input and output) and reduced axes (of the input), as few as possible.
-struct Split {
-  Walk<2> kept;
-  Walk<1> reduced;
-};
-
-Split split_axes(const Tensor& in, std::uint32_t axes) {
-  Shape kept_shape;
-  for (std::size_t i = 0; i < in.rank(); ++i) {
-    if ((axes >> i & 1U) == 0) kept_shape.push_back(in.shape[i]);
-  }
-  const Shape out_strides = contiguous_strides(kept_shape);
-  Split split;
-  for (std::size_t i = 0; i < in.rank(); ++i) {
-    if ((axes >> i & 1U) != 0) {
-      split.reduced.push_back(in.shape[i], {in.strides[i]});
-    } else {
-      split.kept.push_back(in.shape[i], {in.strides[i], out_strides[split.kept.rank()]});
-    }
-  }
-  return {coalesce(split.kept), coalesce(split.reduced)};
-}
-
-/// Moves the axis that the input steps through one by one to the end; false where there is none.
-template <std::size_t N>
-bool unit_axis_last(Walk<N>& walk) {
-  for (std::size_t i = walk.rank(); i-- > 0;) {
-    if (walk.strides[0][i] != 1) continue;
-    walk.swap_axes(i, walk.rank() - 1);
-    return true;
-  }
-  return false;
-}
-
-/// Moves the longest axes to the end.
-template <std::size_t N>
-void longest_last(Walk<N>& walk) {
-  for (std::size_t i = 1; i < walk.rank(); ++i) {
-    for (std::size_t j = i; j > 0 && walk.shape[j - 1] > walk.shape[j]; --j) {
-      walk.swap_axes(j - 1, j);
-    }
-  }
-}
 
 /// Combines values pairwise as they come.
 template <Reduction R, class T>
@@ -181,40 +123,26 @@ FloatKernels<T> float_kernels() {
   return tables[static_cast<std::size_t>(isa())];
 }
 
-/// How floats are reduced, which settles the order in which they are added up: each element of the
-/// result by runs of neighbours, neighbours of the result in rows, or each element one by one.
-struct Course {
-  enum class Kind : std::uint8_t { runs, rows, any };
-  Kind kind;
-  Walk<1> reduced;
-};
-
-Course course_of(const Split& split) {
-  Walk<1> reduced = split.reduced;
-  if (unit_axis_last(reduced)) return {Course::Kind::runs, reduced};
-  const bool in_order = split.kept.rank() > 0 && split.kept.strides[0][split.kept.rank() - 1] == 1;
-  if (!in_order || reduced.rank() == 0) return {Course::Kind::any, reduced};
-  longest_last(reduced);
-  return {Course::Kind::rows, reduced};
-}
-
+/// One row of `cols` results, of rows of neighbours at `in`.
 template <Reduction R, class T>
-void reduce_in_rows(const Split& split, const Walk<1>& reduced, const T* in, T* out) {
-  const FloatKernels<T> kernels = float_kernels<R, T>();
-  const std::size_t last = split.kept.rank() - 1;
+void reduce_rows(const Walk<1>& reduced, const T* in, std::int64_t cols, T* out) {
   const std::size_t inner = reduced.rank() - 1;
   ReducedRows rows{reduced.shape[inner], reduced.strides[0][inner], 1, 0};
   if (inner > 0) {
     rows.outer = reduced.shape[inner - 1];
     rows.outer_stride = reduced.strides[0][inner - 1];
   }
-  const std::int64_t cols = split.kept.shape[last];
+  std::fill_n(out, cols, identity<R, T>());
+  const auto kernel = float_kernels<R, T>().rows;
+  for_each_index(reduced, inner > 0 ? inner - 1 : 0,
+                 [&](const auto& offset) { kernel(in + offset[0], rows, cols, out); });
+}
+
+template <Reduction R, class T>
+void reduce_in_rows(const Split& split, const Walk<1>& reduced, const T* in, T* out) {
+  const std::size_t last = split.kept.rank() - 1;
   for_each_index(split.kept, last, [&](const auto& kept) {
-    T* row = out + kept[1];
-    std::fill_n(row, cols, identity<R, T>());
-    for_each_index(reduced, inner > 0 ? inner - 1 : 0, [&](const auto& offset) {
-      kernels.rows(in + kept[0] + offset[0], rows, cols, row);
-    });
+    reduce_rows<R>(reduced, in + kept[0], split.kept.shape[last], out + kept[1]);
   });
 }
 
@@ -236,51 +164,123 @@ void reduce_floats(const Split& split, const T* in, T* out) {
   }
 }
 
-/// Whether the elements lie side by side, in whatever order of the axes.
-bool is_dense(const Tensor& t) {
-  Walk<1> axes;
-  for (std::size_t i = 0; i < t.rank(); ++i) {
-    if (t.shape[i] != 1) axes.push_back(t.shape[i], {t.strides[i]});
+/// Elements in row-major order, so many at a time, of whatever strides.
+template <class T>
+class Gather {
+ public:
+  Gather(const T* x, const Walk<1>& walk) : x_(x), walk_(walk) {}
+
+  /// The next `n`, side by side.
+  const T* take(std::int64_t n) {
+    const std::size_t last = walk_.rank() - 1;
+    const std::int64_t step = walk_.strides[0][last];
+    for (std::int64_t i = 0; i < n;) {
+      const std::int64_t count = std::min(n - i, walk_.shape[last] - index_[last]);
+      for (std::int64_t k = 0; k < count; ++k) buffer_[i + k] = x_[offset_ + k * step];
+      i += count;
+      advance(last, count);
+    }
+    return buffer_;
   }
-  std::int64_t expected = 1;
-  for (std::size_t placed = 0; placed < axes.rank(); ++placed) {
-    std::size_t i = placed;
-    while (i < axes.rank() && axes.strides[0][i] != expected) ++i;
-    if (i == axes.rank()) return false;
-    expected *= axes.shape[i];
-    axes.swap_axes(i, placed);
+
+ private:
+  void advance(std::size_t axis, std::int64_t count) {
+    index_[axis] += count;
+    offset_ += count * walk_.strides[0][axis];
+    if (index_[axis] < walk_.shape[axis]) return;
+    offset_ -= index_[axis] * walk_.strides[0][axis];
+    index_[axis] = 0;
+    if (axis > 0) advance(axis - 1, 1);
+  }
+
+  const T* x_;
+  Walk<1> walk_;
+  std::array<std::int64_t, max_rank> index_{};
+  std::int64_t offset_ = 0;
+  T buffer_[reduce_run_leaf];
+};
+
+/// By runs, as a row-major copy would be, whose reduced axes are `copy`.
+template <Reduction R, class T>
+void reduce_gathered_runs(const Split& split, const Walk<1>& copy, const T* in, T* out) {
+  const auto run = float_kernels<R, T>().run;
+  const std::int64_t n = copy.shape[copy.rank() - 1];
+  const std::int64_t runs = n == 0 ? 0 : copy.shape.elements() / n;
+  for_each_index(split.kept, split.kept.rank(), [&](const auto& kept) {
+    Gather<T> gather(in + kept[0], split.reduced);
+    T& result = out[kept[1]];
+    if (copy.rank() == 1 && n <= reduce_run_leaf) {
+      result = run(gather.take(n), n);
+      return;
+    }
+    Cascade<R, T> cascade;
+    for (std::int64_t r = 0; r < runs; ++r) {
+      for (std::int64_t i = 0; i < n; i += reduce_run_leaf) {
+        const std::int64_t count = std::min(reduce_run_leaf, n - i);
+        cascade.push(run(gather.take(count), count));
+      }
+    }
+    result = cascade.result();
+  });
+}
+
+/// In rows, as a row-major copy would be, whose reduced axes are `copy`: some columns at a time.
+template <Reduction R, class T>
+void reduce_gathered_rows(const Split& split, Walk<1> copy, const T* in, T* out) {
+  constexpr std::int64_t most = 1 << 18;
+  static thread_local Scratch memory;
+  const std::size_t last = split.kept.rank() - 1;
+  const std::int64_t cols = split.kept.shape[last];
+  const std::int64_t step = split.kept.strides[0][last];
+  const std::int64_t n = copy.shape.elements();
+  const std::int64_t width = std::clamp<std::int64_t>(most / std::max<std::int64_t>(n, 1), 1, cols);
+  T* block = memory.reserve<T>(n * width);
+  for_each_index(split.kept, last, [&](const auto& kept) {
+    for (std::int64_t j = 0; j < cols; j += width) {
+      const std::int64_t some = std::min(width, cols - j);
+      T* to = block;
+      for_each_index(split.reduced, split.reduced.rank(), [&](const auto& reduced) {
+        const T* from = in + kept[0] + reduced[0] + j * step;
+        for (std::int64_t k = 0; k < some; ++k) *to++ = from[k * step];
+      });
+      std::int64_t row = some;
+      for (std::size_t axis = copy.rank(); axis-- > 0; row *= copy.shape[axis])
+        copy.strides[0][axis] = row;
+      Walk<1> rows = copy;
+      longest_last(rows);
+      reduce_rows<R>(rows, block, some, out + kept[1] + j);
+    }
+  });
+}
+
+/// What is stretched, reversed or has gaps is added up in the order in which its elements would lie
+/// side by side: whether they do is for rewrites to choose. False where that is the usual order.
+template <Reduction R, class T>
+bool reduce_out_of_order(const Tensor& in, std::uint32_t axes, const Split& usual, T* out) {
+  if (is_dense(in) || in.elements() == 0) return false;
+  Tensor copy = in;
+  copy.strides = contiguous_strides(in.shape);
+  const Split of_copy = split_axes(copy, axes);
+  const Course wanted = course_of(of_copy);
+  const Course given = course_of(usual);
+  if (wanted.kind == Course::Kind::any ||
+      (wanted.kind == given.kind && wanted.reduced.shape == given.reduced.shape))
+    return false;
+  if (wanted.kind == Course::Kind::runs) {
+    reduce_gathered_runs<R>(usual, of_copy.reduced, in.as<const T>(), out);
+  } else {
+    reduce_gathered_rows<R>(usual, of_copy.reduced, in.as<const T>(), out);
   }
   return true;
 }
 
-/// The same numbers, side by side.
-Tensor packed(const Tensor& in) {
-  static thread_local Scratch memory;
-  Tensor dense = in;
-  dense.strides = contiguous_strides(in.shape);
-  dispatch(in.dtype, [&](auto zero) {
-    dense.data = reinterpret_cast<std::byte*>(memory.reserve<decltype(zero)>(in.elements()));
-  });
-  copy(in, dense);
-  return dense;
-}
-
-/// What is stretched, reversed or has gaps is added up in the order in which its elements would lie
-/// side by side: whether they do is for rewrites to choose.
-bool is_out_of_order(const Tensor& in, std::uint32_t axes, const Split& split) {
-  if (!is_float(in.dtype) || is_dense(in)) return false;
-  Tensor dense = in;
-  dense.strides = contiguous_strides(in.shape);
-  const Course wanted = course_of(split_axes(dense, axes));
-  const Course given = course_of(split);
-  return wanted.kind != given.kind || !(wanted.reduced.shape == given.reduced.shape);
-}
-
 template <Reduction R>
-void reduce_numbers(const Split& split, const Tensor& in, const Tensor& out) {
+void reduce_numbers(const Split& split, const Tensor& in, std::uint32_t axes, const Tensor& out) {
   dispatch(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
+      constexpr bool adds = R == Reduction::sum || R == Reduction::prod;
+      if (adds && reduce_out_of_order<R>(in, axes, split, out.as<T>())) return;
       reduce_floats<R, T>(split, in.as<const T>(), out.as<T>());
     } else {
       reduce_any<R, std::int64_t>(split, in.as<const T>(), out.as<std::int64_t>());
@@ -303,64 +303,28 @@ void reduce_truth(const Split& split, const Tensor& in, bool wanted, const Tenso
   });
 }
 
-template <class T, class Better>
-void arg_best(std::string_view what, const Tensor& in, std::uint32_t axes, const Tensor& out,
-              Better better) {
-  const Split split = split_axes(in, axes);
-  check_not_empty(what, in, split.reduced.shape.elements());
-  for_each_index(split.kept, split.kept.rank(), [&](const auto& kept) {
-    const T* x = in.as<const T>() + kept[0];
-    std::int64_t index = 0;
-    std::int64_t best = 0;
-    T value = *x;
-    for_each_index(split.reduced, split.reduced.rank(), [&](const auto& reduced) {
-      const T candidate = x[reduced[0]];
-      if (!is_nan(value) && (better(candidate, value) || is_nan(candidate))) {
-        value = candidate;
-        best = index;
-      }
-      ++index;
-    });
-    out.as<std::int64_t>()[kept[1]] = best;
-  });
-}
-
 }  // namespace
 
 void reduce(Reduction reduction, const Tensor& in, std::uint32_t axes, const Tensor& out) {
   const Split split = split_axes(in, axes);
-  const bool adds = reduction == Reduction::sum || reduction == Reduction::prod;
-  if (adds && is_out_of_order(in, axes, split)) return reduce(reduction, packed(in), axes, out);
   const bool boolean_in = in.dtype == DType::boolean;
   switch (reduction) {
     case Reduction::sum:
-      return reduce_numbers<Reduction::sum>(split, in, out);
+      return reduce_numbers<Reduction::sum>(split, in, axes, out);
     case Reduction::prod:
-      return reduce_numbers<Reduction::prod>(split, in, out);
+      return reduce_numbers<Reduction::prod>(split, in, axes, out);
     case Reduction::max:
     case Reduction::min: {
       const bool largest = reduction == Reduction::max;
       check_not_empty(names[static_cast<std::size_t>(reduction)], in,
                       split.reduced.shape.elements());
       if (boolean_in) return reduce_truth(split, in, largest, out);
-      return largest ? reduce_numbers<Reduction::max>(split, in, out)
-                     : reduce_numbers<Reduction::min>(split, in, out);
+      return largest ? reduce_numbers<Reduction::max>(split, in, axes, out)
+                     : reduce_numbers<Reduction::min>(split, in, axes, out);
     }
     default:
       return reduce_truth(split, in, reduction == Reduction::any, out);
   }
-}
-
-void argmax(const Tensor& in, std::uint32_t axes, const Tensor& out) {
-  dispatch(in.dtype, [&](auto zero) {
-    arg_best<decltype(zero)>("argmax", in, axes, out, [](auto a, auto b) { return a > b; });
-  });
-}
-
-void argmin(const Tensor& in, std::uint32_t axes, const Tensor& out) {
-  dispatch(in.dtype, [&](auto zero) {
-    arg_best<decltype(zero)>("argmin", in, axes, out, [](auto a, auto b) { return a < b; });
-  });
 }
 
 }  // namespace damo

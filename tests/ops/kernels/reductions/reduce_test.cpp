@@ -144,8 +144,8 @@ TEST_CASE("sums and products of what is reversed, stretched or has gaps go as th
     return true;
   };
   on_each_isa([&] {
-    for (const Shape& shape :
-         {Shape{7, 13, 40}, Shape{300, 2, 35}, Shape{1, 200, 9}, Shape{3, 1, 130}}) {
+    for (const Shape& shape : {Shape{7, 13, 40}, Shape{300, 2, 35}, Shape{1, 200, 9},
+                               Shape{3, 1, 130}, Shape{3, 400, 250}}) {
       for (const Array& a :
            {random_array<float>(shape, 0.5, 1.5), random_array<double>(shape, 0.5, 1.5)}) {
         const auto all = views(a);
