@@ -83,8 +83,8 @@ int train_dbn(Training& training, const Options& o) {
   Network net(x, data.pixels(), classes, o);
   std::vector<Function> steps;
   for (models::RBM& rbm : net.rbms) {
-    const auto [cost, updates] = rbm.get_cost_updates({.lr = o.pretrain_lr, .k = o.k});
-    steps.push_back(function({index}, {cost},
+    const auto [monitor, updates] = rbm.get_cost_updates({.lr = o.pretrain_lr, .k = o.k});
+    steps.push_back(function({index}, {-monitor},
                              {.updates = updates,
                               .givens = {{x, batches.images(index)}},
                               .name = fmt::format("pretrain_{}", steps.size() + 1)}));

@@ -142,8 +142,9 @@ int train_rbm(Training& training, const Options& o) {
                    .seed = static_cast<std::uint64_t>(o.seed)});
   SharedVar chain;
   if (o.persistent) chain = shared(Array(floatX(), {o.batch, o.hidden}), "persistent_chain");
-  auto [cost, updates] =
+  auto [monitor, updates] =
       rbm.get_cost_updates({.lr = training.rate(o.lr), .persistent = chain, .k = o.k});
+  const Var cost = o.persistent ? monitor : -monitor;
   Function train =
       function({index}, {cost},
                {.updates = updates, .givens = {{x, batches.images(index)}}, .name = "train_rbm"});

@@ -69,8 +69,8 @@ class RBM {
   std::array<Var, 6> gibbs_vhv(const Var& v);
 
   struct Training {
-    Var monitor;  ///< pseudo-likelihood with a persistent chain, reconstruction cross-entropy
-                  ///< without
+    Var monitor;  ///< pseudo-likelihood with a persistent chain, reconstruction cost without; both
+                  ///< better the higher
     Updates updates;
   };
   /// One step of CD-k (Hinton 2002) or PCD-k (Tieleman 2008).
@@ -78,7 +78,8 @@ class RBM {
   /// Stochastic approximation to the log pseudo-likelihood: one visible unit a call, in turn (its
   /// index joins `updates`).
   Var get_pseudo_likelihood_cost(Updates& updates) const;
-  /// Mean cross-entropy of the input under the reconstruction.
+  /// Mean log-probability of the input under the reconstruction: less than 0, and the higher the
+  /// better, as in Theano's tutorial. Their cross-entropy is minus this.
   Var get_reconstruction_cost(const Updates& updates, const Var& pre_sigmoid_nv) const;
 
   /// The exact log pseudo-likelihood: every visible unit, mean over the rows of `v`. Costs

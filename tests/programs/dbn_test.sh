@@ -8,3 +8,6 @@ trap 'rm -rf "$folder"' EXIT
 "$1" --data bars --epochs 60 --pretrain 5 --hidden 40 --layers 2 --dropout 0 --out "$folder/run" 2>&1 |
   tee /dev/stderr | awk '/best validation error/ { seen = 1; bad = $(NF - 1) > 10 }
                          END { exit !seen || bad }'
+# An RBM's cross-entropy is positive and falls.
+awk -F, 'NR == 2 { first = $2 } NR > 1 && NR < 7 { last = $2 } END { exit !(last > 0 && last < first) }' \
+  "$folder/run/metrics.csv" || { cat "$folder/run/metrics.csv"; exit 1; }

@@ -21,6 +21,10 @@ mkdir idx && printf 'not an idx file' > idx/train-images-idx3-ubyte
 expect 1 "idx" --data ./idx
 expect 0 "1 epoch is done" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1 --out one
 expect 0 "last_batch filled up with the first 11 images" --data bars --batch 13 --epochs 1 --hidden 4 --k 1 --plot-every 1
+# A cross-entropy is positive and falls where a model learns, and nothing is said to become worse.
+expect 0 "cross_entropy" --cd --data bars --epochs 6 --k 1 --plot-every 1 --out cd
+awk -F, 'NR > 1 { if ($2 <= 0 || (NR > 2 && $2 >= last)) exit 1; last = $2 }' cd/metrics.csv || fail "$(cat cd/metrics.csv)"
+grep -q "become worse" output && fail "--cd: $(cat output)"
 expect 0 "order shuffled" --data bars --shuffle --epochs 1 --hidden 4 --k 1 --plot-every 1
 # Samples are drawn until Ctrl-C, and then again.
 "$program" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1000000 --out samples > log 2>&1 &
