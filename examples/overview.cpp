@@ -17,16 +17,20 @@ int main(int argc, char** argv) {
     cli.option("--runs", runs, "folder that holds the runs' folders");
     cli.option("--out", page, "the page [default report.html in that folder]");
     if (const auto code = cli.parse(argc, argv)) return *code;
+    if (!fs::is_directory(runs)) throw damo::IoError(runs + ": is no folder");
     std::vector<fs::path> folders;
     for (const auto& entry : fs::directory_iterator(runs)) {
       const bool is_run = fs::exists(entry.path() / "run.json");
       if (is_run && !entry.is_symlink()) folders.push_back(entry.path());
     }
+    if (folders.empty())
+      throw damo::IoError(runs + ": no folder in it holds a run (--runs is the folder of folders)");
     const fs::path file = page.empty() ? fs::path(runs) / "report.html" : fs::path(page);
     const std::vector<std::string> skipped = write_overview(folders, file);
     for (const std::string& reason : skipped)
       fmt::print(stderr, "overview: left out: {}\n", reason);
-    fmt::print("{} runs on one page: {}\n", folders.size() - skipped.size(), file.string());
+    const auto shown = static_cast<std::int64_t>(folders.size() - skipped.size());
+    fmt::print("{} on one page: {}\n", counted(shown, "run"), file.string());
     return 0;
   });
 }

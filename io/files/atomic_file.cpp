@@ -23,6 +23,9 @@ void sync_folder(std::filesystem::path folder) {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(path_) {
+  // The finished file would take the place of /dev/null.
+  std::error_code error;
+  if (std::filesystem::is_other(path_, error)) throw_io(path_, "is a device or a pipe, not a file");
   temporary_ += ".tmp";
   fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd_ < 0) throw_errno(path_, "cannot create");

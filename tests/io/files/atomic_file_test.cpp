@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <csignal>
@@ -59,6 +60,15 @@ TEST_CASE("writing to a folder that is not there names the file and the reason")
   const std::string message = test::io_error([&] { write_file(folder / "none/x.csv", "text"); });
   CHECK(message.find("none/x.csv") != std::string::npos);
   CHECK(message.find("No such file or directory") != std::string::npos);
+}
+
+TEST_CASE("what is no file is not replaced by one") {
+  const TemporaryFolder folder;
+  const std::filesystem::path pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK(test::io_error([&] { write_file(pipe, "text"); }).find("not a file") != std::string::npos);
+  CHECK(std::filesystem::is_fifo(pipe));
+  CHECK(folder.entries() == 1);
 }
 
 TEST_CASE("a file that cannot grow is an error and the old content stays") {
