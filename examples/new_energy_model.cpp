@@ -7,12 +7,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <numeric>
 #include <random>
+#include <sstream>
+#include <stdexcept>
 
 #include <damo/damo.hpp>
 #include <damo/io.hpp>
@@ -32,6 +34,11 @@ EnergyModel gaussian_rbm(std::int64_t n_visible, std::int64_t n_hidden, std::uin
           {.visible = {v}, .hidden = {h}, .params = {W, b, c}}};
 }
 
+/// An option's value that cannot be.
+struct WrongOption : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
 /// The options above, with their usual values.
 struct Options {
   std::map<std::string, std::string> given{
@@ -39,8 +46,37 @@ struct Options {
       {"--lr", "0.005"},     {"--hidden", "256"}, {"--k", "1"},
       {"--seed", "1234"},    {"--threads", "0"},  {"--out", "new_energy_model-run"}};
   const std::string& text(const char* name) const { return given.at(name); }
-  std::int64_t integer(const char* name) const { return std::stoll(given.at(name)); }
-  double number(const char* name) const { return std::stod(given.at(name)); }
+  /// A number, of a kind that has a name, and not less than `least`.
+  template <class Number>
+  Number read(const char* name, Number least, const char* kind) const {
+    std::istringstream in(text(name));
+    Number number{};
+    if (!(in >> number) || in.get() != EOF || number < least)
+      throw WrongOption(
+          fmt::format("{}: '{}' is no {} number of at least {}", name, text(name), kind, least));
+    return number;
+  }
+  std::int64_t integer(const char* name, std::int64_t least = 1) const {
+    return read(name, least, "whole");
+  }
+  double number(const char* name) const { return read(name, 0.0, "finite"); }
+
+  /// --epochs 3 --data bars ... False where --help is asked for.
+  bool parse(int argc, char** argv) {
+    for (int i = 1; i < argc; i += 2) {
+      const std::string name = argv[i];
+      if (name == "--help") return false;
+      if (!given.contains(name))
+        throw WrongOption(fmt::format("there is no option '{}'; --help names them", name));
+      if (i + 1 == argc) throw WrongOption(name + ": its value is missing");
+      given[name] = argv[i + 1];
+    }
+    return true;
+  }
+  void print() const {
+    fmt::print("Trains a Gaussian-Bernoulli RBM on gray images. The options and usual values:\n");
+    for (const auto& [name, value] : given) fmt::print("  {} {}\n", name, value);
+  }
 };
 
 /// Gray levels with the mean image taken away, in units of their standard deviation, so that the
@@ -90,38 +126,40 @@ io::Picture samples(const EnergyModel& model, const Scale& scale, const io::Data
   return io::tile_raster_images(evaluate(concatenate(all)), tiling);
 }
 
-int train(const Options& o) {
+void train(const Options& o) {
+  const std::int64_t epochs = o.integer("--epochs"), batch = o.integer("--batch");
+  const std::int64_t n_hidden = o.integer("--hidden"), k = o.integer("--k");
+  const auto seed = static_cast<std::uint64_t>(o.integer("--seed", 0));
+  const double first_lr = o.number("--lr");
+  if (o.integer("--threads", 0) > 0)
+    ::setenv("DAMO_NUM_THREADS", o.text("--threads").c_str(), 1);  // read at the first product
   const io::Dataset data = io::load_dataset(o.text("--data"));
+  const std::int64_t n = data.train.shape()[0], batches = n / batch;
+  if (batches < 1)
+    throw ShapeError(fmt::format("{} training images do not fill a batch of {}", n, batch));
   const std::filesystem::path out = o.text("--out");
   std::filesystem::create_directories(out);
-  if (o.integer("--threads") > 0)
-    ::setenv("DAMO_NUM_THREADS", o.text("--threads").c_str(), 1);  // read at the first product
-  const auto seed = static_cast<std::uint64_t>(o.integer("--seed"));
-  const std::int64_t n = data.train.shape()[0], batch = o.integer("--batch");
-  const std::int64_t epochs = o.integer("--epochs"), batches = n / batch;
-  if (batch < 1 || batches < 1)
-    throw ShapeError(fmt::format("{} training images do not fill a batch of {}", n, batch));
 
   // What is derived from the energy is checked on a model small enough to sum over all states.
   const Report report = check(gaussian_rbm(2, 3, seed));
   if (!report.ok()) throw GraphError(report.text());
 
-  const EnergyModel model = gaussian_rbm(data.pixels(), o.integer("--hidden"), seed);
+  const EnergyModel model = gaussian_rbm(data.pixels(), n_hidden, seed);
   const Scale scale(data.train);
   const Var rows = input(TensorType{int64, {batch}}, "rows");
   const Var x = scale.to_model(constant(data.train)[rows]);
-  const Objective pcd = persistent_cd(
-      model, {x}, {.k = o.integer("--k"), .chains = batch, .rng = RandomStream(seed)});
+  const Objective pcd =
+      persistent_cd(model, {x}, {.k = k, .chains = batch, .rng = RandomStream(seed)});
   Updates updates = pcd.updates;
-  const Var lr = models::linear_schedule(o.number("--lr"), 0, epochs * batches, updates);
+  const Var lr = models::linear_schedule(first_lr, 0, epochs * batches, updates);
   updates +=
       models::momentum(model.params(), pcd.gradients(model.params()), {.lr = lr, .momentum = 0.5});
   Function step = function({rows}, {pcd.monitor}, {.updates = updates, .name = "train"});
 
   const Array train_x = evaluate(scale.to_model(constant(data.train)));
   const Array valid_x = evaluate(scale.to_model(constant(data.valid)));
-  std::ofstream metrics(out / "metrics.csv");
-  metrics << "epoch,reconstruction,free_energy_train,free_energy_valid\n";
+  io::CsvWriter metrics(out / "metrics.csv",
+                        {"epoch", "reconstruction", "free_energy_train", "free_energy_valid"});
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   std::mt19937_64 random(seed);
@@ -135,15 +173,14 @@ int train(const Options& o) {
     const double reconstruction = total / static_cast<double>(batches);
     const Fit fit = measure_fit(model, {train_x}, {valid_x}, {.chains = 50, .steps = 100});
     fmt::print("epoch {}: reconstruction {:.3f}; {}\n", epoch, reconstruction, fit.text());
-    metrics << fmt::format("{},{},{},{}\n", epoch, reconstruction, fit.free_energy_train,
-                           fit.free_energy_valid);
+    metrics.row(
+        {static_cast<double>(epoch), reconstruction, fit.free_energy_train, fit.free_energy_valid});
     save_npz(out / "model.npz", model.params());
   }
   io::write_png(out / "filters.png", filters(model, data));
   io::write_png(out / "samples.png", samples(model, scale, data, seed));
   const Fit fit = measure_fit(model, {train_x}, {valid_x}, {.chains = 100, .steps = 2000});
   fmt::print("at the end: {}\npictures in {}\n", fit.text(), out.string());
-  return 0;
 }
 
 }  // namespace
@@ -151,18 +188,16 @@ int train(const Options& o) {
 int main(int argc, char** argv) {
   try {
     Options options;
-    for (int i = 1; i < argc; i += 2) {
-      const auto option = options.given.find(argv[i]);
-      if (option == options.given.end() || i + 1 == argc) {
-        std::string names;
-        for (const auto& [name, value] : options.given)
-          names += fmt::format(" {} ({})", name, value);
-        fmt::print(stderr, "new_energy_model: the options are{}\n", names);
-        return 2;
-      }
-      option->second = argv[i + 1];
+    if (options.parse(argc, argv)) {
+      train(options);
+    } else {
+      options.print();
     }
-    return train(options);
+    if (std::fflush(stdout) != 0) throw std::runtime_error("cannot write to the standard output");
+    return 0;
+  } catch (const WrongOption& e) {
+    fmt::print(stderr, "new_energy_model: {}\n", e.what());
+    return 2;
   } catch (const std::exception& e) {
     fmt::print(stderr, "new_energy_model: {}\n", e.what());
     return 1;

@@ -4,8 +4,18 @@ set -uo pipefail
 program=$1
 . "$(dirname "$0")/expect.sh"
 
-expect 2 "the options are --batch (100)" --help
-expect 2 "the options are" --epoch 3
+expect 0 "--batch 100" --help
+expect 0 "--batch 100" --epochs 3 --help
+expect 2 "there is no option '--epoch'" --epoch 3
+expect 2 "--lr: its value is missing" --lr
+for wrong in three 3x 2.5 0 -1 "" 99999999999999999999; do
+  expect 2 "--epochs: '$wrong' is no whole number of at least 1" --epochs "$wrong" --data bars
+done
+for name in --batch --hidden --k; do expect 2 "$name: '0' is no whole number" $name 0 --data bars; done
+for wrong in nan inf -0.1 1e999; do expect 2 "--lr: '$wrong' is no finite number" --lr "$wrong" --data bars; done
+[ ! -e new_energy_model-run ] || fail "wrong options left a folder"
+"$program" --help > /dev/full 2> output && fail "a full disk behind the standard output is not noticed"
+grep -q "standard output" output || fail "full disk: $(cat output)"
 expect 1 "./nowhere" --data ./nowhere --out run
 expect 1 "do not fill a batch" --data bars --batch 1000000 --out run
 expect 0 "pictures in run" --data bars --epochs 2 --hidden 4 --batch 20 --out run
