@@ -19,21 +19,9 @@ Var half_lower(const Var& x) { return where(on_diagonal(x), x / 2, tril(x)); }
 Var without(const Var& l, const Var& x) { return solve_triangular(l, x, {.lower = true}); }
 Var without_transposed(const Var& l, const Var& x) { return solve_triangular(mT(l), x); }
 
-class Cholesky final : public OpOf<Cholesky> {
+class Cholesky final : public OnSquare<Cholesky, 2> {
  public:
   std::string name() const override { return "cholesky"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    check_square(in[0]);
-    return {in[0]};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {shapes[0]};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   /// Murray 2016, "Differentiation of the Cholesky decomposition".
   Gradients gradient(const Apply& node, const Vars& g) const override {
     const Var l = node.output();

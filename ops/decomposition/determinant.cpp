@@ -13,30 +13,13 @@
 namespace damo {
 namespace {
 
-/// One number of each matrix.
-TensorType scalar_of(const TensorType& in) {
-  check_square(in);
-  return {in.dtype, with_core(in.dims, 2, {})};
-}
 /// A number for each matrix, to stretch over it.
 Var over_matrices(const Var& v) { return expand_dims(expand_dims(v, -1), -1); }
 
 /// For each element the determinant of what is left without its row and column, with its sign.
-class Cofactors final : public OpOf<Cofactors> {
+class Cofactors final : public OnSquare<Cofactors, 2> {
  public:
   std::string name() const override { return "cofactors"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    check_square(in[0]);
-    return {in[0]};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {shapes[0]};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     const Var c = node.output();
     const Var x = mT(matrix_inverse(node.input(0)));
@@ -57,20 +40,9 @@ class Cofactors final : public OpOf<Cofactors> {
 
 Var cofactors(const Var& a) { return make_var(std::make_shared<Cofactors>(), {a}); }
 
-class Det final : public OpOf<Det> {
+class Det final : public OnSquare<Det, 0> {
  public:
   std::string name() const override { return "det"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    return {scalar_of(in[0])};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {with_core(shapes[0], 2, {})};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     return {over_matrices(g[0]) * cofactors(node.input(0))};
   }
@@ -85,20 +57,9 @@ class Det final : public OpOf<Det> {
 };
 
 /// Outputs [sign, log of the magnitude].
-class SLogDet final : public OpOf<SLogDet> {
+class SLogDet final : public OnSquare<SLogDet, 0, 0> {
  public:
   std::string name() const override { return "slogdet"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    return {scalar_of(in[0]), scalar_of(in[0])};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {with_core(shapes[0], 2, {}), with_core(shapes[0], 2, {})};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     if (!g[1].defined()) return {zeros_like(node.input(0))};
     return {over_matrices(g[1]) * mT(matrix_inverse(node.input(0)))};

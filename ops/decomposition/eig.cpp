@@ -13,23 +13,9 @@ namespace damo {
 namespace {
 
 /// Outputs [values, vectors] of a matrix whose eigenvalues are real.
-class Eig final : public OpOf<Eig> {
+class Eig final : public OnSquare<Eig, 1, 2> {
  public:
   std::string name() const override { return "eig"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    check_square(in[0]);
-    const std::int64_t rows = in[0].dims[in[0].rank() - 2];
-    return {{in[0].dtype, with_core(in[0].dims, 2, {rows == unknown ? in[0].dims.back() : rows})},
-            in[0]};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {with_core(shapes[0], 2, {shapes[0].back()}), shapes[0]};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   /// Boeddeker, Hanebrink, Drude, Heymann and Haeb-Umbach 2017, "On the computation of
   /// complex-valued gradients with application to statistically optimum beamforming", for vectors
   /// of length 1.

@@ -11,31 +11,13 @@
 namespace damo {
 namespace {
 
-TensorType values_of(const TensorType& in) {
-  check_square(in);
-  const std::int64_t rows = in.dims[in.rank() - 2];
-  return {in.dtype, with_core(in.dims, 2, {rows == unknown ? in.dims.back() : rows})};
-}
-Vars shape_of_values(const Vars& shape) { return with_core(shape, 2, {shape.back()}); }
-
 /// v m v^T.
 Var between(const Var& v, const Var& m) { return matmul(matmul(v, m), mT(v)); }
 
 /// Outputs [values, vectors].
-class Eigh final : public OpOf<Eigh> {
+class Eigh final : public OnSquare<Eigh, 1, 2> {
  public:
   std::string name() const override { return "eigh"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    return {values_of(in[0]), in[0]};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {shape_of_values(shapes[0]), shapes[0]};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   /// Giles 2008, "An extended collection of matrix derivative results", 3.1.
   Gradients gradient(const Apply& node, const Vars& g) const override {
     const Var w = node.output(0), v = node.output(1);
@@ -56,20 +38,9 @@ class Eigh final : public OpOf<Eigh> {
   friend bool operator==(const Eigh&, const Eigh&) = default;
 };
 
-class EigvalsH final : public OpOf<EigvalsH> {
+class EigvalsH final : public OnSquare<EigvalsH, 1> {
  public:
   std::string name() const override { return "eigvalsh"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    return {values_of(in[0])};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {shape_of_values(shapes[0])};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     const Var v = damo::eigh(node.input(0)).vectors;
     return {on_lower_triangle(between(v, diagonal_matrices(g[0])))};

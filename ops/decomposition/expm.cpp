@@ -24,21 +24,9 @@ Var moved_exponential(const Var& a, const Var& e) {
   return index_with(whole, index, a.site());
 }
 
-class Expm final : public OpOf<Expm> {
+class Expm final : public OnSquare<Expm, 2> {
  public:
   std::string name() const override { return "expm"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    check_square(in[0]);
-    return {in[0]};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {shapes[0]};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     return {moved_exponential(mT(node.input(0)), g[0])};
   }

@@ -22,21 +22,9 @@ long double largest(const WideArray& a) {
   return most;
 }
 
-class MatrixInverse final : public OpOf<MatrixInverse>, public ComputesWide {
+class MatrixInverse final : public OnSquare<MatrixInverse, 2>, public ComputesWide {
  public:
   std::string name() const override { return "matrix_inverse"; }
-  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
-    check_arity(in, 1);
-    check_square(in[0]);
-    return {in[0]};
-  }
-  std::vector<std::optional<Vars>> shape_rule(const Apply&,
-                                              const std::vector<Vars>& shapes) const override {
-    return {shapes[0]};
-  }
-  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
-    return demand_square(shapes[0]);
-  }
   Gradients gradient(const Apply& node, const Vars& g) const override {
     const Var turned = mT(node.output());
     return {-matmul(matmul(turned, g[0]), turned)};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -62,6 +63,34 @@ Vars with_core(const Vars& sizes, std::size_t core, const Vars& more) {
 
 std::vector<Demand> demand_square(const Vars& sizes) {
   return {{Demand::Kind::equal, sizes[sizes.size() - 2], sizes.back()}};
+}
+
+std::vector<TensorType> types_on_square(std::span<const TensorType> in,
+                                        std::initializer_list<std::size_t> axes) {
+  check_arity(in, 1);
+  check_square(in[0]);
+  const std::int64_t rows = in[0].dims[in[0].rank() - 2];
+  const std::int64_t n = rows == unknown ? in[0].dims.back() : rows;
+  std::vector<TensorType> out;
+  for (const std::size_t count : axes) {
+    if (count == 2) {
+      out.push_back(in[0]);
+    } else {
+      out.push_back(
+          {in[0].dtype, count == 1 ? with_core(in[0].dims, 2, {n}) : with_core(in[0].dims, 2, {})});
+    }
+  }
+  return out;
+}
+
+std::vector<std::optional<Vars>> shapes_on_square(const Vars& sizes,
+                                                  std::initializer_list<std::size_t> axes) {
+  std::vector<std::optional<Vars>> out;
+  for (const std::size_t count : axes) {
+    const Vars core(sizes.end() - static_cast<std::ptrdiff_t>(count), sizes.end());
+    out.emplace_back(with_core(sizes, 2, core));
+  }
+  return out;
 }
 
 Var as_float(const Arg& x) {

@@ -1,5 +1,9 @@
 #pragma once
+#include <initializer_list>
+#include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include <damo/graph/op.hpp>
 
@@ -14,6 +18,29 @@ Shape with_core(const Shape& dims, std::size_t core, std::initializer_list<std::
 Vars with_core(const Vars& sizes, std::size_t core, const Vars& more);
 /// What a node asks of the sizes of square matrices.
 std::vector<Demand> demand_square(const Vars& sizes);
+
+/// For square matrices, what results are that have these many axes of their size, from 0 to 2.
+std::vector<TensorType> types_on_square(std::span<const TensorType> in,
+                                        std::initializer_list<std::size_t> axes);
+std::vector<std::optional<Vars>> shapes_on_square(const Vars& sizes,
+                                                  std::initializer_list<std::size_t> axes);
+
+/// Base of ops on a square matrix, or on each of a batch: each output is a number (0), a vector (1)
+/// or a matrix of the same size (2).
+template <class Derived, std::size_t... axes>
+class OnSquare : public OpOf<Derived> {
+ public:
+  std::vector<TensorType> infer(std::span<const TensorType> in) const override {
+    return types_on_square(in, {axes...});
+  }
+  std::vector<std::optional<Vars>> shape_rule(const Apply&,
+                                              const std::vector<Vars>& shapes) const override {
+    return shapes_on_square(shapes[0], {axes...});
+  }
+  std::vector<Demand> demands(const Apply&, const std::vector<Vars>& shapes) const override {
+    return demand_square(shapes[0]);
+  }
+};
 
 /// An operand as a float: int64 and bool in floatX.
 Var as_float(const Arg& x);
