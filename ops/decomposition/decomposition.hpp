@@ -57,9 +57,10 @@ struct Eigen {
   Var values, vectors;
 };
 /// Of a symmetric matrix, of which one triangle is read: eigenvalues from the smallest on, and unit
-/// eigenvectors as columns, whose signs are LAPACK's. Between eigenvalues that are equal nothing
-/// flows back: the gradient is that of what does not depend on the choice of their eigenvectors
-/// (Giles 2008).
+/// eigenvectors as columns, whose signs are LAPACK's (gradients: Giles 2008). Between eigenvalues
+/// that are equal nothing flows back, which is right for what depends on all of these alike and on
+/// the space of their eigenvectors: the sum of a function of each, the projection on that space. It
+/// is not for v diag(f(w)) v^T, which has a derivative there that w and v have not.
 Eigen eigh(const Arg& a, bool lower = true);
 /// The eigenvalues alone, which takes less time.
 Var eigvalsh(const Arg& a, bool lower = true);

@@ -9,6 +9,7 @@
 #include <damo/ops/kernels/decomposition/from_singular_values.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 
@@ -99,6 +100,11 @@ Var matrix_rank(const Arg& a, std::optional<double> rcond) {
 LeastSquares lstsq(const Arg& a, const Arg& b, std::optional<double> rcond) {
   const SiteScope scope(SiteScope::or_else(a.site()));
   const Var left = as_float(a), right = as_float(b);
+  if (right.ndim() == 1 && left.ndim() > 2) {
+    // One vector for each matrix of a batch.
+    const LeastSquares columns = lstsq(left, expand_dims(right, -1), rcond);
+    return {squeeze(columns.x, -1), squeeze(columns.residuals, -1), columns.rank, columns.s};
+  }
   const Var x = matmul(pinv(left, rcond), right);
   const Var s = svdvals(left);
   const Var off = right - matmul(left, x);

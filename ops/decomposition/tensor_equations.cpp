@@ -7,19 +7,24 @@
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/size_check.hpp>
 
 // Powers and tensors, made of what is known of matrices.
 namespace damo {
 
 Var matrix_power(const Arg& a, int n) {
-  const SiteScope scope(SiteScope::or_else(a.site()));
-  const Var v = a.var();
+  const Site site = SiteScope::or_else(a.site());
+  const SiteScope scope(site);
+  Var v = a.var();
   if (v.ndim() < 2) {
     throw ShapeError(fmt::format(
         "matrix_power: expected a square matrix, or a batch of them, got {}", describe(v)));
   }
-  const auto dim = [&](std::size_t from_end) { return v.type().dims[v.ndim() - from_end]; };
-  if (dim(1) != dim(2) && dim(1) != unknown && dim(2) != unknown) {
+  const std::int64_t rows = v.type().dims[v.ndim() - 2], cols = v.type().dims[v.ndim() - 1];
+  if (rows == unknown || cols == unknown) {
+    v = after_checks(v, {size_check(Demand::Kind::equal, size_at(v, v.ndim() - 2),
+                                    size_at(v, v.ndim() - 1), "matrix_power", {v}, site)});
+  } else if (rows != cols) {
     throw ShapeError(fmt::format("matrix_power: expected a square matrix, got {}", describe(v)));
   }
   if (n == 0) return broadcast_like(eye(size_at(v, v.ndim() - 1), v.dtype()), v);

@@ -83,11 +83,11 @@ void approximate(const Room& m) {
   solve(m.tensor(Room::scaled), m.tensor(Room::even), m.tensor(Room::other));
 }
 
-/// The largest sum of magnitudes of a column.
-double norm1(Matrix<double> a) {
-  double largest = 0;
+/// The largest sum of magnitudes of a column, which may be beyond the range of double.
+long double norm1(Matrix<double> a) {
+  long double largest = 0;
   for (std::int64_t j = 0; j < a.cols; ++j) {
-    double total = 0;
+    long double total = 0;
     for (std::int64_t i = 0; i < a.rows; ++i) total += std::abs(a(i, j));
     largest = std::max(largest, total);
   }
@@ -99,9 +99,8 @@ void expm_of(Matrix<T> a, Matrix<T> result) {
   static thread_local Scratch memory;
   const Room m{a.rows, memory.reserve<double>(Room::count * a.rows * a.rows)};
   assign(m[Room::scaled], a);
-  const double norm = norm1(m[Room::scaled]);
-  // Beyond the range of double whatever the signs: squared as often as makes no difference.
-  const int squarings = norm > reach ? std::min(1100, 1 + std::ilogb(norm / reach)) : 0;
+  const long double norm = norm1(m[Room::scaled]);
+  const int squarings = norm > reach ? 1 + std::ilogb(norm / reach) : 0;
   for (std::int64_t i = 0; i < a.rows; ++i) {
     for (std::int64_t j = 0; j < a.cols; ++j)
       m[Room::scaled](i, j) = std::ldexp(m[Room::scaled](i, j), -squarings);

@@ -95,10 +95,10 @@ T det_of(Matrix<T> a) {
   int* pivots = pivot_memory.reserve<int>(a.rows);
   assign(by_rows(factors, a.rows, a.rows), a);
   if (a.rows > 0 && factor_transposed(factors, a.rows, pivots) != 0) return 0;
-  T product = 1;
+  WideProduct<T> product;
   for (std::int64_t k = 0; k < a.rows; ++k)
-    product *= pivots[k] == k + 1 ? factors[k * a.rows + k] : -factors[k * a.rows + k];
-  return product;
+    product.times(pivots[k] == k + 1 ? factors[k * a.rows + k] : -factors[k * a.rows + k]);
+  return product.value();
 }
 
 template <class T>

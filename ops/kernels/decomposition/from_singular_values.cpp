@@ -58,9 +58,10 @@ template <class T>
 void cofactors_of(Matrix<T> a, Matrix<T> result) {
   const Parts<T> parts(a);
   for (std::int64_t j = 0; j < parts.k; ++j) {
-    T others = 1;
-    for (std::int64_t i = 0; i < parts.k; ++i) others *= i == j ? T(1) : parts.s[i];
-    for (std::int64_t col = 0; col < parts.k; ++col) result(j, col) = others * parts.vt(j, col);
+    WideProduct<T> others;
+    for (std::int64_t i = 0; i < parts.k; ++i) others.times(i == j ? T(1) : parts.s[i]);
+    const T scale = others.value();
+    for (std::int64_t col = 0; col < parts.k; ++col) result(j, col) = scale * parts.vt(j, col);
   }
   const T sign = std::round(det_of(parts.u) * det_of(parts.vt));
   static thread_local Scratch memory;

@@ -78,6 +78,22 @@ void fill_identity(Matrix<T> to) {
   for (std::int64_t i = 0; i < std::min(to.rows, to.cols); ++i) to(i, i) = 1;
 }
 
+/// A product, whose parts may be beyond T's range where the whole is not.
+template <class T>
+class WideProduct {
+ public:
+  void times(T x) {
+    int of_x = 0, of_both = 0;
+    mantissa_ = std::frexp(mantissa_ * std::frexp(x, &of_x), &of_both);
+    exponent_ += of_x + of_both;
+  }
+  T value() const { return std::ldexp(mantissa_, exponent_); }
+
+ private:
+  T mantissa_ = 1;
+  int exponent_ = 0;
+};
+
 /// Which elements of a matrix are read.
 enum class Part : std::uint8_t { all, lower, upper };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -253,6 +254,31 @@ TEST_CASE("eigh and svd: between equal values gradients are those of what needs 
       of(two, [](const Var& x) { return 2 * x; }));
 }
 
+TEST_CASE("eigh: what depends on equal eigenvalues alike has its gradient") {
+  // Eigenvalues 1, 1 and 3, exactly; directions that the diagonal does not show.
+  const Array a = array({3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 3});
+  const Var m = constant(normal({3, 3}));
+  const auto on_last = [&](const Var& x) {
+    const Var last = eigh(x).vectors(all(), range(2, 3));
+    return sum(matmul(last, last.T()) * (m + m.T()));
+  };
+  const auto of_values = [](const Var& x) { return sum(sin(eigh(x).values)); };
+  // Symmetric perturbations, for which the step keeps what `eigh` reads true.
+  const Array direction = of(normal({3, 3}), [](const Var& x) { return x + x.T(); });
+  const double step = 1e-5;
+  const auto check = [&](auto f) {
+    const auto at = [&](double by) {
+      const Array value = of(a, [&](const Var& x) { return f(x + by * constant(direction)); });
+      return value.item<double>();
+    };
+    const Array slope =
+        of(a, [&](const Var& x) { return sum(tril(grad(f(x), x)) * constant(direction)); });
+    CHECK(slope.item<double>() == doctest::Approx((at(step) - at(-step)) / (2 * step)));
+  };
+  check(on_last);
+  check(of_values);
+}
+
 TEST_CASE("det: the gradient at a singular matrix is its cofactors") {
   check_close(of(array({2, 2}, {1, 2, 2, 4}), [](const Var& x) { return grad(det(x), x); }),
               array({2, 2}, {4, -2, -2, 1}), 1e-12);
@@ -261,6 +287,37 @@ TEST_CASE("det: the gradient at a singular matrix is its cofactors") {
   check_close(of(array({1, 1}, {0}), [](const Var& x) { return grad(det(x), x); }),
               array({1, 1}, {1}), 0);
   verify_grad([](const Var& x) { return det(x); }, {array({3, 3}, {1, 2, 3, 4, 5, 6, 5, 7, 9})});
+}
+
+TEST_CASE("det: parts of the product may be beyond the range of the dtype") {
+  for (const DType dtype : {float32, float64}) {
+    const double huge = dtype == float32 ? 1e25 : 1e200;
+    for (int round = 0; round < 20; ++round) {
+      // Rows in a random order, scaled so that the whole is near 1.
+      std::vector<double> scales{huge, huge, 1 / huge, 1 / huge, 3};
+      std::shuffle(scales.begin(), scales.end(), rng);
+      Array a = filled({5, 5}, 0);
+      for (std::size_t i = 0; i < 5; ++i) a.data<double>()[i * 6] = scales[i];
+      CHECK(of(a.cast(dtype), [](const Var& x) { return det(x); }).cast(float64).item<double>() ==
+            doctest::Approx(3).epsilon(1e-5));
+      const Array slopes = of(a.cast(dtype), [](const Var& x) { return grad(det(x), x); });
+      for (std::size_t i = 0; i < 5; ++i) {
+        CHECK(slopes.cast(float64).data<double>()[i * 6] ==
+              doctest::Approx(3 / scales[i]).epsilon(1e-5));
+      }
+    }
+  }
+}
+
+TEST_CASE("expm: of finite elements, however large, is what their signs say") {
+  for (const double huge : {1e10, 1e300, 1.7e308}) {
+    const auto filled_with = [&](double x) {
+      return of(filled({2, 2}, x), [](const Var& v) { return expm(v); });
+    };
+    check_close(filled_with(huge), filled({2, 2}, INFINITY), 0);
+    // -x (1, 1; 1, 1) has the eigenvalues 0 and -2 x.
+    if (huge < 1e11) check_close(filled_with(-huge), array({2, 2}, {.5, -.5, -.5, .5}), 1e-5);
+  }
 }
 
 TEST_CASE("linear algebra: what is singular or not definite is an error that names the node") {
@@ -366,6 +423,47 @@ TEST_CASE("linear algebra: several pairs of axes are held to each other when a f
   const Var y = dmatrix("y");
   const Bindings other{{a, filled({2, 3, 6}, 1)}, {y, filled({3, 2}, 1)}};
   error_of<ShapeError>([&] { evaluate(tensorsolve(a, y), other); });
+}
+
+TEST_CASE("matrix_power: of a matrix that is not square is an error, whatever the power") {
+  const Var x = dmatrix("x"), batch = tensor3("batch", float64);
+  const Bindings at{{x, filled({3, 1}, 1)}, {batch, filled({2, 1, 3}, 1)}};
+  for (const int n : {-2, -1, 0, 1, 2, 5}) {
+    for (const Var& v : {x, batch}) {
+      const std::string text = error_of<ShapeError>([&] { evaluate(matrix_power(v, n), at); });
+      CAPTURE(text);
+      CHECK(contains(text, "'" + v.name() + "'"));
+      CHECK(contains(text, "decomposition_test.cpp:"));
+      Function f = function({v}, {sum(matrix_power(v, n))});
+      CHECK_THROWS_AS(f(v.ndim() == 2 ? at[0].second : at[1].second), ShapeError);
+    }
+  }
+  const Array a = normal({4, 3, 3});
+  const Bindings square{{batch, a}};
+  check_close(evaluate(matrix_power(batch, 1), square), a, 0);
+  check_close(evaluate(matrix_power(batch, 3), square),
+              evaluate(matmul(matmul(batch, batch), batch), square), 1e-12);
+}
+
+TEST_CASE("lstsq: a vector is the right side of every matrix of a batch") {
+  const Var a = tensor3("a", float64), b = dvector("b"), m = dmatrix("m");
+  for (const std::int64_t batch : {0, 1, 2, 3}) {
+    for (const std::int64_t cols : {1, 2, 3}) {
+      const Array matrices = normal({batch, 3, cols}), right = normal({3});
+      const Bindings at{{a, matrices}, {b, right}};
+      const auto [x, residuals, rank, s] = lstsq(a, b);
+      const Array found = evaluate(x, at), left = evaluate(residuals, at);
+      CHECK(found.shape() == Shape{batch, cols});
+      CHECK(left.shape() == Shape{batch});
+      for (std::int64_t i = 0; i < batch; ++i) {
+        const LeastSquares one = lstsq(m, b);
+        const Bindings here{{m, evaluate(a[i], at)}, {b, right}};
+        const double* row = found.data<double>() + i * cols;
+        check_close(test::vector({row, row + cols}), evaluate(one.x, here), 1e-9);
+        check_close(test::number(left.data<double>()[i]), evaluate(one.residuals, here), 1e-9);
+      }
+    }
+  }
 }
 
 TEST_CASE("linear algebra: integers are taken as floatX") {
