@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 #include <cstdlib>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -118,11 +119,28 @@ const Lapack<T>& lapack() {
 template const Lapack<float>& lapack<float>();
 template const Lapack<double>& lapack<double>();
 
-OneThread::OneThread() : before_(library().threads != nullptr ? library().threads() : 1) {
-  if (before_ != 1 && library().set_threads != nullptr) library().set_threads(1);
+namespace {
+/// How many `OneThread`s there are in all threads, and what the last of them puts back.
+struct Alone {
+  std::mutex mutex{};
+  int users = 0;
+  int threads_before = 1;
+} alone;
+}  // namespace
+
+OneThread::OneThread() {
+  const Library& lib = library();
+  if (lib.threads == nullptr || lib.set_threads == nullptr) return;
+  const std::lock_guard lock(alone.mutex);
+  if (alone.users++ > 0) return;
+  alone.threads_before = lib.threads();
+  if (alone.threads_before != 1) lib.set_threads(1);
 }
 OneThread::~OneThread() {
-  if (before_ != 1 && library().set_threads != nullptr) library().set_threads(before_);
+  const Library& lib = library();
+  if (lib.threads == nullptr || lib.set_threads == nullptr) return;
+  const std::lock_guard lock(alone.mutex);
+  if (--alone.users == 0 && alone.threads_before != 1) lib.set_threads(alone.threads_before);
 }
 
 }  // namespace damo

@@ -39,17 +39,14 @@ struct Lapack {
 template <class T>
 const Lapack<T>& lapack();
 
-/// While alive, the library runs on the calling thread alone: on several, OpenBLAS gives other
-/// bits.
+/// While one is alive, in whichever thread, the library runs on the calling thread alone: on
+/// several, OpenBLAS gives other bits.
 class OneThread {
  public:
   OneThread();
   ~OneThread();
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
 };
 
 }  // namespace damo

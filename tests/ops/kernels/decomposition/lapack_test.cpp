@@ -1,14 +1,17 @@
+#include <dlfcn.h>
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/decomposition/lapack.hpp>
 #include "tests/support/values.hpp"
 
 using namespace damo;
@@ -75,4 +78,23 @@ TEST_CASE("lapack: leaves the environment as it was") {
   }
   CHECK(std::string(std::getenv("OPENBLAS_NUM_THREADS")) == "3");
   CHECK(std::getenv("OPENBLAS_CORETYPE") == nullptr);
+}
+
+TEST_CASE("lapack: runs on one thread until the last of several threads has done") {
+  determinant();
+  void* library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_NOLOAD);
+  if (library == nullptr) return;  // another LAPACK, which has one thread
+  const auto threads = reinterpret_cast<int (*)()>(dlsym(library, "openblas_get_num_threads"));
+  const auto set = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"));
+  const int before = threads();
+  set(2);
+  const int wanted = threads();  // what the machine grants
+  auto first = std::make_unique<OneThread>();
+  auto second = std::make_unique<OneThread>();
+  first.reset();
+  CHECK(threads() == 1);
+  second.reset();
+  CHECK(threads() == wanted);
+  set(before);
+  dlclose(library);
 }
