@@ -24,6 +24,17 @@ void check(const char* who, const Conv2dOptions& options) {
   }
 }
 
+void check_transposed(const char* who, const Conv2dOptions& options,
+                      const std::array<int, 2>& more) {
+  check(who, options);
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (more[i] < 0 || more[i] >= options.stride[i]) {
+      throw ShapeError(fmt::format("{}: {} more rows or columns do not lie within a stride of {}",
+                                   who, more[i], options.stride[i]));
+    }
+  }
+}
+
 /// Two operands in one float dtype.
 std::pair<Var, Var> floats(const char* who, const Arg& a, const Arg& b, std::size_t rank) {
   const Var left = a.var(), right = b.var();
@@ -61,8 +72,10 @@ Var conv2d(const Arg& images, const Arg& filters, const Conv2dOptions& options) 
 
 Var conv1d(const Arg& sequences, const Arg& filters, const Conv1dOptions& options) {
   const SiteScope scope(SiteScope::or_else(sequences.site()));
+  const Conv2dOptions wide = in_a_row(options);
+  check("conv1d", wide);
   const auto [x, w] = floats("conv1d", sequences, filters, 3);
-  return without_row(conv2d(as_row(x), as_row(w), in_a_row(options)));
+  return without_row(conv2d(as_row(x), as_row(w), wide));
 }
 
 Var correlate2d(const Arg& images, const Arg& filters, Conv2dOptions options) {
@@ -79,14 +92,7 @@ Var correlate1d(const Arg& sequences, const Arg& filters, Conv1dOptions options)
 Var conv2d_transpose(const Arg& images, const Arg& filters, const Conv2dOptions& options,
                      std::array<int, 2> more) {
   const SiteScope scope(SiteScope::or_else(images.site()));
-  check("conv2d_transpose", options);
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (more[i] < 0 || more[i] >= options.stride[i]) {
-      throw ShapeError(
-          fmt::format("conv2d_transpose: {} more rows or columns do not lie within a stride of {}",
-                      more[i], options.stride[i]));
-    }
-  }
+  check_transposed("conv2d_transpose", options, more);
   const auto [y, w] = floats("conv2d_transpose", images, filters, 4);
   const auto op = std::make_shared<Convolve>(Convolve::Kind::images, options);
   const auto size = [&](std::size_t i) {
@@ -98,8 +104,10 @@ Var conv2d_transpose(const Arg& images, const Arg& filters, const Conv2dOptions&
 Var conv1d_transpose(const Arg& sequences, const Arg& filters, const Conv1dOptions& options,
                      int more) {
   const SiteScope scope(SiteScope::or_else(sequences.site()));
+  const Conv2dOptions row = in_a_row(options);
+  check_transposed("conv1d_transpose", row, {0, more});
   const auto [y, w] = floats("conv1d_transpose", sequences, filters, 3);
-  const Var wide = conv2d_transpose(as_row(y), as_row(w), in_a_row(options), {0, more});
+  const Var wide = conv2d_transpose(as_row(y), as_row(w), row, {0, more});
   return without_row(specify_shape(wide, {-1, -1, 1, -1}));
 }
 

@@ -4,11 +4,11 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
-#include <damo/ops/common/dense.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/convolution/convolution.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -64,10 +64,17 @@ void check_equal(std::int64_t a, std::int64_t b, const char* what) {
     throw ShapeError(fmt::format("{} do not fit, {} and {}", what, a, b));
 }
 
-Tensor contiguous(const Tensor& t, Array& memory) {
+/// Bytes in which an operand can be laid out row by row; none where it lies so.
+std::size_t room_for(const Tensor& t) {
+  constexpr std::size_t line = 64;
+  const std::size_t bytes = static_cast<std::size_t>(t.elements()) * item_size(t.dtype);
+  return t.contiguous() ? 0 : (bytes + line - 1) / line * line;
+}
+Tensor row_major(const Tensor& t, std::byte* room) {
   if (t.contiguous()) return t;
-  memory = dense(t);
-  return memory.view();
+  const Tensor rows{room, t.dtype, t.shape, contiguous_strides(t.shape)};
+  copy(t, rows);
+  return rows;
 }
 
 }  // namespace
@@ -91,6 +98,10 @@ std::string Convolve::parameters() const {
 }
 
 std::vector<TensorType> Convolve::infer(std::span<const TensorType> in) const {
+  return {type_of(in)};
+}
+
+TensorType Convolve::type_of(std::span<const TensorType> in) const {
   check_arity(in, kind_ == Kind::result ? 2 : 4);
   const TensorType &a = in[0], &b = in[1];
   if (!is_float(a.dtype) || a.dtype != b.dtype) {
@@ -119,16 +130,16 @@ std::vector<TensorType> Convolve::infer(std::span<const TensorType> in) const {
         const std::int64_t image = a.dims[2 + i], filter = b.dims[2 + i];
         if (image != unknown && filter != unknown) out.dims[2 + i] = places(i, image, filter);
       }
-      return {out};
+      return out;
     }
     case Kind::images:
       check_equal(a.dims[1], b.dims[0], "filters of the results and of the filters");
       in_group(b.dims[0], "filters");
-      return {{a.dtype, {a.dims[0], times_groups(b.dims[1]), unknown, unknown}}};
+      return {a.dtype, {a.dims[0], times_groups(b.dims[1]), unknown, unknown}};
     default:
       check_equal(a.dims[0], b.dims[0], "numbers of images and of results");
       in_group(b.dims[1], "filters");
-      return {{a.dtype, {b.dims[1], in_group(a.dims[1], "channels"), unknown, unknown}}};
+      return {a.dtype, {b.dims[1], in_group(a.dims[1], "channels"), unknown, unknown}};
   }
 }
 
@@ -209,9 +220,9 @@ Vars Convolve::push_forward(const Apply& node, const Vars& tangents) const {
 }
 
 void Convolve::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const {
-  std::vector<TensorType> types;
-  for (const Tensor* t : in) types.push_back({t->dtype, t->shape});
-  out[0] = infer(types)[0].dims;
+  std::array<TensorType, 4> types;
+  for (std::size_t i = 0; i < in.size(); ++i) types[i] = {in[i]->dtype, in[i]->shape};
+  out[0] = type_of(std::span(types).first(in.size())).dims;
   if (kind_ == Kind::result) return;
   for (std::size_t i = 0; i < 2; ++i) {
     const std::int64_t n = run_time_size(*in[2 + i]);
@@ -223,9 +234,10 @@ void Convolve::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) cons
   }
 }
 
-void Convolve::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  Array first, second;
-  const Tensor a = contiguous(*in[0], first), b = contiguous(*in[1], second);
+void Convolve::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace& scratch) const {
+  const std::size_t first = room_for(*in[0]);
+  std::byte* room = scratch.bytes(first + room_for(*in[1]));
+  const Tensor a = row_major(*in[0], room), b = row_major(*in[1], room + first);
   const Shape filters = kind_ == Kind::filters ? out[0]->shape : b.shape;
   const auto steps = [&](std::size_t i) {
     return FilterSteps{padding(i, filters[2 + i]).first, options_.stride[i], options_.dilation[i]};

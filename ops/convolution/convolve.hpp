@@ -41,6 +41,7 @@ class Convolve final : public OpOf<Convolve> {
   Var image_size(std::size_t axis, const Var& places, const Var& filter) const;
 
  private:
+  TensorType type_of(std::span<const TensorType> in) const;
   Var product(Kind kind, const Var& a, const Var& b, const Vars& sizes, const Var& like) const;
 
   Kind kind_;

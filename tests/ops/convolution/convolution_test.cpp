@@ -12,6 +12,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "tests/support/allocations.hpp"
 #include "tests/support/references/convolutions.hpp"
 #include "tests/support/values.hpp"
 
@@ -167,6 +168,63 @@ TEST_CASE("convolution: has SciPy's values for whole and even filters") {
               0);
 }
 
+TEST_CASE("convolution: of no images, no channels or an image smaller than the filter is a sum") {
+  for (int round = 0; round < 150; ++round) {
+    Conv2dOptions options = random_options();
+    options.padding = std::array{below(9), below(9)};
+    options.stride = {1 + below(9), 1 + below(2)};
+    options.dilation = {1 + below(5), 1 + below(2)};
+    const std::int64_t channels = below(3);
+    const Array w = normal({options.groups * below(3), channels, 1 + below(4), 1 + below(4)});
+    // At least as large as the filter, with the padding; often it is nothing but padding.
+    Shape image{below(3), options.groups * channels, 0, 0};
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::int64_t reach = (w.shape()[2 + i] - 1) * options.dilation[i] + 1;
+      image[2 + i] = std::max<std::int64_t>(reach - 2 * (*options.padding)[i], 0) + below(3);
+    }
+    if (std::min(image[2] + 2 * (*options.padding)[0], image[3] + 2 * (*options.padding)[1]) == 0)
+      continue;
+    const Array x = normal(image);
+    CAPTURE(to_string(x.shape()));
+    CAPTURE(to_string(w.shape()));
+    const test::ConvolutionCase c = case_of(options, w.shape());
+    // Operands whose elements do not lie in order.
+    const Var turned = tensor4("turned", float64), filters = tensor4("filters", float64);
+    const Var images = transpose(turned, {3, 1, 2, 0});
+    const Var y = conv2d(images, transpose(filters, {1, 0, 3, 2}), options);
+    const Var g = tensor4("g", float64);
+    const Vars slopes = grad(sum(y * g), Vars{turned, filters});
+    Function f = function({turned, filters, g}, {y, slopes[0], slopes[1]});
+    const auto turn = [](const Array& a, const std::vector<int>& axes) {
+      return evaluate(transpose(constant(a), axes));
+    };
+    const Array expected = convolved(x, w, c), along = normal(expected.shape());
+    const Outputs out = f(turn(x, {3, 1, 2, 0}), turn(w, {1, 0, 3, 2}), along);
+    check_close(out[0], expected, 1e-12);
+    // Linear in both: the slope along a direction is the result there.
+    const auto inner = [](const Array& a, const Array& b) {
+      return evaluate(sum(constant(a) * constant(b)));
+    };
+    const Array dx = normal(x.shape()), dw = normal(w.shape());
+    check_close(inner(Array(out[1]), turn(dx, {3, 1, 2, 0})), inner(convolved(dx, w, c), along),
+                1e-10);
+    check_close(inner(Array(out[2]), turn(dw, {1, 0, 3, 2})), inner(convolved(x, dw, c), along),
+                1e-10);
+  }
+}
+
+TEST_CASE("convolution: a warmed-up call allocates nothing, wherever its operands lie") {
+  const Var x = tensor4("x", float32), w = tensor4("w", float32);
+  const Var y = conv2d(transpose(x, {0, 1, 3, 2}), transpose(w, {1, 0, 2, 3}));
+  Function f = function({x, w}, {sum(y), grad(sum(sqr(y)), x), grad(sum(sqr(y)), w)});
+  const Array image = normal({3, 2, 9, 8}).cast(float32),
+              filters = normal({2, 4, 3, 2}).cast(float32);
+  for (int i = 0; i < 4; ++i) f(image, filters);
+  const std::uint64_t before = test::allocations();
+  f(image, filters);
+  CHECK(test::allocations() == before);
+}
+
 TEST_CASE("conv1d: is numpy.convolve") {
   const Var x = tensor3("x", float64), w = tensor3("w", float64);
   const Bindings at{{x, array({1, 1, 5}, {1, 2, 3, 4, 5})}, {w, array({1, 1, 3}, {1, 0, -2})}};
@@ -197,6 +255,13 @@ TEST_CASE("convolution: shapes that do not fit are errors with the operands") {
                  "a filter of 9 rows is larger than 8 with its padding"));
   says([&] { conv2d(x, vector("w")); }, "expected 4 axes each");
   says([&] { conv2d(x, with({4, 3, 3, 3}), {.stride = {0, 1}}); }, "must be positive");
+  says([&] { conv2d_transpose(x, with({3, 2, 3, 3}), {}, {1, 0}); }, "within a stride of 1");
+  const Var s = tensor3("s");
+  CHECK(contains(error_of<ShapeError>([&] { conv1d(s, s, {.stride = 0}); }), "conv1d: "));
+  CHECK(contains(error_of<ShapeError>([&] { conv1d_transpose(s, s, {.groups = 0}); }),
+                 "conv1d_transpose: strides"));
+  CHECK(contains(error_of<ShapeError>([&] { conv1d_transpose(s, s, {}, 1); }),
+                 "conv1d_transpose: 1 more"));
   CHECK(contains(error_of<ShapeError>([&] {
                    conv2d(x, with({4, 1, 3, 3}), {.groups = 2});
                  }),
