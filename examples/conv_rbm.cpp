@@ -1,10 +1,8 @@
 // Trains a convolutional restricted Boltzmann machine on images (Lee, Grosse, Ranganath and Ng
 // 2009): every feature map of hidden units looks with one small filter at all places of the image.
-// Draws the filters after every epoch, and pictures beside what the model makes of them in one
+// Draws the filters after every epoch, and test images above what the model makes of them in one
 // Gibbs step.
-#include <fmt/format.h>
-
-#include <algorithm>
+#include <utility>
 
 #include <damo/damo.hpp>
 #include <damo/io/pictures/pictures.hpp>
@@ -18,6 +16,14 @@
 
 namespace damo::examples {
 namespace {
+
+constexpr std::int64_t images_drawn = 20;
+constexpr const char* conv_filters_caption =
+    "What the first 100 feature maps look for: a tile each, the filter's weights, each tile scaled "
+    "by itself from its smallest weight (black) to its largest (white).";
+constexpr const char* reconstructions_caption =
+    "Above the first 20 test images, below what becomes of each in a Gibbs step: the visible "
+    "units' means.";
 
 struct Options : TrainingOptions {
   std::int64_t hidden = 40;
@@ -56,6 +62,18 @@ struct ConvolutionalRBM {
   }
 };
 
+// Images with what becomes of them in a Gibbs step below. The random numbers are its own, so that
+// drawing leaves training as it is.
+io::Picture reconstructions(ConvolutionalRBM rbm, const io::Dataset& data, std::int64_t seed) {
+  rbm.rng = RandomStream(static_cast<std::uint64_t>(seed));
+  const Array images = first_images(data, images_drawn);
+  const Var v = reshape(constant(images), {images.shape()[0], 1, data.rows, data.cols});
+  const Var pixels = reshape(rbm.step(v), {images.shape()[0], data.pixels()});
+  bool first = true;
+  const auto next = [&] { return std::exchange(first, false) ? images : evaluate(pixels); };
+  return chain_picture(next, 2, data);
+}
+
 int train_conv_rbm(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
   io::Record info = image_info(data);
@@ -92,11 +110,14 @@ int train_conv_rbm(Training& training, const Options& o) {
   tile.rows = tile.cols = o.filter;
   const auto draw = [&](std::int64_t epoch) {
     const Array filters = rbm.W.value().reshaped({o.hidden, o.filter * o.filter});
-    io::write_png(training.output(fmt::format("filters_epoch_{}.png", epoch)),
-                  filter_picture(io::transposed(filters), tile));
+    training.draw_epoch("filters", epoch, filter_picture(io::transposed(filters), tile),
+                        conv_filters_caption);
   };
   return training.run({.cost_name = "reconstruction_error",
                        .batches = batches.count(),
+                       .meanings = {{"reconstruction_error",
+                                     "Mean squared error of a pixel's reconstruction in a Gibbs "
+                                     "step; lower is better, but it is not what is trained."}},
                        .step =
                            [&](std::int64_t epoch, std::int64_t batch) {
                              batches.set_epoch(epoch);
@@ -106,6 +127,9 @@ int train_conv_rbm(Training& training, const Options& o) {
                        .epoch_end =
                            [&](std::int64_t epoch) {
                              draw(epoch);
+                             training.draw_epoch("reconstructions", epoch,
+                                                 reconstructions(rbm, data, o.seed + epoch + 1),
+                                                 reconstructions_caption);
                              return Metrics{};
                            },
                        .state = State::updated_by(train),
