@@ -43,6 +43,7 @@
   X(random_stream_continuous) \
   X(random_stream_counts) \
   X(random_stream_families) \
+  X(random_stream_rejected) \
   X(random_stream_rows) \
   X(random_stream_shaped) \
   X(random_stream_waiting) \

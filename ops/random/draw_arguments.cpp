@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/control/debug.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/random/stream_draws.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -82,6 +83,17 @@ void check_scale(const Arg& scale, std::string_view who) {
   if (!value || *value >= 0) return;
   throw NumericError(fmt::format("{}: the scale {} is {}, at {}", who, *value,
                                  std::isnan(*value) ? "no number" : "negative", line_of(scale)));
+}
+
+Var in_range(const Var& p, const Var& accepted, std::string_view who, std::string_view needed) {
+  if (scalar_constant(p)) return p;
+  return Assert(fmt::format("{}: {} is needed", who, needed))(p, accepted);
+}
+Var positive(const Var& p, std::string_view who, std::string_view what) {
+  return in_range(p, p > 0, who, fmt::format("a positive {}", what));
+}
+Var not_negative(const Var& p, std::string_view who, std::string_view what) {
+  return in_range(p, p >= 0, who, fmt::format("a {} of at least 0", what));
 }
 
 void check_probability(const Arg& p, std::string_view who) {

@@ -6,6 +6,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/near.hpp>
 #include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/kernels/random/families.hpp>
 #include <damo/ops/kernels/random/numpy_samplers.hpp>
@@ -22,6 +23,7 @@ namespace damo {
 
 using detail::check_known;
 using detail::check_probability;
+using detail::in_range;
 using detail::whole_number;
 
 namespace {
@@ -29,6 +31,8 @@ namespace {
 using Dtypes = Distribution::Dtypes;
 
 bool geometric_takes(double p) { return p > 0 && p <= 1; }
+/// A rate of which no count is too large for int64.
+constexpr double most = 9.2e18;
 bool negative_binomial_takes(double n, double p) { return n > 0 && p > 0 && p <= 1; }
 
 const Distribution geometric_distribution{
@@ -75,7 +79,9 @@ const Distribution negative_binomial_distribution{
           const auto n = s.parameter<double>(0), p = s.parameter<double>(1);
           s.each([&](std::int64_t i) {
             if (!negative_binomial_takes(n[i], p[i])) s.refuse(i, {n[i], p[i]});
-            return numpy_poisson(s.g, (1 - p[i]) / p[i] * numpy_gamma(s.g, n[i]));
+            const double rate = (1 - p[i]) / p[i] * numpy_gamma(s.g, n[i]);
+            if (!(rate < most)) s.refuse(i, {n[i], p[i]});
+            return numpy_poisson(s.g, rate);
           });
         },
 };
@@ -118,7 +124,11 @@ const Distribution hypergeometric_distribution{
         },
 };
 
-Var real(const Arg& x) { return is_float(x.dtype()) ? x.var() : cast(x, floatX()); }
+/// A number keeps all its digits: 1e-300 is no float32.
+Var real(const Arg& x) {
+  if (x.is_literal()) return x.var(float64);
+  return is_float(x.dtype()) ? x.var() : cast(x, floatX());
+}
 
 }  // namespace
 
@@ -133,7 +143,7 @@ Var RandomStream::negative_binomial(const Sizes& size, const Arg& n, const Arg& 
   check_known(n, "negative_binomial", "n", [](double x) { return x > 0; });
   check_known(p, "negative_binomial", "p", geometric_takes);
   return draw(negative_binomial_distribution, DType::int64, new_stream(), size.vars(),
-              {cast(n, float64), cast(p, float64)}, n.site());
+              {cast(real(n), float64), cast(real(p), float64)}, n.site());
 }
 
 Var RandomStream::beta_binomial(const Sizes& size, const Arg& n, const Arg& a, const Arg& b) {
@@ -163,11 +173,14 @@ Var RandomStream::multinomial_wo_replacement(const Arg& p, const Arg& n) {
     throw ShapeError(fmt::format("multinomial_wo_replacement: weights have an axis, got {}, at {}",
                                  describe(weights), to_string(site)));
   }
+  check_known(n, "multinomial_wo_replacement", "n", [](double k) { return k >= 0; });
   const Var count = whole_number(n, "multinomial_wo_replacement", "n");
+  const Var checked = in_range(weights, and_(weights >= 0, isfinite(weights)),
+                               "multinomial_wo_replacement", "a finite weight of at least 0");
   const Var enough = size_check(Demand::Kind::at_least, sum(cast(weights > 0, DType::int64), -1),
                                 count, "multinomial_wo_replacement", {weights, count}, site);
   // The largest of log p + Gumbel come in the order in which they would be drawn one by one.
-  const Var times = log(weights) + gumbel(sizes(weights), 0.0, 1.0, weights.dtype());
+  const Var times = log(checked) + gumbel(sizes(weights), 0.0, 1.0, weights.dtype());
   return argtopk(times, after_checks(count, {enough}), -1);
 }
 

@@ -74,4 +74,15 @@ struct NumpySample : SampleParts {
   }
 };
 
+/// `from` makes a number of NumPy's generator and up to two parameters in range.
+template <bool (*in_range)(double a, double b), double (*from)(Mt19937& g, double a, double b)>
+void numpy_each(NumpySample& s) {
+  const auto a = s.parameter<double>(0);
+  const auto b = s.parameters.size() > 1 ? s.parameter<double>(1) : a;
+  s.each([&](std::int64_t i) {
+    if (!in_range(a[i], b[i])) s.refuse(i, {a[i], b[i]});
+    return from(s.g, a[i], b[i]);
+  });
+}
+
 }  // namespace damo

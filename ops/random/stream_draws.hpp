@@ -53,6 +53,13 @@ void check_known(const Arg& parameter, std::string_view who, std::string_view wh
   if (value && !accepts(*value)) refuse_number(parameter, who, what, *value);
 }
 void check_scale(const Arg& scale, std::string_view who);
+/// `p`, a parameter of a draw that is computed from others: of one that was not known when the draw
+/// was made, a run finds whether all elements are accepted. Throws AssertionError, which says what
+/// is needed and the user's line.
+Var in_range(const Var& p, const Var& accepted, std::string_view who, std::string_view needed);
+/// A scale, shape or rate that has to be above 0, or at least 0.
+Var positive(const Var& p, std::string_view who, std::string_view what);
+Var not_negative(const Var& p, std::string_view who, std::string_view what);
 void check_probability(const Arg& p, std::string_view who);
 /// That low is below high where both are known (or no larger).
 void check_order(const Arg& low, const Arg& high, std::string_view who, bool may_be_equal);
