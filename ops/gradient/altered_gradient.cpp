@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/altered_gradient.hpp>
@@ -99,6 +100,12 @@ Var grad_scale(const Arg& x, double factor) {
 }
 Var grad_undefined(const Arg& x, std::string reason) {
   return make_view(x, GradientView(GradientView::Kind::undefined, 0, 0, std::move(reason)));
+}
+
+Arg without_derivative(const char* who, const Arg& x) {
+  if (x.is_literal() || !is_float(x.dtype()) || constant_value(x.var()) != nullptr) return x;
+  const Var v = grad_undefined(x, fmt::format("{} has no derivative in this operand", who));
+  return {v, x.site().file, x.site().line};
 }
 
 DAMO_OPS(altered_gradient) {

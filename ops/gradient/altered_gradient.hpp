@@ -36,4 +36,7 @@ class GradientView final : public OpOf<GradientView>, public ReadsElements {
   std::string reason_;
 };
 
+/// `x`, an operand in which a function has no derivative: asking for one is an error.
+Arg without_derivative(const char* who, const Arg& x);
+
 }  // namespace damo

@@ -4,6 +4,7 @@
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
+#include <damo/ops/gradient/altered_gradient.hpp>
 #include <damo/ops/kernels/elementwise/bessel.hpp>
 #include <damo/ops/kernels/elementwise/inverse_erf.hpp>
 #include <damo/ops/special/special_functions.hpp>
@@ -88,9 +89,10 @@ Var ive(const Arg& order, const Arg& x) {
               .loops = double_loops<Ive, 2>(),
               .gradient = [](const Vars& in, const Var& y, const Var& g) -> Vars {
                 const Var around = ive(in[0] - 1, in[1]) + ive(in[0] + 1, in[1]);
-                return {Var{}, g * (0.5 * around - sign(in[1]) * y)};
+                // What flows to the order ends there in an error.
+                return {g, g * (0.5 * around - sign(in[1]) * y)};
               }});
-  return elementwise(op, {order, x});
+  return elementwise(op, {without_derivative("ive", order), x});
 }
 
 DAMO_OPS(special_functions) {

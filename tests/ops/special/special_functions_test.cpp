@@ -1,3 +1,4 @@
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/extended_math.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -11,6 +12,7 @@
 
 using namespace damo;
 using test::check_close;
+using test::error_of;
 
 namespace {
 
@@ -121,5 +123,22 @@ TEST_CASE("special functions: fused and rewritten they are the same") {
                                                     {b, test::vector({0.4, 2.5, 0.2})},
                                                     {c, test::vector({0.1, 0.7, 0.95})}};
     check_close(evaluate(test::rewritten(v), values), evaluate(v, values), 1e-14);
+  }
+}
+
+TEST_CASE("ive and polygamma: a derivative in the order is an error, both ways") {
+  using Function = Var (*)(const Arg&, const Arg&);
+  for (const Function f : {Function{ive}, Function{polygamma}}) {
+    const Var n = dscalar("n"), x = dscalar("x");
+    const Var y = f(n, x);
+    error_of<GradError>([&] { grad(y, n); });
+    error_of<GradError>([&] { Rop(y, n, constant(test::number(1))); });
+    error_of<GradError>([&] { grad(grad(y, x), n); });
+    CHECK_NOTHROW(grad(grad(y, x), x));
+    const Var k = lscalar("k");
+    CHECK_NOTHROW(grad(f(k, x), x));
+    const std::vector<std::pair<Var, Array>> at{{k, Array::scalar<std::int64_t>(1)},
+                                                {x, test::number(2)}};
+    CHECK(evaluate(Rop(f(k, x), x, constant(test::number(0))), at).item<double>() == 0);
   }
 }
