@@ -90,6 +90,11 @@ Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combi
                       const Vars& items, Site site) {
   const SiteScope scope(SiteScope::or_else(site));
   if (items.empty()) return {};
+  for (const Var& v : items) {
+    if (v.ndim() > 0) continue;
+    throw ShapeError(fmt::format("associative_scan: {} has no items, at {}", describe(v),
+                                 to_string(SiteScope::or_else(site))));
+  }
   const Var n = size_at(items[0], 0);
   const Var positions = arange(n);
   const Var longest = cast(maximum(n, 1), float64);
@@ -104,6 +109,11 @@ Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combi
                     for (const Var& v : later)
                       before.push_back(take(v, maximum(positions - distance, 0), 0));
                     const Vars both = combine(before, later);
+                    if (both.size() != later.size()) {
+                      throw GraphError(fmt::format(
+                          "associative_scan: combine returns {} tensors of {}, at {}", both.size(),
+                          later.size(), to_string(SiteScope::or_else(site))));
+                    }
                     Vars next{distance * 2};
                     for (std::size_t i = 0; i < later.size(); ++i) {
                       Vars ones = sizes(later[i]);

@@ -152,3 +152,17 @@ TEST_CASE("vectorize: a graph for each item of some of its variables") {
   CHECK(contains(text, "'flat'"));
   CHECK(contains(text, "scan_functions_test.cpp:"));
 }
+
+TEST_CASE(
+    "associative_scan: what has no items, or is combined to fewer, is an error with the line") {
+  const auto refused = [](auto&& combine, const Vars& items, auto error) {
+    const std::string text = error_of<decltype(error)>([&] { associative_scan(combine, items); });
+    CHECK(contains(text, "scan_functions_test.cpp:"));
+  };
+  const auto first = [](const Vars& a, const Vars&) { return Vars{a[0]}; };
+  const auto three = [](const Vars& a, const Vars& b) { return Vars{a[0], b[0], b[0]}; };
+  const Vars two{dvector("a"), dvector("b")};
+  refused(first, {dscalar("a")}, ShapeError(""));
+  refused(first, two, GraphError(""));
+  refused(three, two, GraphError(""));
+}
