@@ -4,6 +4,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/choosing.hpp>
+#include <damo/ops/common/whole_scalar.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -24,17 +25,14 @@ Var whole(const char* who, const Arg& positions) {
 
 /// Positions in [0, n), whatever they were.
 Var inside(const char* who, const Var& at, const Var& n, Outside outside, Site site) {
-  if (outside == Outside::wrap) return at % n;
-  if (outside == Outside::clip) return clip(at, 0, n - 1);
+  if (outside != Outside::raise) {
+    const Var moved = outside == Outside::wrap ? at % n : clip(at, 0, n - 1);
+    if (scalar_constant(n).value_or(0) > 0) return moved;
+    // Of no elements there is none to move to.
+    return after_checks(moved, {size_check(Demand::Kind::inside, moved, n, who, {at, n}, site)});
+  }
   return after_checks(at, {size_check(Demand::Kind::at_least, at, int_constant(0), who, {at}, site),
                            size_check(Demand::Kind::inside, at, n, who, {at, n}, site)});
-}
-
-Var one_size(const char* who, const Arg& n, Site site) {
-  const Var v = n.is_literal() ? n.var(DType::int64) : n.var();
-  if (v.dtype() == DType::int64 && v.ndim() == 0) return v;
-  throw TypeError(fmt::format("{}: a number of classes is an int64 scalar, got {}, at {}", who,
-                              describe(v), to_string(site)));
 }
 
 }  // namespace
@@ -42,7 +40,7 @@ Var one_size(const char* who, const Arg& n, Site site) {
 Var one_hot(const Arg& classes, const Arg& n_classes, DType dtype) {
   const Site site = SiteScope::or_else(classes.site());
   const SiteScope scope(site);
-  const Var n = one_size("one_hot", n_classes, site);
+  const Var n = whole_scalar("one_hot", "a number of classes", n_classes, site);
   const Var at = inside("one_hot", whole("one_hot", classes), n, Outside::raise, site);
   return cast(eq(expand_dims(at, -1), arange(n)), dtype);
 }

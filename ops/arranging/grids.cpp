@@ -6,6 +6,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/grids.hpp>
+#include <damo/ops/common/whole_scalar.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
@@ -22,10 +23,11 @@ struct Space {
 };
 Space space_of(const char* who, const Arg& start, const Arg& stop, const Arg& num) {
   const Site site = SiteScope::or_else(start.site());
-  const Var n = num.is_literal() ? num.var(DType::int64) : num.var();
-  if (n.dtype() != DType::int64 || n.ndim() != 0) {
-    throw TypeError(fmt::format("{}: the number of points is an int64 scalar, got {}, at {}", who,
-                                describe(n), to_string(site)));
+  Var n = whole_scalar(who, "the number of points", num, site);
+  if (const auto known = scalar_constant(n); !known) {
+    n = after_checks(n, {size_check(Demand::Kind::at_least, n, int_constant(0), who, {n}, site)});
+  } else if (*known < 0) {
+    throw ShapeError(fmt::format("{}: {} points, at {}", who, *known, to_string(site)));
   }
   DType dtype = DType::boolean;
   for (const Arg* a : {&start, &stop}) {
@@ -94,7 +96,10 @@ Var geomspace(const Arg& start, const Arg& stop, const Arg& num, const SpaceOpti
   const SiteScope scope(s.site);
   const Points p = points_of(s, options.endpoint);
   const Var part = cast(p.i, s.start.dtype()) / cast(p.last, s.start.dtype());
-  return with_ends(s.start * pow(s.stop / s.start, part), s, p, options.endpoint);
+  // The ends may be so far apart that their quotient is no number.
+  const Var sign = where(s.start < 0, -1.0, 1.0);
+  const Var rest = s.start / pow(sign * s.start, part);
+  return with_ends(rest * pow(sign * s.stop, part), s, p, options.endpoint);
 }
 
 Vars meshgrid(const Vars& vectors, Indexing indexing) {
@@ -142,9 +147,10 @@ Vars broadcast_arrays(const Vars& tensors) {
 Var tri(const Arg& n, DType dtype) { return tri(n, n, 0, dtype); }
 Var tri(const Arg& n, const Arg& m, int k, DType dtype) {
   const SiteScope scope(SiteScope::or_else(n.site()));
-  const auto size = [](const Arg& a) { return a.is_literal() ? a.var(DType::int64) : a.var(); };
-  const Var rows = expand_dims(arange(size(n)), 1) + k;
-  return cast(rows >= expand_dims(arange(size(m)), 0), dtype);
+  const Site site = SiteScope::or_else(n.site());
+  const Var rows = expand_dims(arange(whole_scalar("tri", "a size", n, site)), 1) + k;
+  const Var columns = expand_dims(arange(whole_scalar("tri", "a size", m, site)), 0);
+  return cast(rows >= columns, dtype);
 }
 
 }  // namespace damo

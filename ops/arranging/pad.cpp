@@ -4,6 +4,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/pad.hpp>
+#include <damo/ops/common/whole_scalar.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -33,7 +34,11 @@ Var source(PadMode mode, const Var& at, const Var& n) {
   }
 }
 
-Var with_constant(const Var& v, const Widths& widths, const Arg& value) {
+Var with_constant(const Var& v, const Widths& widths, const Arg& value, Site site) {
+  if (!value.is_literal() && promote(value.dtype(), v.dtype()) != v.dtype()) {
+    throw TypeError(fmt::format("pad: {} cannot be put into {}, at {}", describe(value.var()),
+                                describe(v), to_string(site)));
+  }
   Vars longer;
   std::vector<Index> inside;
   for (std::size_t i = 0; i < v.ndim(); ++i) {
@@ -60,11 +65,7 @@ Var pad(const Arg& x, const std::vector<std::pair<Arg, Arg>>& widths, const PadO
                                  widths.size(), v.ndim(), describe(v), to_string(site)));
   }
   const auto width = [&](const Arg& w) {
-    const Var n = w.is_literal() ? w.var(DType::int64) : w.var();
-    if (n.dtype() != DType::int64 || n.ndim() != 0) {
-      throw TypeError(fmt::format("pad: a width is an int64 scalar, got {}, at {}", describe(n),
-                                  to_string(site)));
-    }
+    const Var n = whole_scalar("pad", "a width", w, site);
     const auto known = scalar_constant(n);
     if (known && *known < 0) {
       throw ShapeError(
@@ -76,7 +77,9 @@ Var pad(const Arg& x, const std::vector<std::pair<Arg, Arg>>& widths, const PadO
   };
   Widths checked;
   for (const auto& [before, after] : widths) checked.emplace_back(width(before), width(after));
-  if (options.mode == PadMode::constant) return with_constant(v, checked, options.value);
+  if (options.mode == PadMode::constant) {
+    return with_constant(v, checked, options.value, site);
+  }
   for (std::size_t i = 0; i < v.ndim(); ++i) {
     const auto& [before, after] = checked[i];
     if (is_zero(before) && is_zero(after)) continue;

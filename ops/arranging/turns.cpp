@@ -5,7 +5,9 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/turns.hpp>
 #include <damo/ops/common/axis.hpp>
+#include <damo/ops/common/whole_scalar.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/reduction/reduced_axes.hpp>
 #include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -31,11 +33,7 @@ Var roll(const Arg& x, const Arg& shift, int axis) {
   const SiteScope scope(site);
   const Var v = x.var();
   const std::size_t at = axis_of("roll", axis, v, site);
-  const Var by = shift.is_literal() ? shift.var(DType::int64) : shift.var();
-  if (by.dtype() != DType::int64 || by.ndim() != 0) {
-    throw TypeError(fmt::format("roll: a shift is an int64 scalar, got {}, at {}", describe(by),
-                                to_string(site)));
-  }
+  const Var by = whole_scalar("roll", "a shift", shift, site);
   const Var n = size_at(v, at);
   const Var kept = n - by % n;
   return concatenate({along(v, at, {kept, {}, {}}), along(v, at, {{}, kept, {}})},
@@ -43,12 +41,13 @@ Var roll(const Arg& x, const Arg& shift, int axis) {
 }
 
 Var flip(const Arg& x, const Axes& axes) {
-  const SiteScope scope(SiteScope::or_else(x.site()));
+  const Site site = SiteScope::or_else(x.site());
+  const SiteScope scope(site);
   const Var v = x.var();
-  const std::uint32_t turned = axes.mask(v.ndim());
+  const std::uint32_t turned = axes_of("flip", v, axes, site);
   std::vector<Index> index;
   for (std::size_t i = 0; i < v.ndim(); ++i) {
-    if ((turned >> i & 1U) != 0) {
+    if (is_reduced(turned, i)) {
       index.emplace_back(Range{{}, {}, int_constant(-1)});
     } else {
       index.emplace_back(all());

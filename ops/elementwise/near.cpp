@@ -30,8 +30,13 @@ Var isfinite(const Arg& x) {
   return elementwise(op, {x});
 }
 
-Var isclose(const Arg& a, const Arg& b, const NearOptions& options) {
-  const SiteScope scope(SiteScope::or_else(a.site()));
+Var isclose(const Arg& first, const Arg& second, const NearOptions& options) {
+  const SiteScope scope(SiteScope::or_else(first.site()));
+  // The difference of two integers may be no int64.
+  const auto real = [](const Arg& x) {
+    return x.is_literal() || is_float(x.dtype()) ? x : Arg(cast(x, float64));
+  };
+  const Arg a = real(first), b = real(second);
   const Var finite = and_(isfinite(a), isfinite(b));
   const Var near = abs(a - b) <= options.atol + options.rtol * abs(b);
   const Var close = where(finite, near, eq(a, b));

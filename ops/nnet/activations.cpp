@@ -26,7 +26,7 @@ Var ndtr(const Arg& x) {
 Var gelu(const Arg& x) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   // From here on the probability is 0 or 1, also in float64; an infinity times 0 would be NaN.
-  return where(abs(x) < 39.0, x * ndtr(x), relu(x));
+  return where(abs(x) >= 39.0, relu(x), x * ndtr(x));
 }
 
 Var hard_sigmoid(const Arg& x) {
@@ -36,7 +36,11 @@ Var hard_sigmoid(const Arg& x) {
 
 Var softsign(const Arg& x) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  return where(isinf(x), cast(sign(x), (x / 1.0).dtype()), x / (1 + abs(x)));
+  const Var size = 1 + abs(x);
+  const Var inner = x / size;
+  // The quotient's slope 1 / size - |x| / size^2 would lose its digits where x is large.
+  const Var outer = cast(sign(x), inner.dtype()) * (1 - 1 / cast(size, inner.dtype()));
+  return where(abs(x) > 1, outer, inner);
 }
 
 Var log_sigmoid(const Arg& x) {

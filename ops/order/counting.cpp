@@ -113,11 +113,12 @@ Var bincount(const Arg& x, const Arg& minlength) {
 }
 Var weighted_bincount(const Arg& x, const Arg& weights, const Arg& minlength) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  const Var w = weights.var();
-  if (w.ndim() != 1) {
+  const Var v = weights.var();
+  if (v.ndim() != 1 || x.var().ndim() != 1) {
     throw ShapeError(fmt::format("weighted_bincount: one weight for each element, got {}, at {}",
-                                 describe(w), to_string(SiteScope::or_else(x.site()))));
+                                 describe(v), to_string(SiteScope::or_else(x.site()))));
   }
+  const Var w = specify_shape(v, sizes(x.var()));
   return counted("weighted_bincount", x, is_float(w.dtype()) ? w : cast(w, floatX()), minlength);
 }
 

@@ -8,6 +8,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/near.hpp>
 #include <damo/ops/order/quantiles.hpp>
 #include <damo/ops/order/sort.hpp>
 #include <damo/ops/reduction/reduced_axes.hpp>
@@ -63,7 +64,10 @@ Var of_one(const Rows& rows, const Var& q) {
   const Var part = cast(position - cast(below, q.dtype()), rows.sorted.dtype());
   const Var low = at(rows.sorted, below);
   const Var high = at(rows.sorted, above);
-  return low + (high - low) * part;
+  const Var between = low + (high - low) * part;
+  // Where an end is infinite, or the way between the ends: parts of both, or of one only.
+  const Var parts = where(eq(part, 0), low, (1 - part) * low + part * high);
+  return where(isfinite(high - low), between, parts);
 }
 
 void check_part(const Var& q, Site site) {
@@ -115,7 +119,12 @@ Var quantile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options
 
 Var percentile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  return quantile(x, (q.is_literal() ? q.var(float64) : q.var()) / 100.0, axes, options);
+  const Site site = SiteScope::or_else(q.site());
+  if (q.is_literal())
+    return quantile(x, Arg(q.real() / 100.0, site.file, site.line), axes, options);
+  // Whole percents are exact, too.
+  const Var part = is_float(q.dtype()) ? q.var() : cast(q, float64);
+  return quantile(x, part / 100.0, axes, options);
 }
 
 }  // namespace damo

@@ -9,6 +9,7 @@
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/common/whole_scalar.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/kernels/order/sort.hpp>
@@ -142,11 +143,7 @@ Var argtopk(const Arg& x, const Arg& k, int axis) {
   const SiteScope scope(site);
   const Var v = x.var();
   const std::size_t along = axis_of("topk", axis, v, site);
-  const Var wanted = k.is_literal() ? k.var(DType::int64) : k.var();
-  if (wanted.dtype() != DType::int64 || wanted.ndim() != 0) {
-    throw TypeError(fmt::format("topk: how many is an int64 scalar, got {}, at {}",
-                                describe(wanted), to_string(site)));
-  }
+  const Var wanted = whole_scalar("topk", "how many", k, site);
   const auto known = scalar_constant(wanted);
   const bool smallest = known && *known < 0;
   const Var count = smallest ? int_constant(-static_cast<std::int64_t>(*known)) : wanted;

@@ -42,6 +42,11 @@ TEST_CASE("isclose: as NumPy, with infinities, NaN and the second operand's size
   CHECK(evaluate(allclose(doubles({1, inf}), doubles({1, inf}))).item<bool>());
   CHECK(evaluate(allclose(doubles({}), doubles({}))).item<bool>());
   CHECK(isclose(integers({1}), integers({2})).dtype() == boolean);
+  // The difference of these is no int64.
+  const auto least = std::numeric_limits<std::int64_t>::min();
+  check(isclose(integers({least, 5}), integers({-(least + 1), 5})), {0, 1});
+  check(isclose(integers({1, 2}), 2), {0, 1});
+  check(isclose(bools({true, false}), bools({true, true})), {1, 0});
 }
 
 TEST_CASE("isfinite: of NaN and the infinities is false, of integers true") {

@@ -75,3 +75,34 @@ TEST_CASE("activations: integers become floats, and nothing stays nothing") {
     CHECK(evaluate(f({none, Arg(0.25).var(float64)}), at).shape() == Shape{0});
   }
 }
+
+TEST_CASE("activations: of NaN are NaN, and so are their slopes but for clipped ones") {
+  for (const auto& [name, f] : activations) {
+    CAPTURE(name);
+    const Var x = vector("x", float64);
+    const Var y = f({x, Arg(0.3).var(float64)});
+    const std::vector<std::pair<Var, Array>> at{{x, Array::from<double>({NAN})}};
+    CHECK(std::isnan(evaluate(y, at).data<double>()[0]));
+    if (name == "hard_sigmoid" || name == "relu") continue;
+    for (const Var& g : {grad(sum(y), x), test::rewritten(grad(sum(y), x))})
+      CHECK(std::isnan(evaluate(g, at).data<double>()[0]));
+  }
+}
+
+TEST_CASE("softsign: its slope is 1 / (1 + |x|)^2 to rounding, however large x is") {
+  for (const DType dtype : {float32, float64}) {
+    const Var x = vector("x", dtype);
+    const Var g = grad(sum(softsign(x)), x);
+    const Array at =
+        Array::from<double>({-1e9, -3e4, -1.5, -1, 0, 0.5, 1, 7, 1e6, 1e12}).cast(dtype);
+    for (const Var& form : {g, test::rewritten(g)}) {
+      const Array slopes =
+          evaluate(form, std::vector<std::pair<Var, Array>>{{x, at}}).cast(float64);
+      for (std::int64_t i = 0; i < at.elements(); ++i) {
+        const double size = 1 + std::abs(at.cast(float64).data<double>()[i]);
+        CHECK(slopes.data<double>()[i] * size * size ==
+              doctest::Approx(1).epsilon(dtype == float32 ? 1e-6 : 1e-14));
+      }
+    }
+  }
+}

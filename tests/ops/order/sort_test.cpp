@@ -200,3 +200,28 @@ TEST_CASE("quantile: is differentiable in the elements and in the part") {
   CHECK_NOTHROW(verify_grad([](const Var& v, const Var& q) { return quantile(v, q, 1); },
                             {y, test::vector({0.3, 0.6})}, {.eps = 0.005, .forward_mode = true}));
 }
+
+TEST_CASE("quantile: of infinite elements is infinite between them, and finite beside them") {
+  check(quantile(doubles({1, 2, inf}), doubles({0, 0.25, 0.5, 0.75, 1})), {1, 1.5, 2, inf, inf});
+  check(quantile(doubles({-inf, 2, 4}), doubles({0, 0.25, 0.5, 1})), {-inf, -inf, 2, 4});
+  check(quantile(doubles({inf, inf}), doubles({0.3})), {inf});
+  check(quantile(doubles({-1.5e308, 1.5e308}), doubles({0.5})), {0});
+  CHECK(std::isnan(evaluate(quantile(doubles({-inf, inf}), 0.5)).item<double>()));
+  // Wherever the median is a number, it is the quantile of a half.
+  std::mt19937 rng(8);
+  for (std::int64_t n = 1; n < 40; ++n) {
+    const Var x = constant(rows(float64, {n, 5}, rng));
+    test::check_close(evaluate(quantile(x, 0.5, 0)), evaluate(median(x, 0)), 1e-15);
+  }
+}
+
+TEST_CASE("percentile: whole percents are exact, whatever floatX is") {
+  check(percentile(doubles({1, 2, 3, 4}), integers({40, 100})), {2.2, 4}, 1e-15);
+  const std::string text = error_of<NumericError>([&] { percentile(doubles({1}), 101); });
+  CHECK(contains(text, "sort_test.cpp:"));
+}
+
+TEST_CASE("weighted_bincount: one weight does not stand for several elements") {
+  error_of<ShapeError>([&] { evaluate(weighted_bincount(integers({0, 1}), doubles({2}))); });
+  error_of<ShapeError>([&] { evaluate(weighted_bincount(integers({0}), doubles({2, 3}))); });
+}

@@ -1,0 +1,16 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/ops/common/whole_scalar.hpp>
+
+namespace damo {
+
+Var whole_scalar(const char* who, const char* what, const Arg& n, Site site) {
+  const Var v = n.is_literal() ? n.var(DType::int64) : n.var();
+  if (v.dtype() == DType::int64 && v.ndim() == 0) return v;
+  throw TypeError(fmt::format("{}: {} is an int64 scalar, got {}, at {}", who, what, describe(v),
+                              to_string(site)));
+}
+
+}  // namespace damo
