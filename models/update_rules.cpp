@@ -199,6 +199,8 @@ Var exponential_schedule(double start, double decay, Updates& updates) {
 }
 
 Var linear_schedule(double start, double end, std::int64_t steps, Updates& updates) {
+  if (steps < 1)
+    throw NumericError(fmt::format("linear_schedule: a line over {} steps; 1 is the least", steps));
   const Var progress =
       minimum(cast(step_counter(updates), floatX()) / static_cast<double>(steps), 1.0);
   return start + (end - start) * progress;

@@ -189,9 +189,15 @@ GibbsChain EnergyModel::gibbs(const VarsOf& start, const GibbsOptions& o) const 
   for (const Units* named : {&o.clamped, &o.mean_field}) {
     for (const Unit& unit : *named) static_cast<void>(index_of(unit));
   }
-  const std::vector<bool> early = read_before_set(o.clamped);
+  std::vector<bool> early = read_before_set(o.clamped);
   const Vars first = chain_start(start, o, early);
   if (o.k.is_literal() && o.k.integer() == 0) return {first, {}};
+  // One state at least is carried: its rows are the chains.
+  if (std::find(early.begin(), early.end(), true) == early.end()) {
+    const auto given =
+        std::find_if(first.begin(), first.end(), [](const Var& v) { return v.defined(); });
+    early[static_cast<std::size_t>(given - first.begin())] = true;
+  }
 
   std::vector<std::size_t> moving;
   std::vector<OutputInfo> info;
@@ -239,7 +245,7 @@ Vars EnergyModel::mean_field(const MeanFieldOptions& o, const VarsOf& start) con
     moving.push_back(i);
     info.emplace_back(given[i]);
   }
-  if (moving.empty()) return given;
+  if (moving.empty() || (o.steps.is_literal() && o.steps.integer() == 0)) return given;
   const bool damped = !(o.damping.is_literal() && o.damping.real() == 0);
   const Var kept = damped ? o.damping.var(units().front().dtype()) : Var();
   const auto step = [&](const Vars& carried) {

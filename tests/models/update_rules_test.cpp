@@ -134,6 +134,13 @@ TEST_CASE("update rules: schedules count calls") {
     CHECK(f().scalar<float>(0) == expected);
 }
 
+TEST_CASE("update rules: a line over no steps is refused") {
+  for (const std::int64_t steps : {0, -3}) {
+    Updates updates;
+    CHECK_THROWS_AS(models::linear_schedule(1.0, 0.0, steps, updates), NumericError);
+  }
+}
+
 TEST_CASE("update rules: schedules are those of their formulas") {
   Updates updates;
   const Var inverse = models::inverse_time_schedule(0.5, 10, updates);

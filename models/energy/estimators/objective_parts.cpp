@@ -80,6 +80,8 @@ Var Slopes::there(const Var& v, const Vars& x) const {
 }
 
 PersistentChains::PersistentChains(const EnergyModel& model, std::int64_t rows, RandomStream rng) {
+  if (rows < 1)
+    throw ShapeError(fmt::format("persistent chains: {} of them; there must be one", rows));
   const Vars first = model.random_state(rows, std::move(rng));
   const std::vector<Array> values = evaluate(first);
   const Units kept = model.carried();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/energy/evaluation/annealing.hpp>
 #include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -38,6 +39,13 @@ struct Weights {
 };
 Weights weigh(const Array& log_weights) {
   const auto w = log_weights.values<double>();
+  for (std::size_t i = 0; i < w.size(); ++i) {
+    if (std::isfinite(w[i])) continue;
+    throw NumericError(fmt::format(
+        "estimate_log_z: the log-weight of chain {} is {}: a parameter of the model is not finite, "
+        "or its energy is too large to be computed",
+        i, w[i]));
+  }
   const double top = *std::max_element(w.begin(), w.end());
   double sum = 0, squares = 0;
   for (const double x : w) {
@@ -113,6 +121,10 @@ std::string LogZ::text() const {
 }
 
 LogZ estimate_log_z(const EnergyModel& model, const AnnealingOptions& o) {
+  if (o.chains < 1 || o.steps < 1)
+    throw ShapeError(
+        fmt::format("estimate_log_z: at least 1 chain and 1 temperature are needed, not {} and {}",
+                    o.chains, o.steps));
   RandomStream rng = o.rng ? *o.rng : RandomStream(1);
   const DType dtype = model.energy().dtype();
   const EnergyModel base = model.base_model(o.base);

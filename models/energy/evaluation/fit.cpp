@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/evaluation/fit.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -21,6 +22,8 @@ Fit measure_fit(const EnergyModel& model, const std::vector<Array>& train,
   Function score = function(placeholders, {mean(cast(-log_weight(model, placeholders), float64))},
                             {.name = "free_energy"});
   const auto at = [&](const std::vector<Array>& states) {
+    if (!states.empty() && states[0].rank() > 0 && states[0].shape()[0] == 0)
+      throw ShapeError("measure_fit: data of no rows have no mean");
     const std::vector<Argument> arguments(states.begin(), states.end());
     return score.call(arguments)[0].item<double>();
   };

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/energy/estimators/objective_parts.hpp>
 #include <damo/models/energy/evaluation/langevin.hpp>
 #include <damo/models/energy/model_data.hpp>
@@ -33,6 +36,12 @@ Var log_step(const Vars& x, const Vars& centre, const Var& e) {
 
 Langevin langevin(const EnergyModel& model, const VarsOf& start, const LangevinOptions& o) {
   RandomStream rng = required(o.rng, "langevin");
+  if (o.k.is_literal() && o.k.integer() < 1)
+    throw GraphError(
+        fmt::format("langevin: at least 1 step is needed, not .k = {}", o.k.integer()));
+  if (o.step.is_literal() && !(o.step.real() > 0))
+    throw NumericError(
+        fmt::format("langevin: steps must be longer than 0, not .step = {}", o.step.real()));
   const Slopes slopes(model, "langevin");
   const Vars first = visible_states(model, start);
   const DType dtype = model.energy().dtype();

@@ -11,7 +11,8 @@ TensorType state_type(const std::string& name, std::int64_t n, std::int64_t clas
   if (!is_float(dtype))
     throw TypeError(
         fmt::format("unit '{}': states are float32 or float64, not {}", name, damo::name(dtype)));
-  if (n < 1 || classes < 0)
+  if (n < 1) throw ShapeError(fmt::format("unit '{}': {} sites; there must be one", name, n));
+  if (classes < 0)
     throw ShapeError(fmt::format("unit '{}': {} sites of {} classes", name, n, classes));
   if (classes == 0) return {dtype, {unknown, n}};
   return {dtype, {unknown, n, classes}};

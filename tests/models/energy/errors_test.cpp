@@ -176,3 +176,45 @@ TEST_CASE("energy errors: a precision that is not positive is a NumericError tha
   CHECK(contains(text, "positive definite"));
   CHECK(contains(text, "'x'"));
 }
+
+TEST_CASE("energy errors: nothing to go by is refused, not answered with NaN") {
+  const FloatXScope scope(float64);
+  const SmallRbm m;
+  const RandomStream rng(1);
+  const Array x = evaluate(m.x), none = evaluate(m.x[range(0, 0)]);
+  const auto fit = [&](const Array& train, const Array& valid, const AnnealingOptions& o) {
+    return error_of<ShapeError>(
+        [&] { static_cast<void>(measure_fit(m.model, {train}, {valid}, o)); });
+  };
+  CHECK(contains(fit(none, x, {.chains = 2, .steps = 2}), "no rows"));
+  CHECK(contains(fit(x, none, {.chains = 2, .steps = 2}), "no rows"));
+  CHECK(contains(fit(x, x, {.chains = 0, .steps = 2}), "at least 1 chain"));
+  CHECK(contains(fit(x, x, {.chains = 2, .steps = 0}), "not 2 and 0"));
+  CHECK(contains(error_of<ShapeError>([&] {
+                   static_cast<void>(persistent_cd(m.model, {m.x}, {.chains = 0, .rng = rng}));
+                 }),
+                 "persistent chains: 0"));
+  CHECK(contains(error_of<ShapeError>([&] { static_cast<void>(bernoulli("none", 0)); }),
+                 "'none': 0 sites; there must be one"));
+  const Unit g = gaussian("g", 2);
+  const EnergyModel real(sum(sqr(g), 1), {.visible = {g}});
+  const auto go = [&](const Arg& k, const Arg& step) {
+    static_cast<void>(langevin(real, {zeros({4, 2})}, {.k = k, .step = step, .rng = rng}));
+  };
+  CHECK(contains(error_of<GraphError>([&] { go(0, 0.1); }), "langevin: at least 1 step"));
+  for (const double step : {0.0, -1.0, std::nan("")})
+    CHECK(contains(error_of<NumericError>([&] { go(1, step); }), "langevin: steps must be longer"));
+}
+
+TEST_CASE("energy errors: parameters that are not finite are said to be behind a log Z of NaN") {
+  for (const DType dtype : {float64, float32}) {
+    const FloatXScope scope(dtype);
+    const SharedVar W = weights({3, 2}, 1, "W");
+    const Unit v = bernoulli("v", 3), h = bernoulli("h", 2);
+    const EnergyModel m(-sum(dot(v, W) * h, 1), {.visible = {v}, .hidden = {h}, .params = {W}});
+    W.set_array(Array::from(std::vector<double>(6, std::nan("")), Shape{3, 2}).cast(dtype));
+    CHECK(contains(error_of<NumericError>(
+                       [&] { static_cast<void>(estimate_log_z(m, {.chains = 4, .steps = 3})); }),
+                   "a parameter of the model is not finite"));
+  }
+}

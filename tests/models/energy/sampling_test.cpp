@@ -215,3 +215,41 @@ TEST_CASE("energy blocks: random states are those of the base model, of every ki
   CHECK(std::abs(drawn(e, 3 * sum(e, 1)) - 1) < 0.05);
   CHECK(std::abs(drawn(b, sum(b, 1)) - 0.5) < 0.02);
 }
+
+TEST_CASE("energy gibbs: units that interact with nothing have a state for each row of the start") {
+  for (const DType dtype : {float64, float32}) {
+    const FloatXScope scope(dtype);
+    const Var b = weights({3}, 1, "b"), c = weights({2}, 2, "c");
+    const Unit v = bernoulli("v", 3), h = spin("h", 2), x = gaussian("x", 2);
+    const std::vector<EnergyModel> models{
+        {-dot(v, b), {.visible = {v}}},
+        {-dot(v, b) - dot(h, c), {.visible = {v}, .hidden = {h}}},
+        {-dot(v, b) + sum(sqr(x - c), 1), {.visible = {v, x}}},
+    };
+    for (const EnergyModel& m : models) {
+      for (const std::int64_t rows : {0, 1, 2000}) {
+        const Vars start = m.random_state(rows, RandomStream(1));
+        const Vars end = m.gibbs(start, {.k = 2, .rng = RandomStream(2)}).state;
+        for (const Var& state : end) CHECK(evaluate(state).shape()[0] == rows);
+        if (rows == 2000)  // each row by itself
+          check_numbers(numbers(evaluate(mean(end[0], 0))),
+                        exact_mean({-dot(v, b), {.visible = {v}}}, 0), 0.05);
+      }
+      const Var x0 = m.random_state(5, RandomStream(3))[0];
+      if (m.visible().size() == 1)
+        CHECK(evaluate(m.gibbs({x0}, {.k = 2, .rng = RandomStream(2)}).state[0]).shape()[0] == 5);
+    }
+    const LogZ z = estimate_log_z(models[0], {.chains = 300, .steps = 100});
+    CHECK(z.lower <= value(models[0].log_z()));
+    CHECK(z.upper >= value(models[0].log_z()));
+    CHECK(check(models[0]).ok());
+  }
+}
+
+TEST_CASE("energy mean field: no sweep leaves what was given") {
+  const SmallRbm m;
+  const Vars start{m.x, zeros({m.x.shape(0), m.model.hidden()[0].n()}, m.model.energy().dtype())};
+  const Vars end = m.model.mean_field({.steps = 0}, start);
+  CHECK(numbers(evaluate(end[0])) == numbers(evaluate(start[0])));
+  CHECK(numbers(evaluate(end[1])) == numbers(evaluate(start[1])));
+}
