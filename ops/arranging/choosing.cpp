@@ -4,7 +4,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/choosing.hpp>
-#include <damo/ops/common/whole_scalar.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/shape/create.hpp>

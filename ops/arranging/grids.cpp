@@ -6,7 +6,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/grids.hpp>
-#include <damo/ops/common/whole_scalar.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>

@@ -5,7 +5,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/arranging/turns.hpp>
 #include <damo/ops/common/axis.hpp>
-#include <damo/ops/common/whole_scalar.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reduced_axes.hpp>
 #include <damo/ops/shape/axes.hpp>

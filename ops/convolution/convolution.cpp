@@ -6,6 +6,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/convolution/convolve.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -59,7 +60,7 @@ Conv2dOptions in_a_row(const Conv1dOptions& options) {
   return wide;
 }
 Var as_row(const Var& x) { return expand_dims(x, 2); }
-Var without_row(const Var& x) { return dimshuffle(x, {0, 1, 3}); }
+Var without_row(const Var& x) { return squeeze(x, 2); }
 
 }  // namespace
 
@@ -108,7 +109,7 @@ Var conv1d_transpose(const Arg& sequences, const Arg& filters, const Conv1dOptio
   check_transposed("conv1d_transpose", row, {0, more});
   const auto [y, w] = floats("conv1d_transpose", sequences, filters, 3);
   const Var wide = conv2d_transpose(as_row(y), as_row(w), row, {0, more});
-  return without_row(specify_shape(wide, {-1, -1, 1, -1}));
+  return without_row(wide);
 }
 
 }  // namespace damo

@@ -6,6 +6,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/convolution/convolution.hpp>
 #include <damo/ops/convolution/windows.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -38,12 +39,10 @@ Var framed(const Var& x, const Frame& frame, double value) {
   return set_subtensor(index_with(empty, inside, x.site()), x);
 }
 
-Var as_float(const Var& x) { return is_float(x.dtype()) ? x : cast(x, floatX()); }
-
 class Pooling {
  public:
   Pooling(const char* who, const Arg& x, Pair window, const Pool2dOptions& options)
-      : x_(as_float(x.var())),
+      : x_(as_float(x)),
         window_(window),
         stride_(options.stride.value_or(window)),
         options_(options) {
@@ -118,7 +117,7 @@ ProbabilisticPool probabilistic_max_pool2d(const Arg& x, std::array<int, 2> bloc
   const Site site = SiteScope::or_else(x.site());
   const SiteScope scope(site);
   const char* who = "probabilistic_max_pool2d";
-  const Var v = as_float(x.var());
+  const Var v = as_float(x);
   if (v.ndim() < 2 || v.ndim() + 2 > max_rank || block[0] < 1 || block[1] < 1) {
     throw ShapeError(fmt::format("{}: expected two axes at least and a positive block, got {}", who,
                                  describe(v)));

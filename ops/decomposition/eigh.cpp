@@ -1,4 +1,5 @@
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/decomposition/matrices.hpp>

@@ -8,6 +8,7 @@
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 
@@ -93,17 +94,7 @@ std::vector<std::optional<Vars>> shapes_on_square(const Vars& sizes,
   return out;
 }
 
-Var as_float(const Arg& x) {
-  const Var v = x.var();
-  return is_float(v.dtype()) ? v : cast(v, floatX());
-}
-
-Var mT(const Var& x) {
-  std::vector<int> axes;
-  for (std::size_t i = 0; i < x.ndim(); ++i) axes.push_back(static_cast<int>(i));
-  std::swap(axes[x.ndim() - 1], axes[x.ndim() - 2]);
-  return transpose(x, axes);
-}
+Var mT(const Var& x) { return swapaxes(x, -2, -1); }
 
 std::pair<Var, Var> with_equal_batches(const Var& a, const Var& b) {
   const std::size_t rank = std::max(a.ndim(), b.ndim());

@@ -42,8 +42,6 @@ class OnSquare : public OpOf<Derived> {
   }
 };
 
-/// An operand as a float: int64 and bool in floatX.
-Var as_float(const Arg& x);
 /// Rows for columns.
 Var mT(const Var& x);
 /// Both with the same leading axes: missing ones, and those known to be 1 in one, are stretched.

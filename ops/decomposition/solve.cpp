@@ -3,12 +3,14 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/decomposition/matrices.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/decomposition/factors.hpp>
 #include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 
@@ -165,10 +167,7 @@ Var solved(const char* who, std::shared_ptr<const Op> op, const Var& a, const Va
   const Var x = a.ndim() == 2 && columns.ndim() > 2
                     ? solved_together(std::move(op), in_dtype(a), columns)
                     : solution(std::move(op), left, right);
-  if (!vectors) return x;
-  std::vector<AxisEntry> kept;
-  for (int i = 0; i + 1 < static_cast<int>(x.ndim()); ++i) kept.emplace_back(i);
-  return dimshuffle(x, kept);
+  return vectors ? squeeze(x, -1) : x;
 }
 
 }  // namespace

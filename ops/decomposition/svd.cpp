@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/decomposition/matrices.hpp>

@@ -8,6 +8,7 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 
@@ -56,15 +57,6 @@ Var product(const Var& a, const Var& b) {
   return reshape(result, wanted);
 }
 
-/// Without one axis of size 1.
-Var without_axis(const Var& x, std::size_t axis) {
-  std::vector<AxisEntry> kept;
-  for (std::size_t i = 0; i < x.ndim(); ++i) {
-    if (i != axis) kept.emplace_back(static_cast<int>(i));
-  }
-  return dimshuffle(x, kept);
-}
-
 }  // namespace
 
 Var matmul(const Arg& a, const Arg& b) {
@@ -77,10 +69,7 @@ Var matmul(const Arg& a, const Arg& b) {
                     describe(left), describe(right)));
   }
   if (left.ndim() <= 2 && right.ndim() <= 2) return dot(left, right);
-  if (left.ndim() == 1) {
-    const Var rows = product(expand_dims(left, 0), right);
-    return without_axis(rows, rows.ndim() - 2);
-  }
+  if (left.ndim() == 1) return squeeze(product(expand_dims(left, 0), right), -2);
   if (right.ndim() == 1) return dot(left, right);
   return product(left, right);
 }

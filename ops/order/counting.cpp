@@ -4,6 +4,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -118,8 +119,8 @@ Var weighted_bincount(const Arg& x, const Arg& weights, const Arg& minlength) {
     throw ShapeError(fmt::format("weighted_bincount: one weight for each element, got {}, at {}",
                                  describe(v), to_string(SiteScope::or_else(x.site()))));
   }
-  const Var w = specify_shape(v, sizes(x.var()));
-  return counted("weighted_bincount", x, is_float(w.dtype()) ? w : cast(w, floatX()), minlength);
+  const Var w = as_float(specify_shape(v, sizes(x.var())));
+  return counted("weighted_bincount", x, w, minlength);
 }
 
 DAMO_OPS(counting) {

@@ -6,6 +6,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/near.hpp>
@@ -29,7 +30,7 @@ struct Rows {
 };
 
 Rows sorted_rows(const char* who, const Arg& x, const Axes& axes) {
-  const Var v = is_float(x.var().dtype()) ? x.var() : cast(x, floatX());
+  const Var v = as_float(x);
   const std::uint32_t reduced = axes_of(who, x.var(), axes, x.site());
   std::vector<int> order;
   Vars kept;

@@ -8,8 +8,8 @@
 #include <damo/ops/common/axis.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
-#include <damo/ops/common/whole_scalar.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/kernels/order/sort.hpp>

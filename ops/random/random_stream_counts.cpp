@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/random/numpy_samplers.hpp>
 #include <damo/ops/random/random_stream.hpp>
@@ -132,8 +133,6 @@ void integers_from_numpy(NumpySample& s) {
   });
 }
 
-Var probability(const Arg& p) { return is_float(p.dtype()) ? p.var() : cast(p, floatX()); }
-
 }  // namespace
 
 const Distribution randint_distribution{
@@ -171,7 +170,7 @@ Var RandomStream::bernoulli(const Arg& p, const Sizes& size, std::optional<DType
   const SiteScope scope(SiteScope::or_else(p.site()));
   check_probability(p, "bernoulli");
   return draw(bernoulli_distribution, draw_dtype(dtype, {&p}), new_stream(), size.vars(),
-              {probability(p)}, p.site());
+              {as_float(p)}, p.site());
 }
 
 Var RandomStream::binomial(const BinomialOptions& options) {
@@ -181,7 +180,7 @@ Var RandomStream::binomial(const BinomialOptions& options) {
   if (one_trial) return bernoulli(options.p, options.dtype);
   check_probability(options.p, "binomial");
   check_known(options.n, "binomial", "n", [](double n) { return n >= 0; });
-  const Var p = probability(options.p);
+  const Var p = as_float(options.p);
   const Var n = whole_number(options.n, "binomial", "n");
   const Vars size = options.size ? options.size->vars() : sizes(n * p);
   return draw(binomial_distribution, draw_dtype(options.dtype, {&options.p}), new_stream(), size,
@@ -193,8 +192,8 @@ Var RandomStream::poisson(const Arg& rate) { return poisson(Sizes(sizes(rate.var
 Var RandomStream::poisson(const Sizes& size, const Arg& rate) {
   const SiteScope scope(SiteScope::or_else(rate.site()));
   check_known(rate, "poisson", "the rate", [](double r) { return r >= 0 && r < 9.2e18; });
-  const Var r = is_float(rate.dtype()) ? rate.var() : cast(rate, floatX());
-  return draw(poisson_distribution, DType::int64, new_stream(), size.vars(), {r}, rate.site());
+  return draw(poisson_distribution, DType::int64, new_stream(), size.vars(), {as_float(rate)},
+              rate.site());
 }
 
 Var RandomStream::randint(const Sizes& size, const Arg& low, const Arg& high) {

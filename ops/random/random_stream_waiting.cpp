@@ -5,6 +5,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/near.hpp>
 #include <damo/ops/indexing/along_axis.hpp>
@@ -127,7 +128,7 @@ const Distribution hypergeometric_distribution{
 /// A number keeps all its digits: 1e-300 is no float32.
 Var real(const Arg& x) {
   if (x.is_literal()) return x.var(float64);
-  return is_float(x.dtype()) ? x.var() : cast(x, floatX());
+  return as_float(x);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -9,8 +10,6 @@
 // Reductions made of others.
 namespace damo {
 namespace {
-
-Var as_float(const Var& x) { return is_float(x.dtype()) ? x : cast(x, floatX()); }
 
 /// How many elements go into one of the results, in x's dtype.
 Var count(const Var& x, std::uint32_t axes) {
@@ -33,7 +32,7 @@ Var root(const Var& total, F f) {
 
 Var mean(const Arg& x, const Axes& axes, ReduceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  const Var v = as_float(x.var());
+  const Var v = as_float(x);
   const std::uint32_t mask = axes_of("mean", x.var(), axes, x.site());
   return sum(v, axes, options) / count(v, mask);
 }
@@ -42,7 +41,7 @@ namespace detail {
 
 Var var(const Arg& x, const Axes& axes, VarianceOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  const Var v = as_float(x.var());
+  const Var v = as_float(x);
   const std::uint32_t mask = axes_of("var", x.var(), axes, x.site());
   const Var spread = sqr(v - mean(v, axes, {.keepdims = true}));
   Var divisor = count(v, mask);
@@ -57,7 +56,7 @@ Var std(const Arg& x, const Axes& axes, VarianceOptions options) {
 
 Var norm(const Arg& x, const Axes& axes, NormOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
-  const Var v = as_float(x.var());
+  const Var v = as_float(x);
   axes_of("norm", x.var(), axes, x.site());
   const ReduceOptions keep{.keepdims = options.keepdims};
   if (options.ord == 2) return root(sum(sqr(v), axes, keep), [](const Var& s) { return sqrt(s); });

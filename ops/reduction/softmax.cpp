@@ -4,6 +4,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/reductions/softmax.hpp>
@@ -33,12 +34,6 @@ Var softmax_over(const Var& x, std::uint32_t axes) {
 Var centred(const Var& v, const Var& y, std::uint32_t axes) {
   const Var rest = v - total(where(y > 0.5, v, 0), axes);
   return rest - total(rest * y, axes);
-}
-
-/// The operand as a float variable.
-Var as_float(const Arg& x) {
-  const Var v = x.var();
-  return is_float(v.dtype()) ? v : cast(v, floatX());
 }
 
 }  // namespace

@@ -2,9 +2,15 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
-#include <damo/ops/common/whole_scalar.hpp>
+#include <damo/ops/common/operands.hpp>
+#include <damo/ops/elementwise/math.hpp>
 
 namespace damo {
+
+Var as_float(const Arg& x) {
+  const Var v = x.var();
+  return is_float(v.dtype()) ? v : cast(v, floatX());
+}
 
 Var whole_scalar(const char* who, const char* what, const Arg& n, Site site) {
   const Var v = n.is_literal() ? n.var(DType::int64) : n.var();
