@@ -26,10 +26,8 @@ struct Logaddexp {
   template <class T>
   DAMO_INLINE T operator()(T a, T b) const {
     const T high = a > b ? a : b;
-    const T gap = a > b ? b - a : a - b;
-    const T sum = high + math::log1p(math::exp(gap));
-    const T result = a == b ? a + T(0.693147180559945309417232121458L) : sum;
-    return ((a != a) | (b != b)) ? a + b : result;
+    const T gap = a == b ? T{0} : -math::abs(a - b);
+    return high + math::softplus(gap);
   }
 };
 
