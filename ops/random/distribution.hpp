@@ -29,6 +29,10 @@ struct Distribution {
   /// loops draw tile by tile.
   void (*fill)(const PhiloxKey& key, std::int64_t first, std::int64_t n, DType dtype,
                void* out) = nullptr;
+  /// The same for a distribution with one float32 parameter, given for each element, and samples of
+  /// float32.
+  void (*fill_from)(const PhiloxKey& key, std::int64_t first, std::int64_t n,
+                    const float* parameter, float* out) = nullptr;
   void (*philox)(PhiloxSample& sample) = nullptr;
   void (*numpy)(NumpySample& sample) = nullptr;
   /// Numbers of 8 bytes that samplers need beside their parameters. Throws NumericError for
@@ -55,7 +59,9 @@ struct Distribution {
 /// Those that rewrites and other draws know. The others are constants of the files that draw them.
 extern const Distribution uniform_distribution;    ///< [0, 1)
 extern const Distribution bernoulli_distribution;  ///< one parameter p: uniform < p
-extern const Distribution randint_distribution;    ///< whole numbers in [low, high)
+/// One parameter z: uniform < sigmoid(z). What rewriting makes of a Bernoulli draw.
+extern const Distribution bernoulli_logit_distribution;
+extern const Distribution randint_distribution;  ///< whole numbers in [low, high)
 
 /// Makes the draws' text readable.
 void add_draws(OpList& ops, const Distribution& distribution);

@@ -49,6 +49,12 @@ PhiloxKey key_of(const Tensor& state) {
           static_cast<std::uint64_t>(s[2 * step])};
 }
 
+/// Whether a float32 parameter has one number, without gaps, for each element of the sample.
+bool is_given_for_each(const Tensor& parameter, const Tensor& sample) {
+  return parameter.dtype == DType::float32 && parameter.shape == sample.shape &&
+         parameter.contiguous();
+}
+
 /// The distributions that text may name.
 std::map<std::string, const Distribution*, std::less<>>& known() {
   static std::map<std::string, const Distribution*, std::less<>> all;
@@ -193,6 +199,11 @@ void Draw::fill(const Tensor& state, std::int64_t first, std::int64_t n, void* o
   distribution_->fill(key_of(state), first, n, dtype_, out);
 }
 
+void Draw::fill_from(const Tensor& state, std::int64_t first, std::int64_t n,
+                     const float* parameter, float* out) const {
+  distribution_->fill_from(key_of(state), first, n, parameter, out);
+}
+
 void Draw::perform_philox(TensorsIn in, const Tensor& out, Workspace& scratch) const {
   const std::int64_t n = out.elements();
   if (fillable()) {
@@ -203,6 +214,13 @@ void Draw::perform_philox(TensorsIn in, const Tensor& out, Workspace& scratch) c
     return;
   }
   const TensorsIn parameters = in.subspan(1 + rank());
+  if (fillable_from_parameter() && is_given_for_each(*parameters[0], out)) {
+    const float* from = parameters[0]->as<const float>();
+    parallel_for(n, 4 * 4096, [&](std::int64_t begin, std::int64_t end) {
+      fill_from(*in[0], begin, end - begin, from + begin, out.as<float>() + begin);
+    });
+    return;
+  }
   detail::Room room = detail::room_for(*distribution_, parameters, out.shape, scratch);
   PhiloxSample sample{{*distribution_, parameters, out, room}, key_of(*in[0])};
   if (n > 0) distribution_->philox(sample);

@@ -13,11 +13,11 @@ inline constexpr std::int64_t numpy_state_size = Mt19937::packed_size + 1;
 ///   stretched as elementwise
 ///           operands are)...]
 ///   output  the sample; from MT19937 also the next state
-/// Philox: the state is an int64 vector (seed, stream, draw number): element e of the sample comes
-/// from the Philox4x32-10 counter (e, draw number) under the key (seed, stream). Whoever draws
-/// moves the state on by one.
-/// MT19937: the state is an int64 vector, a packed `Mt19937` and the draw number; the elements are
-/// those that NumPy's legacy `RandomState` gives, one after the other.
+/// Philox: the state is an int64 vector (seed, stream, draw number): the elements of the sample
+/// come from the words of Philox4x32-10 at the counters (0, draw number), (1, draw number), ...
+/// under the key (seed, stream), each from its own (docs/random.md). Whoever draws moves the state
+/// on by one. MT19937: the state is an int64 vector, a packed `Mt19937` and the draw number; the
+/// elements are those that NumPy's legacy `RandomState` gives, one after the other.
 class Draw final : public OpOf<Draw> {
  public:
   enum class Generator : std::uint8_t { philox, mt19937 };
@@ -35,9 +35,17 @@ class Draw final : public OpOf<Draw> {
   bool fillable() const {
     return generator_ == Generator::philox && distribution_->fill != nullptr;
   }
+  /// Whether `fill_from` can, from a float32 parameter.
+  bool fillable_from_parameter() const {
+    return generator_ == Generator::philox && distribution_->fill_from != nullptr &&
+           dtype_ == DType::float32;
+  }
   /// Elements [first, first + n) in row-major order of a parameterless Philox draw; what fused
   /// loops call tile by tile.
   void fill(const Tensor& state, std::int64_t first, std::int64_t n, void* out) const;
+  /// The same of a draw with one parameter, given for each of them.
+  void fill_from(const Tensor& state, std::int64_t first, std::int64_t n, const float* parameter,
+                 float* out) const;
 
   std::string name() const override;
   std::string parameters() const override;

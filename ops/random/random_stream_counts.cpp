@@ -6,6 +6,8 @@
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/elementwise/scalar_math.hpp>
+#include <damo/ops/kernels/random/below_sigmoid.hpp>
 #include <damo/ops/kernels/random/numpy_samplers.hpp>
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/random/samples.hpp>
@@ -55,6 +57,30 @@ void bernoulli_from_numpy(NumpySample& s) {
   s.each([&](std::int64_t i) {
     if (!(p[i] >= 0) || !(p[i] <= 1)) s.refuse(i, {p[i]});
     return numpy_bernoulli(s.g, p[i]);
+  });
+}
+
+template <class T, class Out>
+void sample_bernoulli_logit(const PhiloxKey& key, const Numbers<T>& z, std::int64_t n, Out* out) {
+  T p[tile];
+  for (std::int64_t done = 0; done < n; done += tile) {
+    const std::int64_t count = std::min(tile, n - done);
+    T u[tile];
+    uniform(key, done, count, u);
+    for (std::int64_t i = 0; i < count; ++i) p[i] = math::sigmoid(z[done + i]);
+    for (std::int64_t i = 0; i < count; ++i) out[done + i] = static_cast<Out>(u[i] < p[i]);
+  }
+}
+
+void bernoulli_logit_from_philox(PhiloxSample& s) {
+  dispatch(s.parameters[0]->dtype, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (std::is_floating_point_v<T>) {
+      const Numbers<T> z = s.parameter<T>(0);
+      dispatch(s.out.dtype, [&](auto o) {
+        sample_bernoulli_logit(s.key, z, s.out.elements(), s.out.as<decltype(o)>());
+      });
+    }
   });
 }
 
@@ -161,6 +187,15 @@ const Distribution bernoulli_distribution{
     .numpy = bernoulli_from_numpy,
 };
 
+const Distribution bernoulli_logit_distribution{
+    .name = "bernoulli_logit",
+    .n_parameters = 1,
+    .needs = "a float",
+    .facts = [](std::span<const Fact>) { return zero_or_one; },
+    .fill_from = uniform_below_sigmoid,
+    .philox = bernoulli_logit_from_philox,
+};
+
 Var RandomStream::bernoulli(const Arg& p, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(p.site()));
   return bernoulli(p, Sizes(sizes(p.var())), dtype);
@@ -212,8 +247,9 @@ Var RandomStream::randint(const Sizes& size, const Arg& low, const Arg& high) {
 }
 
 DAMO_OPS(random_stream_counts) {
-  for (const Distribution* d : {&bernoulli_distribution, &binomial_distribution,
-                                &poisson_distribution, &randint_distribution})
+  for (const Distribution* d :
+       {&bernoulli_distribution, &bernoulli_logit_distribution, &binomial_distribution,
+        &poisson_distribution, &randint_distribution})
     add_draws(ops, *d);
 }
 }  // namespace damo

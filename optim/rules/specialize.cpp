@@ -41,6 +41,39 @@ bool has_sizes_of_draw(const Var& p, const Apply& draw, Context& context) {
   return true;
 }
 
+/// z where `p` is sigmoid(z), computed for `node` alone: the draw then need not compute it in full.
+Var only_sigmoid(const Var& p, Context& context) {
+  const bool own = p.dtype() == DType::float32 && scalar_op(p) == vocabulary().sigmoid;
+  return own && context.uses(p) == 1 ? p.inputs()[0] : Var{};
+}
+
+Var drawn_from_logit(const Var& z, const Apply& draw) {
+  const Shape& dims = static_cast<const Draw&>(draw.op()).dims();
+  Vars inputs(draw.inputs().begin(),
+              draw.inputs().begin() + static_cast<std::ptrdiff_t>(1 + dims.rank()));
+  inputs.push_back(z);
+  return make_var(std::make_shared<Draw>(bernoulli_logit_distribution, z.dtype(), dims),
+                  std::move(inputs), draw.site());
+}
+
+/// uniform < sigmoid(z), as a number.
+std::optional<Vars> bernoulli_logit(const Apply& node, Context& context) {
+  const Var& less = node.input(0);
+  if (node.types()[0].dtype != DType::float32 || scalar_op(less) != vocabulary().less)
+    return std::nullopt;
+  const Var &u = less.inputs()[0], &p = less.inputs()[1];
+  const auto* draw = as<Draw>(u);
+  if (draw == nullptr || &draw->distribution() != &uniform_distribution ||
+      draw->generator() != Draw::Generator::philox || context.uses(u) != 1 ||
+      context.uses(less) != 1)
+    return std::nullopt;
+  const Var z = only_sigmoid(p, context);
+  // The comparison has seen to it that z fits the draw, unless it stretches the draw.
+  if (!z.defined() || z.ndim() != u.ndim() || !stretched_axes(u.type(), less.type()).empty())
+    return std::nullopt;
+  return replaced(drawn_from_logit(z, u.owner()), node);
+}
+
 /// A Bernoulli draw is a uniform one below p, which then is fused with what computes p.
 std::optional<Vars> bernoulli_draw(const Apply& node, Context& context) {
   const auto& draw = static_cast<const Draw&>(node.op());
@@ -107,6 +140,10 @@ const Rules& specialize_rules() {
         node_rewriter("bernoulli_draw", {"bernoulli"}, "bernoulli(p) = uniform < p", bernoulli_draw)
             .specializes()
             .sound(Soundness::bit_exact));
+    list.push_back(node_rewriter("bernoulli_logit", {"cast"},
+                                 "cast(uniform < sigmoid(z)) = bernoulli_logit(z)", bernoulli_logit)
+                       .specializes()
+                       .sound(Soundness::bit_exact));
     add_products(list);
     return list;
   }();

@@ -16,9 +16,26 @@ constexpr std::size_t max_members = 48;
 constexpr std::size_t max_arity = 4;
 constexpr std::size_t max_search = 64;
 
+/// A draw that is made tile by tile.
 bool is_draw(const Apply& node) {
   const auto* draw = as<Draw>(node.op());
-  return draw != nullptr && draw->fillable();
+  if (draw == nullptr) return false;
+  if (draw->fillable()) return true;
+  return draw->fillable_from_parameter() && node.inputs().back().ndim() == draw->rank() &&
+         node.inputs().back().dtype() == DType::float32;
+}
+
+/// A draw reads its stream's state and sizes before the loop begins.
+bool reads_before(const Apply& node, const Var& v) {
+  const auto* draw = as<Draw>(node.op());
+  if (draw == nullptr) return false;
+  const auto first = node.inputs().begin();
+  return std::any_of(first, first + static_cast<std::ptrdiff_t>(1 + draw->rank()),
+                     [&](const Var& in) { return same(in, v); });
+}
+
+bool is_drawn_from_parameter(const Apply& node) {
+  return is_draw(node) && !as<Draw>(node.op())->fillable();
 }
 
 bool is_loop(const Apply& node) {
@@ -49,7 +66,9 @@ class Grouping {
 
   void form_groups() {
     for (auto i = static_cast<std::uint32_t>(order_.size()); i-- > 0;) {
-      if (group_[i] == alone && is_loop(*order_[i])) grow_from(i);
+      if (group_[i] == alone && (is_loop(*order_[i]) || is_drawn_from_parameter(*order_[i]))) {
+        grow_from(i);
+      }
     }
   }
 
@@ -116,8 +135,9 @@ class Grouping {
     group_[root] = id;
     std::priority_queue<std::uint32_t> candidates;
     const auto offer_inputs = [&](std::uint32_t node) {
-      if (is_draw(*order_[node])) return;
-      for (const Var& in : order_[node]->inputs()) candidates.push(at(in));
+      for (const Var& in : order_[node]->inputs()) {
+        if (!reads_before(*order_[node], in)) candidates.push(at(in));
+      }
     };
     offer_inputs(root);
     while (!candidates.empty() && members_[id].size() < max_members) {
@@ -144,8 +164,7 @@ class Grouping {
     std::vector<std::uint32_t> outside;
     for (const std::uint32_t c : clients(p)) {
       if (group_[c] != group) outside.push_back(c);
-      // A draw reads its stream's state and sizes before the loop begins.
-      if (group_[c] == group && is_draw(*order_[c])) return false;
+      if (group_[c] == group && reads_before(*order_[c], order_[p]->output())) return false;
     }
     if (outside.empty()) return true;
     ++search_;

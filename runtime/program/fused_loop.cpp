@@ -193,8 +193,14 @@ void FusedInstruction::run_tile(const Cursor& cursor, const void** table,
   }
   for (const FusedPlan::Step& step : plan_.steps) {
     void* to = const_cast<void*>(table[step.place]);
-    if (step.draw != nullptr) {
+    if (step.draw != nullptr && step.arity == 0) {
       step.draw->fill(*in()[step.state], cursor.first, cursor.count, to);
+      continue;
+    }
+    if (step.draw != nullptr) {
+      step.draw->fill_from(*in()[step.state], cursor.first, cursor.count,
+                           static_cast<const float*>(table[step.operands[0]]),
+                           static_cast<float*>(to));
       continue;
     }
     const void* from[FusedPlan::max_arity];

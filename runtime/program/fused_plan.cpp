@@ -55,12 +55,13 @@ FusedPlan::FusedPlan(const Unit& unit, std::vector<std::size_t> members)
     } else {
       const auto& op = static_cast<const Elementwise&>(unit[i]->op());
       step.loops = op.loops(Elementwise::compute_dtype(*unit[i]));
-      for (const Var& v : unit[i]->inputs()) {
-        const std::uint32_t place = place_of(v);
-        step.operands[step.arity++] = place;
-        last_read[place] = i;
-        if (place < externals.size()) operands[place].is_operand = true;
-      }
+    }
+    const std::size_t before = step.draw == nullptr ? 0 : 1 + step.draw->rank();
+    for (std::size_t k = before; k < unit[i]->inputs().size(); ++k) {
+      const std::uint32_t place = place_of(unit[i]->input(k));
+      step.operands[step.arity++] = place;
+      last_read[place] = i;
+      if (place < externals.size()) operands[place].is_operand = true;
     }
     steps.push_back(std::move(step));
   }
@@ -92,6 +93,18 @@ void FusedPlan::resolve(TensorsIn in) {
   choose_loops();
 }
 
+/// A parameter is stretched to the sample.
+void FusedPlan::check_parameter(const Step& step, const Shape& sample) const {
+  if (step.arity == 0) return;
+  const Shape& given = step.tensors.back()->shape;
+  for (std::size_t axis = 0; axis < sample.rank(); ++axis) {
+    const bool inner = step.operands[0] >= operands.size();
+    if (given[axis] == sample[axis] || (given[axis] == 1 && !inner)) continue;
+    throw ShapeError("a parameter of shape " + to_string(given) + " does not fit the size " +
+                     to_string(sample));
+  }
+}
+
 /// The ops' own rules say what fits, so an error reads as it would without fusing.
 void FusedPlan::resolve_shape() {
   for (std::size_t i = 0; i < steps.size(); ++i) {
@@ -102,6 +115,7 @@ void FusedPlan::resolve_shape() {
         throw ShapeError("shape " + to_string(result.shape) + " where " +
                          to_string(member_shapes[0].shape) + " was expected");
       }
+      if (steps[i].draw != nullptr) check_parameter(steps[i], result.shape);
     } catch (const Error&) {
       throw LocatedError::current(*steps[i].node, steps[i].tensors);
     }

@@ -75,6 +75,7 @@ struct FusedPlan {
 
  private:
   void resolve_shape();
+  void check_parameter(const Step& step, const Shape& sample) const;
   void merge_axes(TensorsIn in);
   void assign_tiles();
   void choose_tile();

@@ -28,8 +28,9 @@ void add_others(References& all) {
   all["draw"] = [](const auto& in) {
     std::uint32_t element = 0;
     return build({in[0].shape()[0], in[1].shape()[0]}, [&](const Position&) {
-      const auto words = philox4x32({element++, 0, 0, 0}, {7, 0});
-      const std::uint64_t high = (std::uint64_t{words[0]} << 32U | words[1]) >> 11U;
+      const auto words = philox4x32({element / 2, 0, 0, 0}, {7, 0});
+      const std::size_t first = 2 * (element++ % 2);
+      const std::uint64_t high = (std::uint64_t{words[first]} << 32U | words[first + 1]) >> 11U;
       return std::ldexp(static_cast<double>(high), -53);
     });
   };

@@ -1,30 +1,66 @@
 #include <algorithm>
-#include <cstddef>
+#include <array>
 
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
-#include <damo/ops/kernels/random/philox.hpp>
+#include <damo/ops/kernels/random/philox_schedule.hpp>
 
 namespace damo {
 namespace {
 
 using Words = std::array<std::uint32_t, 4>;
 
-constexpr std::uint64_t philox_multiplier_0 = 0xD2511F53;
-constexpr std::uint64_t philox_multiplier_1 = 0xCD9E8D57;
+/// Normal numbers made of one counter: each takes two values of its own type.
+template <class T>
+constexpr std::int64_t philox_per_counter = sizeof(T) == 4 ? 2 : 1;
 
-constexpr std::uint32_t low_half(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
-constexpr std::uint32_t high_half(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+}  // namespace
+}  // namespace damo
 
-/// What elements with the same high counter word have in common.
-struct PhiloxSchedule {
-  std::uint64_t keys[10][2];
-  std::uint64_t round1_word2;  // xor of the known parts of a word
-  std::uint64_t round2_word0;
-  std::uint64_t round2_word2;
-  std::uint64_t round2_word3;  // the whole word
-};
+#define DAMO_KERNEL_FILE <damo/ops/kernels/random/philox.inc>
+#include <damo/ops/kernels/machine/for_each_isa.inc>
 
-PhiloxSchedule make_schedule(const PhiloxKey& key, std::uint32_t element_high) {
+namespace damo {
+namespace {
+
+/// `fill(first, n, out)` makes elements from one that begins with a counter on; where the first one
+/// that is wanted does not, those of its counter are made aside.
+template <std::int64_t PerCounter, class T, class Fill>
+void from_any_element(std::int64_t first, std::int64_t n, T* out, Fill&& fill) {
+  if (const std::int64_t skipped = first % PerCounter; skipped != 0 && n > 0) {
+    T some[PerCounter];
+    const std::int64_t count = std::min(n, PerCounter - skipped);
+    fill(first - skipped, skipped + count, some);
+    std::copy_n(some + skipped, count, out);
+    first += count;
+    n -= count;
+    out += count;
+  }
+  if (n > 0) fill(first, n, out);
+}
+
+template <class T>
+void fill_uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, T* out) {
+  constexpr std::int64_t per_counter = 2 * philox_per_counter<T>;
+  from_any_element<per_counter>(first, n, out, [&](auto from, auto count, T* to) {
+    for_each_stretch<per_counter>(key, from, count, [to](const auto& s, auto low, auto k, auto at) {
+      DAMO_BEST_ISA(uniforms(s, low, k, to + at));
+    });
+  });
+}
+
+template <class T>
+void fill_normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, T* out) {
+  constexpr std::int64_t per_counter = philox_per_counter<T>;
+  from_any_element<per_counter>(first, n, out, [&](auto from, auto count, T* to) {
+    for_each_stretch<per_counter>(key, from, count, [to](const auto& s, auto low, auto k, auto at) {
+      DAMO_BEST_ISA(normals(s, low, k, to + at));
+    });
+  });
+}
+
+}  // namespace
+
+PhiloxSchedule make_schedule(const PhiloxKey& key, std::uint32_t counter_high) {
   PhiloxSchedule s{};
   auto [k0, k1] = key_words(key);
   for (auto& round_key : s.keys) {
@@ -35,34 +71,13 @@ PhiloxSchedule make_schedule(const PhiloxKey& key, std::uint32_t element_high) {
   }
   s.round1_word2 = high_half(key.draw) ^ s.keys[0][1];
   const std::uint64_t b = philox_multiplier_1 * low_half(key.draw);
-  const std::uint64_t word0 = high_half(b) ^ element_high ^ s.keys[0][0];
+  const std::uint64_t word0 = high_half(b) ^ counter_high ^ s.keys[0][0];
   const std::uint64_t a = philox_multiplier_0 * word0;
   s.round2_word0 = low_half(b) ^ s.keys[1][0];
   s.round2_word2 = high_half(a) ^ s.keys[1][1];
   s.round2_word3 = low_half(a);
   return s;
 }
-
-/// Calls `f(schedule, low word of the first element, count, elements done)` for each stretch of
-/// elements with the same high counter word.
-template <class F>
-void for_each_stretch(const PhiloxKey& key, std::int64_t first, std::int64_t n, F&& f) {
-  for (std::int64_t done = 0; done < n;) {
-    const auto element = static_cast<std::uint64_t>(first + done);
-    const std::int64_t left = (std::int64_t{1} << 32) - low_half(element);
-    const std::int64_t count = std::min(n - done, left);
-    f(make_schedule(key, high_half(element)), low_half(element), count, done);
-    done += count;
-  }
-}
-
-}  // namespace
-}  // namespace damo
-
-#define DAMO_KERNEL_FILE <damo/ops/kernels/random/philox.inc>
-#include <damo/ops/kernels/machine/for_each_isa.inc>
-
-namespace damo {
 
 Words philox4x32(Words counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
@@ -82,33 +97,26 @@ std::array<std::uint32_t, 2> key_words(const PhiloxKey& key) {
 }
 
 void raw(const PhiloxKey& key, std::int64_t first, std::int64_t n, std::uint32_t* out) {
-  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
-    DAMO_BEST_ISA(raw_words(s, low, count, out + 4 * done));
-  });
+  for (std::int64_t i = 0; i < n; ++i) {
+    const auto counter = static_cast<std::uint64_t>(first + i);
+    const Words words =
+        philox4x32({low_half(counter), high_half(counter), low_half(key.draw), high_half(key.draw)},
+                   key_words(key));
+    std::copy(words.begin(), words.end(), out + 4 * i);
+  }
 }
 
 void uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, float* out) {
-  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
-    DAMO_BEST_ISA(uniform_floats(s, low, count, out + done));
-  });
+  fill_uniform(key, first, n, out);
 }
-
 void uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, double* out) {
-  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
-    DAMO_BEST_ISA(uniform_doubles(s, low, count, out + done));
-  });
+  fill_uniform(key, first, n, out);
 }
-
 void normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, float* out) {
-  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
-    DAMO_BEST_ISA(normals(s, low, count, out + done));
-  });
+  fill_normal(key, first, n, out);
 }
-
 void normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, double* out) {
-  for_each_stretch(key, first, n, [out](const auto& s, auto low, auto count, auto done) {
-    DAMO_BEST_ISA(normals(s, low, count, out + done));
-  });
+  fill_normal(key, first, n, out);
 }
 
 }  // namespace damo

@@ -21,18 +21,20 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
 /// streams are used as they are.
 std::array<std::uint32_t, 2> key_words(const PhiloxKey& key);
 
-// Element e of a draw is the four words at counter (e low, e high, draw low, draw high). Each
-// function writes elements first .. first + n - 1, so a draw can be made tile by tile.
+// A draw is a row of words: word w is word w mod 4 of the counter (c low, c high, draw low, draw
+// high), c = w / 4. An element that takes k words has the words k e to k e + k - 1. Each function
+// writes elements first .. first + n - 1, so a draw can be made tile by tile.
 
-/// The four words of each element: 4 n words.
+/// The words of n counters, from counter `first` on: 4 n words.
 void raw(const PhiloxKey& key, std::int64_t first, std::int64_t n, std::uint32_t* out);
 
-/// Uniform in [0, 1): the high 24 bits of word 0, or the high 53 bits of words 0 and 1.
+/// Uniform in [0, 1): float32 takes one word, of which it is the high 24 bits; float64 takes two,
+/// of which it is the high 53.
 void uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, float* out);
 void uniform(const PhiloxKey& key, std::int64_t first, std::int64_t n, double* out);
 
-/// Standard normal by Box and Muller, sqrt(-2 log u) cos(2 pi v): float32 takes 24 bits for u in
-/// (0, 1] from word 0 and for v from word 1; float64 takes 53 bits from words 0, 1 and words 2, 3.
+/// Standard normal by Box and Muller, sqrt(-2 log u) cos(2 pi v): float32 takes two words, of which
+/// 24 bits each are u in (0, 1] and v; float64 takes four, 53 bits of two each.
 void normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, float* out);
 void normal(const PhiloxKey& key, std::int64_t first, std::int64_t n, double* out);
 

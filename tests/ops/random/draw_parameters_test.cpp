@@ -330,10 +330,10 @@ TEST_CASE("draws: derivatives in location and scale are those of finite differen
 }
 
 TEST_CASE("draws: a uniform number of zero leaves gumbel and laplace and logistic finite") {
-  const std::int64_t zero = 52005;  // where seed 176 has it
+  const std::int64_t zero = 50919;  // where seed 283 has it
   const Sizes size{60000};
-  CHECK(evaluate(RandomStream(176).uniform(size)).data<float>()[zero] == 0);
-  RandomStream g(176), l(176), s(176);
+  CHECK(evaluate(RandomStream(283).uniform(size)).data<float>()[zero] == 0);
+  RandomStream g(283), l(283), s(283);
   for (const Var& draw : {g.gumbel(size), l.laplace(size), s.logistic(size)})
     CHECK(std::isfinite(evaluate(draw).data<float>()[zero]));
 }

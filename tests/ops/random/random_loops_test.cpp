@@ -22,7 +22,8 @@ Array philox_rule(std::uint32_t seed, std::uint32_t stream, std::uint32_t first,
   float* to = all.data<float>();
   for (std::uint32_t d = first; d < first + count; ++d) {
     for (std::uint32_t e = 0; e < n; ++e)
-      *to++ = static_cast<float>(philox4x32({e, 0, d, 0}, {seed, stream})[0] >> 8U) * 0x1p-24F;
+      *to++ =
+          static_cast<float>(philox4x32({e / 4, 0, d, 0}, {seed, stream})[e % 4] >> 8U) * 0x1p-24F;
   }
   return all;
 }

@@ -1,11 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <limits>
 #include <random>
-#include <tests/support/values.hpp>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
+#include "tests/support/each_isa.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using damo::test::check_same_bits;
@@ -141,6 +144,36 @@ TEST_CASE("fused draws are the numbers of the draws alone") {
     const Outputs out = f(at);
     check_same_bits(out[0], expected[0]);
     check_same_bits(out[1], expected[1]);
+  }
+}
+
+TEST_CASE("a draw of a sigmoid is made in one pass with the bits of drawing and comparing") {
+  const Var z = matrix("z"), r = row("r");
+  for (const Shape& shape : {Shape{0, 4}, Shape{1, 1}, Shape{3, 15}, Shape{7, 17}, Shape{5, 63},
+                             Shape{9, 65}, Shape{40, 301}}) {
+    Array at = noise(float32, shape, 1), row_at = noise(float32, {1, shape[1]}, 2);
+    constexpr float infinity = std::numeric_limits<float>::infinity();
+    const float extremes[] = {infinity, -infinity, std::nanf(""), -0.0F, 200.0F, -200.0F};
+    for (std::int64_t i = 0; i < at.elements(); i += 5) at.data<float>()[i] = extremes[i / 5 % 6];
+    const std::pair<Var, Array> bindings[] = {{z, at}, {r, row_at}};
+    for (const bool mean_too : {false, true}) {
+      RandomStream rng(11);
+      const Var p = sigmoid(z + r);
+      const Var x = rng.bernoulli(p),
+                y = cast(rng.uniform({z.shape(0), z.shape(1)}) < sigmoid(z), float32);
+      const Vars outputs = mean_too ? Vars{x, y, p} : Vars{x, y};
+      Function fast = function({z, r}, outputs),
+               plain = function({z, r}, outputs, {.mode = Mode::none()});
+      const Array state = rng.state();
+      const auto expected = evaluate(outputs, bindings);
+      test::on_each_isa([&] {
+        for (Function* f : {&fast, &plain}) {
+          rng.set_state(state);
+          const Outputs out = (*f)(at, row_at);
+          for (std::size_t k = 0; k < outputs.size(); ++k) check_same_bits(out[k], expected[k]);
+        }
+      });
+    }
   }
 }
 

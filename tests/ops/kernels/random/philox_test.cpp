@@ -29,11 +29,16 @@ Words reference(Words c, std::uint32_t k0, std::uint32_t k1) {
   return c;
 }
 
-Words element(const damo::PhiloxKey& key, std::uint64_t e) {
+Words at_counter(const damo::PhiloxKey& key, std::uint64_t c) {
   return reference(
-      {static_cast<std::uint32_t>(e), static_cast<std::uint32_t>(e >> 32),
+      {static_cast<std::uint32_t>(c), static_cast<std::uint32_t>(c >> 32),
        static_cast<std::uint32_t>(key.draw), static_cast<std::uint32_t>(key.draw >> 32)},
       static_cast<std::uint32_t>(key.seed), static_cast<std::uint32_t>(key.stream));
+}
+
+/// Word w of a draw.
+std::uint32_t word(const damo::PhiloxKey& key, std::uint64_t w) {
+  return at_counter(key, w / 4)[w % 4];
 }
 
 double bits53(std::uint32_t high, std::uint32_t low) {
@@ -55,22 +60,36 @@ TEST_CASE("Philox gives the published known answers") {
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("element e of draw d of stream s is Philox at counter e and d under key seed and s") {
-  const std::int64_t first = (std::int64_t{1} << 32) - 21;  // crosses into the high counter word
+TEST_CASE("word w of draw d of stream s is word w mod 4 of Philox at counter w / 4 and d") {
   on_each_isa([&] {
-    std::vector<std::uint32_t> words(std::size_t{4} * 77);
-    std::vector<float> floats(77);
-    std::vector<double> doubles(77);
-    damo::raw(key, first, 77, words.data());
-    damo::uniform(key, first, 77, floats.data());
-    damo::uniform(key, first, 77, doubles.data());
-    for (std::size_t i = 0; i < 77; ++i) {
-      const Words w = element(key, static_cast<std::uint64_t>(first) + i);
-      for (std::size_t j = 0; j < 4; ++j) REQUIRE(words[4 * i + j] == w[j]);
-      REQUIRE(floats[i] == std::ldexp(static_cast<float>(w[0] >> 8), -24));
-      REQUIRE(doubles[i] == bits53(w[0], w[1]));
+    for (const std::int64_t past : {0, 1, 2, 3}) {
+      // Counters cross into their high word: at four floats each, or two doubles.
+      const std::int64_t first = (std::int64_t{1} << 34) - 24 + past;
+      const std::int64_t first_double = (std::int64_t{1} << 33) - 24 + past;
+      for (const std::size_t n : {0, 1, 2, 3, 4, 5, 15, 17, 63, 65, 77}) {
+        std::vector<float> floats(n + 1, -1.0F);
+        std::vector<double> doubles(n + 1, -1.0);
+        damo::uniform(key, first, static_cast<std::int64_t>(n), floats.data());
+        damo::uniform(key, first_double, static_cast<std::int64_t>(n), doubles.data());
+        for (std::size_t i = 0; i < n; ++i) {
+          const std::uint64_t e = static_cast<std::uint64_t>(first) + i;
+          REQUIRE(floats[i] == std::ldexp(static_cast<float>(word(key, e) >> 8), -24));
+          const std::uint64_t d = static_cast<std::uint64_t>(first_double) + i;
+          REQUIRE(doubles[i] == bits53(word(key, 2 * d), word(key, 2 * d + 1)));
+        }
+        REQUIRE(floats[n] == -1);
+        REQUIRE(doubles[n] == -1);
+      }
     }
   });
+}
+
+TEST_CASE("raw words are those of the counters") {
+  std::vector<std::uint32_t> words(std::size_t{4} * 7);
+  const std::int64_t first = (std::int64_t{1} << 32) - 3;
+  damo::raw(key, first, 7, words.data());
+  for (std::size_t i = 0; i < words.size(); ++i)
+    REQUIRE(words[i] == word(key, 4 * static_cast<std::uint64_t>(first) + i));
 }
 
 TEST_CASE("the high halves of seed and stream change the numbers") {
@@ -88,10 +107,11 @@ TEST_CASE("normal draws are Box and Muller of the words") {
     damo::normal(key, 3, 1100, floats.data());
     damo::normal(key, 3, 1100, doubles.data());
     for (std::size_t i = 0; i < 1100; ++i) {
-      const Words w = element(key, 3 + i);
+      const Words w = at_counter(key, 3 + i);
+      const std::uint64_t single = 2 * (3 + i);
       const double pi = 3.14159265358979323846;
-      const double u = std::ldexp((w[0] >> 8) + 1.0, -24);
-      const double v = std::ldexp(static_cast<double>(w[1] >> 8), -24);
+      const double u = std::ldexp((word(key, single) >> 8) + 1.0, -24);
+      const double v = std::ldexp(static_cast<double>(word(key, single + 1) >> 8), -24);
       REQUIRE(floats[i] ==
               doctest::Approx(std::sqrt(-2 * std::log(u)) * std::cos(2 * pi * v)).epsilon(2e-6));
       const double ud = bits53(w[0], w[1]) + 0x1p-53;
@@ -107,16 +127,21 @@ TEST_CASE("draws have the same bits tile by tile and on every instruction set") 
   std::vector<float> whole_float(1000);
   damo::normal(key, 0, 1000, whole.data());
   damo::normal(key, 0, 1000, whole_float.data());
+  std::vector<float> whole_uniform(1000);
+  damo::uniform(key, 0, 1000, whole_uniform.data());
   on_each_isa([&] {
     std::vector<double> parts(1000);
     std::vector<float> float_parts(1000);
+    std::vector<float> uniform_parts(1000);
     for (std::int64_t first = 0, n = 1; first < 1000; first += n, n = n % 97 + 13) {
       n = std::min<std::int64_t>(n, 1000 - first);
       damo::normal(key, first, n, parts.data() + first);
       damo::normal(key, first, n, float_parts.data() + first);
+      damo::uniform(key, first, n, uniform_parts.data() + first);
     }
     CHECK(parts == whole);
     CHECK(float_parts == whole_float);
+    CHECK(uniform_parts == whole_uniform);
   });
 }
 
