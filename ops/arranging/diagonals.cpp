@@ -7,6 +7,7 @@
 #include <damo/ops/common/axis.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/shape/axes.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -51,7 +52,7 @@ Var diagonal(const Arg& x, int k, int axis1, int axis2) {
   return shuffle_axes(v, order)(ellipsis, i + d.row, i + d.column);
 }
 
-Var alloc_diag(const Arg& x, int k) {
+Var alloc_diag(const Arg& x, int k, int axis1, int axis2) {
   const Site site = SiteScope::or_else(x.site());
   const SiteScope scope(site);
   const Var v = x.var();
@@ -64,7 +65,9 @@ Var alloc_diag(const Arg& x, int k) {
   Vars square = sizes(v);
   square.back() = square.back() + (row + column);
   square.push_back(square.back());
-  return set_subtensor(zeros(square, v.dtype())(ellipsis, i + row, i + column), v);
+  const Var matrices = set_subtensor(zeros(square, v.dtype())(ellipsis, i + row, i + column), v);
+  distinct_axes("alloc_diag", {axis1, axis2}, matrices, site);
+  return moveaxis(matrices, {-2, -1}, {axis1, axis2});
 }
 
 Var fill_diagonal(const Arg& x, const Arg& value) {

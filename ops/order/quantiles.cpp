@@ -14,6 +14,7 @@
 #include <damo/ops/order/sort.hpp>
 #include <damo/ops/reduction/reduced_axes.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/size_check.hpp>
@@ -54,17 +55,72 @@ Rows sorted_rows(const char* who, const Arg& x, const Axes& axes) {
 /// Elements at whole positions along the last axis.
 Var at(const Var& rows, const Var& position) { return rows(ellipsis, position); }
 
-Var finished(const Var& v, const Rows& rows, ReduceOptions options) {
-  return options.keepdims ? restore_axes(v, rows.axes, rows.rank) : v;
+Var finished(const Var& v, const Rows& rows, Flag keepdims) {
+  return keepdims ? restore_axes(v, rows.axes, rows.rank) : v;
 }
 
-Var of_one(const Rows& rows, const Var& q) {
-  const Var position = q * cast(rows.n - 1, q.dtype());
-  const Var below = cast(floor(position), DType::int64);
-  const Var above = minimum(below + 1, rows.n - 1);
-  const Var part = cast(position - cast(below, q.dtype()), rows.sorted.dtype());
-  const Var low = at(rows.sorted, below);
-  const Var high = at(rows.sorted, above);
+/// A place among the elements: number `below`, and the part of the way to the next.
+struct Place {
+  Var below, part;
+};
+Place whole(const Var& position) { return {position, zeros_like(position)}; }
+Place with_part(const Var& position) {
+  const Var below = floor(position);
+  return {below, position - below};
+}
+
+/// By the number that a line from alpha to n + 1 - beta gives, counted from 1.
+Place on_line(const Var& n, const Var& q, double alpha, double beta) {
+  return with_part(n * q + (alpha + q * (1 - alpha - beta)) - 1);
+}
+
+Place place_of(QuantileMethod method, const Var& n, const Var& q) {
+  using M = QuantileMethod;
+  switch (method) {
+    case M::inverted_cdf:
+      return whole(ceil(n * q - 1));
+    case M::averaged_inverted_cdf: {
+      const auto [below, part] = with_part(n * q - 1);
+      const Var exact = eq(part, 0);
+      return {where(exact, below, below + 1), where(exact, 0.5 * ones_like(part), 0)};
+    }
+    case M::closest_observation: {
+      const auto [below, part] = with_part(n * q - 1 - 0.5);
+      return whole(where(and_(eq(part, 0), eq(below % 2, 0)), below, below + 1));
+    }
+    case M::interpolated_inverted_cdf:
+      return on_line(n, q, 0, 1);
+    case M::hazen:
+      return on_line(n, q, 0.5, 0.5);
+    case M::weibull:
+      return on_line(n, q, 0, 0);
+    case M::linear:
+      return with_part(q * (n - 1));
+    case M::median_unbiased:
+      return on_line(n, q, 1 / 3.0, 1 / 3.0);
+    case M::normal_unbiased:
+      return on_line(n, q, 3 / 8.0, 3 / 8.0);
+    case M::lower:
+      return whole(floor((n - 1) * q));
+    case M::higher:
+      return whole(ceil((n - 1) * q));
+    case M::midpoint: {
+      const auto [below, part] = with_part((n - 1) * q);
+      return {below, where(eq(part, 0), 0, 0.5 * ones_like(part))};
+    }
+    case M::nearest:
+      return whole(round((n - 1) * q));
+  }
+  throw GraphError("quantile: no such method");
+}
+
+Var of_one(const Rows& rows, const Var& q, QuantileMethod method) {
+  const Place place = place_of(method, cast(rows.n, q.dtype()), q);
+  const Var last = rows.n - 1;
+  const Var number = cast(place.below, DType::int64);
+  const Var part = cast(place.part, rows.sorted.dtype());
+  const Var low = at(rows.sorted, clip(number, 0, last));
+  const Var high = at(rows.sorted, clip(number + 1, 0, last));
   const Var between = low + (high - low) * part;
   // Where an end is infinite, or the way between the ends: parts of both, or of one only.
   const Var parts = where(eq(part, 0), low, (1 - part) * low + part * high);
@@ -94,10 +150,10 @@ Var median(const Arg& x, const Axes& axes, ReduceOptions options) {
   const Rows rows = sorted_rows("median", x, axes);
   const Var low = at(rows.sorted, floor_div(rows.n - 1, 2));
   const Var high = at(rows.sorted, floor_div(rows.n, 2));
-  return finished(0.5 * low + 0.5 * high, rows, options);
+  return finished(0.5 * low + 0.5 * high, rows, options.keepdims);
 }
 
-Var quantile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options) {
+Var quantile(const Arg& x, const Arg& q, const Axes& axes, QuantileOptions options) {
   const Site site = SiteScope::or_else(x.site());
   const SiteScope scope(site);
   const Rows rows = sorted_rows("quantile", x, axes);
@@ -108,9 +164,9 @@ Var quantile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options
                                 describe(given), to_string(site)));
   }
   const Var part = checked_part(given, x.var(), site);
-  if (part.ndim() == 0) return finished(of_one(rows, part), rows, options);
+  if (part.ndim() == 0) return finished(of_one(rows, part, options.method), rows, options.keepdims);
   // The parts become a last axis, then the first one.
-  const Var all_parts = of_one(rows, part);
+  const Var all_parts = of_one(rows, part, options.method);
   std::vector<int> order{static_cast<int>(all_parts.ndim()) - 1};
   for (int i = 0; i + 1 < static_cast<int>(all_parts.ndim()); ++i) order.push_back(i);
   const Var first = shuffle_axes(all_parts, order);
@@ -118,7 +174,7 @@ Var quantile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options
   return restore_axes(first, rows.axes << 1U, rows.rank + 1);
 }
 
-Var percentile(const Arg& x, const Arg& q, const Axes& axes, ReduceOptions options) {
+Var percentile(const Arg& x, const Arg& q, const Axes& axes, QuantileOptions options) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Site site = SiteScope::or_else(q.site());
   if (q.is_literal())

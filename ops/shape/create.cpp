@@ -106,7 +106,10 @@ Var diag(const Arg& x, int k) {
     return v(i + down, i + right);
   }
   if (v.ndim() != 1) {
-    throw ShapeError(fmt::format("diag: expected a vector or a matrix, got {}", describe(v)));
+    throw ShapeError(fmt::format(
+        "diag: expected a vector or a matrix, got {}, at {}\n  hint: of batches, diagonal(x) and "
+        "alloc_diag(x)",
+        describe(v), to_string(SiteScope::or_else(x.site()))));
   }
   const Var n = size_at(v, 0) + (down + right);
   const Var i = arange(size_at(v, 0));

@@ -184,14 +184,25 @@ Var transpose(const Arg& x, const std::vector<int>& axes) {
   return shuffle_axes(v, std::move(pattern), x.site());
 }
 
-Var expand_dims(const Arg& x, int axis) {
+Var expand_dims(const Arg& x, const std::vector<int>& axes) {
   const Var v = x.var();
-  std::vector<int> pattern(v.ndim());
-  std::iota(pattern.begin(), pattern.end(), 0);
-  pattern.insert(pattern.begin() + position("expand_dims", axis, v.ndim() + 1, x),
-                 DimShuffle::new_axis);
+  const std::size_t rank = v.ndim() + axes.size();
+  std::vector<bool> is_new(rank);
+  for (const int axis : axes) {
+    const auto at = static_cast<std::size_t>(position("expand_dims", axis, rank, x));
+    if (is_new[at]) {
+      throw ShapeError(fmt::format("expand_dims: axis {} is named twice, at {}", axis,
+                                   to_string(SiteScope::or_else(x.site()))));
+    }
+    is_new[at] = true;
+  }
+  std::vector<int> pattern;
+  int next = 0;
+  for (std::size_t i = 0; i < rank; ++i)
+    pattern.push_back(is_new[i] ? DimShuffle::new_axis : next++);
   return shuffle_axes(v, std::move(pattern), x.site());
 }
+Var expand_dims(const Arg& x, int axis) { return expand_dims(x, std::vector<int>{axis}); }
 
 Var squeeze(const Arg& x) {
   const Var v = x.var();

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/axis.hpp>
 #include <damo/ops/common/op_list.hpp>
@@ -59,6 +61,89 @@ Var repeated_rows(const Var& times) {
   return sum(expand_dims(ends, 0) <= expand_dims(rows, 1), 1);
 }
 
+/// An axis that only a run knows.
+class RunTimeAxis {
+ public:
+  RunTimeAxis(const char* who, const Var& axis, std::size_t rank, const Vars& operands, Site site)
+      : rank_(rank) {
+    if (axis.dtype() != DType::int64 || axis.ndim() != 0) {
+      throw TypeError(fmt::format("{}: an axis is a number or an int64 scalar, got {}, at {}", who,
+                                  describe(axis), to_string(SiteScope::or_else(site))));
+    }
+    if (rank == 0) axis_among(who, 0, rank, site);
+    check_ = size_check(Demand::Kind::inside, axis, int_constant(static_cast<std::int64_t>(rank)),
+                        who, operands, SiteScope::or_else(site));
+    const Var there = after_checks(axis, {check_});
+    axis_ = where(there < 0, there + static_cast<int>(rank), there);
+  }
+
+  /// That it is there.
+  const Var& check() const { return check_; }
+  /// `sizes` with another one at the axis.
+  Vars with_size(Vars sizes, const Var& size) const {
+    for (std::size_t i = 0; i < rank_; ++i) sizes[i] = where(is(i), size, sizes[i]);
+    return sizes;
+  }
+  /// Of sizes without the axis, those with it.
+  Vars inserted(const Vars& sizes, const Var& size) const {
+    Vars all;
+    for (std::size_t i = 0; i < rank_; ++i) {
+      const Var& before = sizes[std::min(i, sizes.size() - 1)];
+      const Var& after = sizes[i == 0 ? 0 : i - 1];
+      all.push_back(where(is(i), size, where(is_before(i), before, after)));
+    }
+    return all;
+  }
+  /// A tensor of these sizes, looked at as what lies before, along and after the axis.
+  Var in_three(const Var& x, const Vars& sizes) const {
+    const Var one = int_constant(1);
+    Vars before, along, after;
+    for (std::size_t i = 0; i < rank_; ++i) {
+      before.push_back(where(is_before(i), sizes[i], one));
+      along.push_back(where(is(i), sizes[i], one));
+      after.push_back(where(is_after(i), sizes[i], one));
+    }
+    return damo::reshape(x, {size_product(before), size_product(along), size_product(after)});
+  }
+
+ private:
+  Var is(std::size_t i) const { return eq(axis_, static_cast<int>(i)); }
+  Var is_before(std::size_t i) const { return axis_ > static_cast<int>(i); }
+  Var is_after(std::size_t i) const { return axis_ < static_cast<int>(i); }
+
+  std::size_t rank_;
+  Var check_;
+  Var axis_;
+};
+
+/// The first tensor, once a run has found the others' sizes to be its own, but for those along the
+/// axis.
+Var with_equal_sizes(const char* who, const Vars& tensors, const RunTimeAxis* but, Site site) {
+  const auto others = [&](const Var& v) {
+    return but == nullptr ? sizes(v) : but->with_size(sizes(v), int_constant(0));
+  };
+  Vars checks;
+  for (std::size_t k = 1; k < tensors.size(); ++k) {
+    if (tensors[k].ndim() != tensors[0].ndim()) {
+      throw ShapeError(fmt::format("{}: {} and {} differ in rank, at {}", who, describe(tensors[0]),
+                                   describe(tensors[k]), to_string(site)));
+    }
+    const Vars first = others(tensors[0]);
+    const Vars next = others(tensors[k]);
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      checks.push_back(size_check(Demand::Kind::equal, first[i], next[i], who,
+                                  {tensors[0], tensors[k]}, SiteScope::or_else(site)));
+    }
+  }
+  return after_checks(tensors[0], checks);
+}
+
+std::optional<int> known_axis(const Var& axis) {
+  const auto value = scalar_constant(axis);
+  if (!value || axis.dtype() != DType::int64) return {};
+  return static_cast<int>(*value);
+}
+
 }  // namespace
 
 Var concatenate(const Vars& tensors, int axis, Site site) {
@@ -80,6 +165,44 @@ Var stack(const Vars& tensors, int axis, Site site) {
     v = with_new_axis(v, along);
   }
   return make_var(std::make_shared<Join>(along), std::move(inputs), site);
+}
+
+Var concatenate(const Vars& tensors, const Var& axis, Site site) {
+  if (const auto known = known_axis(axis)) return concatenate(tensors, *known, site);
+  const SiteScope scope(SiteScope::or_else(site));
+  Vars inputs = in_one_dtype("concatenate", tensors, site);
+  const RunTimeAxis along("concatenate", axis, inputs[0].ndim(), {inputs[0], axis}, site);
+  inputs[0] = with_equal_sizes("concatenate", inputs, &along, site);
+  Vars parts;
+  for (const Var& v : inputs) parts.push_back(along.in_three(v, sizes(v)));
+  const Var whole = make_var(std::make_shared<Join>(1), std::move(parts), site);
+  return reshape(whole, along.with_size(sizes(inputs[0]), size_at(whole, 1)));
+}
+
+Var stack(const Vars& tensors, const Var& axis, Site site) {
+  if (const auto known = known_axis(axis)) return stack(tensors, *known, site);
+  const SiteScope scope(SiteScope::or_else(site));
+  Vars inputs = in_one_dtype("stack", tensors, site);
+  const std::size_t rank = inputs[0].ndim() + 1;
+  const RunTimeAxis along("stack", axis, rank, {inputs[0], axis}, site);
+  inputs[0] = with_equal_sizes("stack", inputs, nullptr, site);
+  if (rank == 1) return after_checks(stack(inputs, 0, site), {along.check()});
+  const Vars one = along.inserted(sizes(inputs[0]), int_constant(1));
+  Vars parts;
+  for (const Var& v : inputs) parts.push_back(along.in_three(v, one));
+  const Var whole = make_var(std::make_shared<Join>(1), std::move(parts), site);
+  return reshape(whole, along.with_size(one, size_at(whole, 1)));
+}
+
+Vars split(const Arg& x, const Sizes& lengths, const Var& axis) {
+  if (const auto known = known_axis(axis)) return split(x, lengths, *known);
+  const Var v = x.var();
+  const SiteScope scope(SiteScope::or_else(x.site()));
+  const RunTimeAxis along("split", axis, v.ndim(), {v, axis}, x.site());
+  Vars pieces;
+  for (const Var& piece : split(along.in_three(v, sizes(v)), lengths, 1))
+    pieces.push_back(reshape(piece, along.with_size(sizes(v), size_at(piece, 1))));
+  return pieces;
 }
 
 Vars split(const Arg& x, const Sizes& lengths, int axis) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
@@ -10,6 +11,7 @@
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/shape/reshape.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/shape_of.hpp>
 
 namespace damo {
 namespace {
@@ -28,6 +30,43 @@ std::string sizes_text(const Shape& dims) {
          "}";
 }
 
+/// What is known of a size from the few nodes nearest to it.
+Fact fact_of_size(const Var& size, int depth = 4) {
+  const Apply& node = size.owner();
+  std::vector<Fact> in(node.inputs().size());
+  if (depth > 0 && as<ShapeOf>(size) == nullptr) {
+    for (std::size_t i = 0; i < in.size(); ++i) in[i] = fact_of_size(node.input(i), depth - 1);
+  }
+  std::vector<Fact> out(node.n_outputs());
+  node.op().facts(node, in, out);
+  return out[size.index()];
+}
+
+/// Whether a run may find -1 there.
+bool may_be_open(const Var& size) {
+  const Fact fact = fact_of_size(size);
+  return !fact.count && !fact.nonnegative;
+}
+
+/// Sizes that are asked for, some of which a run may find to be -1.
+struct OpenSizes {
+  explicit OpenSizes(const Vars& asked) {
+    Vars counts;
+    for (const Var& n : asked) {
+      is_open.push_back(may_be_open(n) ? n < 0 : Var{});
+      const Var& open = is_open.back();
+      others.push_back(open.defined() ? where(open, 1, n) : n);
+      if (open.defined()) counts.push_back(cast(open, DType::int64));
+    }
+    product = size_product(others);
+    n_open = size_sum(counts);
+  }
+  Vars is_open;  ///< null where it cannot be
+  Vars others;   ///< the sizes, 1 for -1
+  Var product;   ///< of these
+  Var n_open;
+};
+
 }  // namespace
 
 std::string Reshape::parameters() const { return sizes_text(dims_); }
@@ -42,6 +81,8 @@ OpPtr read_reshape(OpText& text) {
 }  // namespace
 
 void Reshape::settle(Shape& dims, const Shape& from) {
+  if (count(dims, rest) > 1)
+    throw ShapeError(fmt::format("more than one size of {} is -1", sizes_text(dims)));
   const std::int64_t total = from.elements();
   std::int64_t others = 1;
   for (const std::int64_t n : dims) others *= n == rest ? 1 : n;
@@ -84,11 +125,21 @@ std::vector<std::optional<Vars>> Reshape::shape_rule(const Apply& node,
                                 : floor_div(size_product(shapes[0]), size_product(others));
     }
   }
+  if (count(dims_, rest) > 0) return {sizes};
+  const OpenSizes asked(others);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (!asked.is_open[i].defined() || node.types()[0].dims[i] != unknown) continue;
+    sizes[i] =
+        where(asked.is_open[i], floor_div(size_product(shapes[0]), asked.product), others[i]);
+  }
   return {sizes};
 }
 
 std::vector<Demand> Reshape::demands(const Apply& node, const std::vector<Vars>& shapes) const {
   std::vector<Demand> all;
+  const auto at_least = [&](const Var& a, const Var& b) {
+    all.push_back({Demand::Kind::at_least, a, b});
+  };
   Vars sizes;
   std::size_t next = 1;
   const bool open = count(dims_, rest) > 0;
@@ -96,13 +147,26 @@ std::vector<Demand> Reshape::demands(const Apply& node, const std::vector<Vars>&
     if (n == rest) continue;
     sizes.push_back(n == unknown ? node.input(next++) : int_constant(n));
     // Beside a 0 the open size could be anything.
-    if (n == unknown || (open && n == 0))
-      all.push_back({Demand::Kind::at_least, sizes.back(), int_constant(open ? 1 : 0)});
+    if (open ? n == unknown || n == 0 : n == unknown)
+      at_least(sizes.back(), int_constant(open ? 1 : -1));
   }
   const Var total = size_product(shapes[0]);
-  const Var others = size_product(sizes);
-  if (open && sizes.empty()) return all;
-  all.push_back({Demand::Kind::equal, total, open ? floor_div(total, others) * others : others});
+  if (open) {
+    const Var others = size_product(sizes);
+    if (!sizes.empty())
+      all.push_back({Demand::Kind::equal, total, floor_div(total, others) * others});
+    return all;
+  }
+  const OpenSizes asked(sizes);
+  if (scalar_constant(asked.n_open)) {
+    all.push_back({Demand::Kind::equal, total, asked.product});
+    return all;
+  }
+  at_least(int_constant(1), asked.n_open);
+  at_least(asked.product, asked.n_open);
+  all.push_back(
+      {Demand::Kind::equal, total,
+       where(asked.n_open > 0, floor_div(total, asked.product) * asked.product, asked.product)});
   return all;
 }
 
@@ -121,7 +185,9 @@ void Reshape::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) const
   out[0] = dims_;
   std::size_t next = 1;
   for (std::int64_t& n : out[0]) {
-    if (n == unknown) n = run_time_size(*in[next++]);
+    if (n != unknown) continue;
+    const Tensor& size = *in[next++];
+    n = size.first<std::int64_t>() == -1 ? rest : run_time_size(size);
   }
   settle(out[0], in[0]->shape);
 }
@@ -191,6 +257,13 @@ DAMO_OPS(reshape) {
               .apply =
                   [](const Vars& in) {
                     return reshape(in[0], {in[0].shape(0), -1});
+                  },
+              .nonempty = "m"});
+  ops.sample({.name = "reshape with a size that is -1 when it runs",
+              .inputs = {{"mnk"}, {.dims = "", .low = -1, .high = -1, .dtype = DType::int64}},
+              .apply =
+                  [](const Vars& in) {
+                    return reshape(in[0], {in[0].shape(0), in[1]});
                   },
               .nonempty = "m"});
 }

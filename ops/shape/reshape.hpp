@@ -6,6 +6,7 @@ namespace damo {
 
 /// The same elements in row-major order under other sizes.
 ///   inputs  [x, a size (int64 scalar) for each `unknown` of dims()...]
+/// One of these may be -1 when it runs: whatever size is left.
 /// It copies; where it may take over x's memory, which then is row-major, nothing moves.
 class Reshape final : public OpOf<Reshape>, public ReadsElements, public ComputesWide {
  public:
@@ -32,7 +33,7 @@ class Reshape final : public OpOf<Reshape>, public ReadsElements, public Compute
   friend bool operator==(const Reshape&, const Reshape&) = default;
 
  private:
-  /// Fills in the size left by the others; throws ShapeError when there is none.
+  /// Fills in the size left by the others; throws ShapeError when there is none, or more than one.
   static void settle(Shape& dims, const Shape& from);
 
   Shape dims_;

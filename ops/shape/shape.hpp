@@ -39,13 +39,15 @@ class AxisEntry {
 Var dimshuffle(const Arg& x, const std::vector<AxisEntry>& pattern);
 /// The axes in another order; reversed when `axes` is empty. Negative axes count from the end.
 Var transpose(const Arg& x, const std::vector<int>& axes = {});
-/// A new axis of size 1 at position `axis` of the result; negative positions count from its end.
+/// New axes of size 1 at these positions of the result; negative positions count from its end.
+/// Throws ShapeError for a position that is not there or is named twice.
+Var expand_dims(const Arg& x, const std::vector<int>& axes);
 Var expand_dims(const Arg& x, int axis);
 /// Drops every axis known to be 1.
 Var squeeze(const Arg& x);
 
-/// The same elements in row-major order under other sizes, one of which may be -1: whatever is
-/// left. Throws ShapeError when the numbers of elements differ.
+/// The same elements in row-major order under other sizes, one of which may be -1, if only when the
+/// function runs: whatever is left. Throws ShapeError when the numbers of elements differ.
 Var reshape(const Arg& x, const Sizes& sizes);
 /// Joins all axes from `ndim - 1` on into one.
 Var flatten(const Arg& x, int ndim = 1);
