@@ -155,7 +155,30 @@ class Grouping {
     if (members_[id].size() == 1) {
       group_[root] = alone;
       members_.pop_back();
+    } else {
+      exits_.push_back(exits_of(id));
     }
+  }
+
+  /// What reads a group that takes in no more: of each unit one node.
+  std::vector<std::uint32_t> exits_of(std::uint32_t id) {
+    std::vector<std::uint32_t> exits;
+    for (const std::uint32_t member : members_[id]) {
+      for (const std::uint32_t c : clients(member)) {
+        if (group_[c] != id) exits.push_back(first_of_unit(c));
+      }
+    }
+    std::sort(exits.begin(), exits.end());
+    exits.erase(std::unique(exits.begin(), exits.end()), exits.end());
+    return exits;
+  }
+  /// What reads the unit that holds `node`.
+  std::span<const std::uint32_t> readers(std::uint32_t node) const {
+    if (group_[node] == alone) return clients(node);
+    return exits_[group_[node]];
+  }
+  std::uint32_t first_of_unit(std::uint32_t node) const {
+    return group_[node] == alone ? node : members_[group_[node]].front();
   }
 
   /// A producer that only the group uses may always join; one that others use, too, only when none
@@ -172,14 +195,13 @@ class Grouping {
     while (!outside.empty()) {
       const std::uint32_t node = outside.back();
       outside.pop_back();
-      if (seen_[node] == search_) continue;
+      std::uint32_t& seen = seen_[first_of_unit(node)];
+      if (seen == search_) continue;
       if (++visited > max_search) return false;
-      for (const std::uint32_t member : members(node)) {
-        seen_[member] = search_;
-        for (const std::uint32_t c : clients(member)) {
-          if (group_[c] == group) return false;
-          if (seen_[c] != search_) outside.push_back(c);
-        }
+      seen = search_;
+      for (const std::uint32_t c : readers(node)) {
+        if (group_[c] == group) return false;
+        outside.push_back(c);
       }
     }
     return true;
@@ -220,8 +242,9 @@ class Grouping {
   std::vector<std::uint32_t> client_;        ///< clients of all nodes, one after the other
   std::vector<std::uint32_t> first_client_;  ///< where in it those of a node begin
   std::vector<std::uint32_t> group_;
-  std::vector<std::vector<std::uint32_t>> members_;
-  std::vector<std::uint32_t> seen_;  ///< by node: the search that came by last
+  std::vector<std::vector<std::uint32_t>> members_;  ///< by group
+  std::vector<std::vector<std::uint32_t>> exits_;    ///< by group
+  std::vector<std::uint32_t> seen_;  ///< by first node of a unit: the search that came by last
   std::uint32_t search_ = 0;
   std::vector<bool> done_;
   std::vector<Frame> stack_;
