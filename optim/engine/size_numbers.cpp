@@ -32,11 +32,11 @@ const Vars& SizeNumbers::shape(const Var& v) {
   return *frames_.back().shapes.at(v);
 }
 
-std::vector<Vars> SizeNumbers::input_shapes(const Apply& node) {
-  std::vector<Vars> shapes;
-  shapes.reserve(node.inputs().size());
-  for (const Var& in : node.inputs()) shapes.push_back(shape(in));
-  return shapes;
+const std::vector<Vars>& SizeNumbers::input_shapes(const Apply& node) {
+  for (const Var& in : node.inputs()) shape(in);  // may itself ask for those of others
+  input_shapes_.resize(node.inputs().size());
+  for (std::size_t i = 0; i < node.inputs().size(); ++i) input_shapes_[i] = shape(node.input(i));
+  return input_shapes_;
 }
 
 const Vars* SizeNumbers::common_shape(const Apply& node) {
@@ -165,6 +165,7 @@ std::uint32_t SizeNumbers::look_up(const Var& v) {
 }
 
 std::uint32_t SizeNumbers::number(const Var& v) {
+  if (const std::uint32_t* known = numbers_.find(v)) return *known;
   Vars stack{v};
   while (!stack.empty()) {
     const Var top = stack.back();
@@ -200,8 +201,7 @@ Var SizeNumbers::known(std::uint32_t number, const Var& otherwise) const {
 }
 
 void SizeNumbers::begin_graph() {
-  frames_.assign(1, {});
-  kept_.clear();
+  frames_.resize(1);
   numbers_.clear();
   for (Facts& f : facts_) f.met = {};
 }

@@ -26,8 +26,8 @@ class SizeNumbers {
 
   /// Finds the sizes of a node's outputs. Nodes are to be visited in the order of a graph.
   void visit(const Apply& node);
-  /// Those of its inputs.
-  std::vector<Vars> input_shapes(const Apply& node);
+  /// Those of its inputs, until others are asked for.
+  const std::vector<Vars>& input_shapes(const Apply& node);
   /// Whether it is elementwise on operands that are known to have the same sizes, as most nodes
   /// are.
   bool is_alike(const Apply& node) { return common_shape(node) != nullptr; }
@@ -47,7 +47,8 @@ class SizeNumbers {
   /// be another in each step.
   Var outside(const Var& v);
 
-  /// Goes on to another graph: what is known of variables of the first is forgotten, numbers stay.
+  /// Goes on to another graph: numbers stay, but not which variables have been met. The sizes of
+  /// nodes that both have are in terms of what both have.
   void begin_graph();
   /// The variable met in the current graph with this number, or `otherwise`.
   Var known(std::uint32_t number, const Var& otherwise) const;
@@ -91,6 +92,7 @@ class SizeNumbers {
 
   std::vector<Frame> frames_;
   std::deque<Vars> kept_;
+  std::vector<Vars> input_shapes_;
   std::unordered_map<std::int64_t, Var> constants_;
   Table<std::uint32_t> numbers_;
   std::unordered_multimap<std::size_t, Entry> entries_;
