@@ -30,6 +30,13 @@ Var surface(const Seen& seen);
 /// Whether both are the same variable seen through the same movements.
 bool same(const Seen& a, const Seen& b);
 
+/// At least the elementwise functions that a variable's terms apply, as a sum and as a product, and
+/// those of sums of products of sums in it. Found from those of its operands, where `Terms` would
+/// take it apart: most rules need a function that most graphs do not have.
+struct Reached {
+  FunctionSet in_sum{}, in_product{}, in_both{};
+};
+
 /// A sum or product of several terms, flattened: through signs, float conversions and movements.
 /// Bounded in depth and number of terms, so that looking at every node of a long chain stays
 /// linear.

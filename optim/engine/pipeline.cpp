@@ -28,12 +28,21 @@ void check_after(const Pass& pass, const FunctionGraph& graph) {
   }
 }
 
+/// Whether there is nothing for a pass to do: no loops, or a graph that the same rules have left.
+bool is_idle(const Pass& pass, const FunctionGraph& graph, bool loops, const Learned& learned) {
+  if (pass.procedure) return !loops;
+  const auto left = learned.left_by.find(pass.rules);
+  return left != learned.left_by.end() && left->second == numbers_of(graph.roots());
+}
+
 FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode, Trace* trace,
-                       Learned& learned) {
+                       bool loops, Learned& learned) {
   Trace::Pass report{pass.name};
   FunctionGraph result = graph;
   const std::size_t before = trace != nullptr ? trace->applied().size() : 0;
-  if (pass.procedure) {
+  if (is_idle(pass, graph, loops, learned)) {
+    report.applied = 0;
+  } else if (pass.procedure) {
     result = pass.procedure(graph, {mode, trace});
     if (trace != nullptr) report.applied = trace->applied().size() - before;
   } else {
@@ -44,6 +53,7 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
     result = rewriter.run(graph);
     report.applied = rewriter.applied();
     report.visits = rewriter.visits();
+    learned.left_by[pass.rules] = numbers_of(result.roots());
   }
   if (trace != nullptr) {
     report.roots = result.roots();
@@ -74,6 +84,12 @@ FunctionGraph rewrite_in_own_modes(const FunctionGraph& graph, Trace* trace) {
       return mode ? rewrite_alone(body, *mode, trace) : rewrite_in_own_modes(body, trace);
     });
   });
+}
+
+bool has_bodies(const FunctionGraph& graph) {
+  const auto order = graph.order();
+  return std::any_of(order.begin(), order.end(),
+                     [](const Apply* node) { return node->op().body() != nullptr; });
 }
 
 bool has_own_modes(const FunctionGraph& graph) {
@@ -127,15 +143,16 @@ std::optional<Mode> own_mode(const Op& op) {
 void set_pass_checks(bool on) { pass_checks = on; }
 
 FunctionGraph optimize(const FunctionGraph& graph, const Mode& mode, Trace* trace) {
-  const FunctionGraph asked = optim::inline_graphs(graph);
+  const bool loops = optim::has_bodies(graph);
+  const FunctionGraph asked = loops ? optim::inline_graphs(graph) : graph;
   FunctionGraph result = asked;
-  if (optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
+  if (loops && optim::has_own_modes(result)) result = optim::rewrite_in_own_modes(result, trace);
   optim::Learned learned;
   for (const optim::Pass& pass : optim::passes()) {
     const bool in =
         pass.procedure ? mode.has(pass.name, pass.tags) : mode.has_stage(pass.name, pass.tags);
     if (!in) continue;
-    result = optim::run_pass(pass, result, mode, trace, learned);
+    result = optim::run_pass(pass, result, mode, trace, loops, learned);
     if (pass_checks) optim::check_after(pass, result);
   }
   return optim::with_lost_demands(asked, std::move(result));

@@ -19,21 +19,15 @@ std::size_t deepest_chain(std::size_t nodes) { return std::min<std::size_t>(100 
 constexpr int most_sweeps = 40;
 constexpr std::size_t most_flat = 500;
 
-std::vector<std::uint64_t> numbers_of(const Vars& roots) {
-  std::vector<std::uint64_t> numbers;
-  for (const Var& v : roots) numbers.push_back(v.owner().id());
-  return numbers;
-}
-
 /// How many inputs and roots each variable is.
-void count_uses(const FunctionGraph& graph, const std::vector<const Apply*>& order,
-                Table<std::size_t>& counts) {
-  counts.clear();
+Table<std::size_t> count_uses(const FunctionGraph& graph, const std::vector<const Apply*>& order) {
+  Table<std::size_t> counts;
   counts.reserve(order.size());
   for (const Apply* node : order) {
     for (const Var& in : node->inputs()) ++counts[in];
   }
   for (const Var& root : graph.roots()) ++counts[root];
+  return counts;
 }
 
 bool is_transposed(Var v) {
@@ -65,7 +59,7 @@ FunctionGraph Rewriter::run(const FunctionGraph& graph) {
   kept_ = given_by_effects(graph.roots());
   const FunctionGraph result = sweeps(graph);
   if (applied_ == 0) return result;
-  return result.with_roots(made_anew(order_of(result), result.roots(), {}));
+  return result.with_roots(made_anew(*order_of(result), result.roots(), {}));
 }
 
 FunctionGraph Rewriter::sweeps(const FunctionGraph& graph) {
@@ -73,8 +67,10 @@ FunctionGraph Rewriter::sweeps(const FunctionGraph& graph) {
   for (int i = 0; i < most_sweeps; ++i) {
     const std::size_t before = applied_;
     recent_.clear();
-    if (at_rest(result)) return result;
-    result = sweep(result);
+    const auto order = order_of(result);
+    uses_ = count_uses(result, *order);
+    if (learned_.merged.contains(numbers_of(result.roots())) && at_rest(*order)) return result;
+    result = sweep(result, *order);
     learned_.merged.insert(numbers_of(result.roots()));
     if (applied_ == before) return result;
   }
@@ -83,12 +79,9 @@ FunctionGraph Rewriter::sweeps(const FunctionGraph& graph) {
 
 /// Whether a sweep would leave the graph as it is: that is known of most graphs at most nodes, and
 /// found in less time than a graph is rebuilt in.
-bool Rewriter::at_rest(const FunctionGraph& graph) {
-  if (!learned_.merged.contains(numbers_of(graph.roots()))) return false;
-  const auto order = order_of(graph);
+bool Rewriter::at_rest(const Order& order) {
   settled_.clear();
   nodes_.clear();
-  count_uses(graph, order, uses_);
   looking_ = true;
   Vars made;
   for (const Apply* node : order) {
@@ -101,9 +94,21 @@ bool Rewriter::at_rest(const FunctionGraph& graph) {
   return true;
 }
 
-std::vector<const Apply*> Rewriter::order_of(const FunctionGraph& graph) const {
-  if (!settings_.for_grad) return graph.order();
-  auto order = toposort(graph.roots(), kept_);
+/// Passes that change nothing share it. A body's is soon another's.
+std::shared_ptr<const Rewriter::Order> Rewriter::order_of(const FunctionGraph& graph) const {
+  if (settings_.for_grad)
+    return std::make_shared<const Order>(aged(toposort(graph.roots(), kept_)));
+  auto numbers = numbers_of(graph.roots());
+  if (learned_.order != nullptr && learned_.ordered == numbers) return learned_.order;
+  auto order = std::make_shared<const Order>(graph.order());
+  if (settings_.depth == 0) {
+    learned_.order = order;
+    learned_.ordered = std::move(numbers);
+  }
+  return order;
+}
+
+Rewriter::Order Rewriter::aged(Order order) const {
   const auto age = [&](const Apply* node) {
     const std::uint64_t* known = ages_.find(*node);
     return known == nullptr ? node->id() : *known;
@@ -114,19 +119,16 @@ std::vector<const Apply*> Rewriter::order_of(const FunctionGraph& graph) const {
   return order;
 }
 
-FunctionGraph Rewriter::sweep(const FunctionGraph& graph) {
-  const auto order = order_of(graph);
+FunctionGraph Rewriter::sweep(const FunctionGraph& graph, const Order& order) {
   settled_.clear();
   sizes_.clear();
   nodes_.clear();
   stable_logs_.clear();
-  uses_.clear();
   const Vars old_roots = graph.roots();
   budget_ = applied_ + 60 * order.size() + 1000;
   settled_.reserve(order.size());
   nodes_.reserve(order.size());
-  Table<std::size_t> counts;
-  count_uses(graph, order, counts);
+  const Table<std::size_t> counts = std::exchange(uses_, {});
   // A loop's inputs stay, whether or not anything is left to read them.
   for (const Var& in : graph.inputs) visit(in.owner());
   for (const Var& v : kept_) settled_.set(v.owner(), v.index(), v);
@@ -218,6 +220,11 @@ const Rule* Rewriter::first_to_apply(const Apply& node, Vars& result) {
 
 bool Rewriter::lacks_heads(const Rule& rule, const Apply& node, Heads& known) {
   const NeededHeads& needed = rule.needed_heads();
+  if (needed.within.none()) return false;
+  const Reached reached = this->reached(node.output());
+  if (lacks(reached.in_both, needed.within) ||
+      lacks(needed.of_sum ? reached.in_sum : reached.in_product, needed.heads))
+    return true;
   if (needed.heads.none()) return false;
   const auto group = needed.of_sum ? Terms::Group::sum : Terms::Group::product;
   std::optional<FunctionSet>& heads = known[needed.of_sum ? 0 : 1];

@@ -54,6 +54,7 @@ class Rewriter final : public Context {
   Fact fact(const Var& v) override;
   std::size_t uses(const Var& v) override;
   const Terms& terms(Terms::Group group, const Var& v) override;
+  Reached reached(const Var& v) override;
   std::optional<Var> stabilized(const Var& v) override;
   std::optional<Var> stable_log(const Var& v) override;
   bool reads_loop(const Var& v) override;
@@ -70,9 +71,11 @@ class Rewriter final : public Context {
   };
 
   FunctionGraph sweeps(const FunctionGraph& graph);
-  FunctionGraph sweep(const FunctionGraph& graph);
-  std::vector<const Apply*> order_of(const FunctionGraph& graph) const;
-  bool at_rest(const FunctionGraph& graph);
+  using Order = std::vector<const Apply*>;
+  FunctionGraph sweep(const FunctionGraph& graph, const Order& order);
+  std::shared_ptr<const Order> order_of(const FunctionGraph& graph) const;
+  Order aged(Order order) const;
+  bool at_rest(const Order& order);
   void visit(const Apply& node);
   void settle(const Apply& node);
   void settle_as(const Apply& node, const Vars& outputs);

@@ -40,6 +40,31 @@ const Terms& Rewriter::terms(Terms::Group group, const Var& v) {
   return flat_[*place].terms;
 }
 
+Reached Rewriter::reached(const Var& v) {
+  if (const Reached* known = learned_.reached.find(v)) return *known;
+  Reached found;
+  if (const ScalarOp* f = scalar_op(v)) {
+    found.in_sum = found.in_product = found.in_both = head_bit(*f);
+  }
+  const bool sum = Terms::splits(Terms::Group::sum, v);
+  const bool product = Terms::splits(Terms::Group::product, v);
+  const bool opens = sum || product || is_float_cast(v);
+  if (opens && ++reading_ >= deepest_reading) {
+    found.in_sum = found.in_product = found.in_both = FunctionSet{}.set();
+  } else if (opens) {
+    const std::size_t operands = scalar_op(v) != nullptr ? v.inputs().size() : 1;
+    for (std::size_t i = 0; i < operands; ++i) {
+      const Reached below = reached(v.inputs()[i]);
+      if (sum) found.in_sum |= below.in_sum;
+      if (product) found.in_product |= below.in_product;
+      found.in_both |= below.in_both;
+    }
+  }
+  if (opens) --reading_;
+  learned_.reached.insert(v, found);
+  return found;
+}
+
 std::optional<Var> Rewriter::stabilized(const Var& v) {
   if (probing_ == 0) probes_ = 0;
   if (probing_ >= deepest_probe || ++probes_ > most_probes) {

@@ -22,6 +22,8 @@ class Context {
   /// `v` as a flat sum or product. Most rules of a node ask for the same, so it is remembered;
   /// valid while the rule runs.
   virtual const Terms& terms(Terms::Group group, const Var& v) = 0;
+  /// At least the functions that terms of `v` apply.
+  virtual Reached reached(const Var& v) = 0;
   /// What a stabilizing rule makes of `v`'s own node, or nullopt when none fires. Lets a rule ask
   /// whether a step towards a stable form would lead there.
   virtual std::optional<Var> stabilized(const Var& v) = 0;

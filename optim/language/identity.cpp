@@ -25,6 +25,9 @@ class NoContext final : public Context {
   const Terms& terms(Terms::Group group, const Var& v) override {
     return flat_.emplace_back(group, Seen{v}, steps_);
   }
+  Reached reached(const Var&) override {
+    return {FunctionSet{}.set(), FunctionSet{}.set(), FunctionSet{}.set()};
+  }
   std::optional<Var> stabilized(const Var&) override { return std::nullopt; }
   std::optional<Var> stable_log(const Var&) override { return std::nullopt; }
   bool reads_loop(const Var&) override { return false; }
@@ -219,7 +222,7 @@ bool Identity::read_as_written(const std::string& name) {
 
 NeededHeads Identity::needed_heads() const {
   if (reading_ != Reading::flat || !pattern_.is_group()) return {};
-  return {pattern_.group() == Terms::Group::sum, pattern_.heads};
+  return {pattern_.group() == Terms::Group::sum, pattern_.heads, pattern_.within};
 }
 
 std::optional<Vars> Identity::rewrite(const Apply& node, Context& context) const {

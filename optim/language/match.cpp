@@ -155,6 +155,10 @@ class Matcher {
         return bind(only.wild, seen, (negative ? -1 : 1) / p.value, next);
     }
     if (p.children.size() > 1 && !Terms::splits(p.group(), seen.core)) return false;
+    const Reached reached = context_.reached(seen.core);
+    if (lacks(p.kind == Pattern::Kind::sum ? reached.in_sum : reached.in_product, p.heads) ||
+        lacks(reached.in_both, p.within))
+      return false;
     std::optional<Terms> moved;
     const Terms& terms = seen.path == nullptr ? context_.terms(p.group(), seen.core)
                                               : moved.emplace(p.group(), seen, steps_);

@@ -43,6 +43,13 @@ FunctionSet needed_heads(const Pattern& p) {
   return heads;
 }
 
+FunctionSet functions_within(const Pattern& p) {
+  FunctionSet all;
+  for (const Pattern& child : p.children)
+    all |= child.kind == Pattern::Kind::call ? head_bit(*child.op) : child.within;
+  return all;
+}
+
 void add_factors(const Var& v, bool inverse, Pattern& product, Vars& wildcards) {
   const Vocabulary& w = vocabulary();
   const ScalarOp* f = scalar_op(v);
@@ -80,6 +87,7 @@ void add_terms(const Var& v, bool negative, Pattern& sum, Vars& wildcards) {
     add_factors(v, false, product, wildcards);
     sort_children(product);
     product.heads = needed_heads(product);
+    product.within = functions_within(product);
     const bool plain = product.value == 1 && product.children.size() == 1 && !product.inverse[0];
     sum.children.push_back(plain ? product.children[0] : product);
   }
@@ -113,12 +121,14 @@ Pattern Pattern::compile(const Var& side, Vars& wildcards) {
     add_terms(side, false, p, wildcards);
     sort_children(p);
     p.heads = needed_heads(p);
+    p.within = functions_within(p);
   } else if (f == w.mul || f == w.div || f == w.neg || f == w.reciprocal || f == w.sqr) {
     p.kind = Kind::product;
     p.value = 1;
     add_factors(side, false, p, wildcards);
     sort_children(p);
     p.heads = needed_heads(p);
+    p.within = functions_within(p);
   } else {
     p.kind = Kind::call;
     p.op = f;

@@ -19,6 +19,7 @@ struct Pattern {
   std::vector<Pattern> children{};
   std::vector<bool> inverse{};  ///< Of a product's children: divided by.
   FunctionSet heads{};          ///< Functions that terms of a matching sum or product apply.
+  FunctionSet within{};         ///< They and those of the sums and products in it.
 
   /// Numbers the placeholders of `side` by their place in `wildcards`, adding new ones.
   static Pattern compile(const Var& side, Vars& wildcards);

@@ -52,6 +52,7 @@ std::string tag(Soundness soundness);
 struct NeededHeads {
   bool of_sum = false;
   FunctionSet heads{};
+  FunctionSet within{};  ///< They and those of the sums and products in it.
 };
 
 /// A rewrite of one node: an identity between two expressions, or a function for what an identity

@@ -19,10 +19,10 @@ namespace {
 
 using Group = Terms::Group;
 
-/// Whether a term applies `f` or `g`, as far as one bit each tells: most products have no such
-/// term.
-bool may_have(const Terms& terms, const ScalarOp* f, const ScalarOp* g) {
-  return (terms.heads() & (head_bit(*f) | head_bit(*g))).any();
+/// Whether what a node multiplies may apply `f` or `g`, as far as one bit each tells: in most
+/// products nothing does.
+bool may_have(const Apply& product, Context& context, const ScalarOp* f, const ScalarOp* g) {
+  return (context.reached(product.output()).in_product & (head_bit(*f) | head_bit(*g))).any();
 }
 
 /// The leaf's expression as far as it simplifies: a movement and its inverse vanish.
@@ -70,6 +70,7 @@ bool reads(const Var& v, const Vars& chain, int depth) {
 
 /// x / x = 1 for x that is positive in exact arithmetic; NaN where x is.
 std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
+  if (!may_have(node, context, vocabulary().div, vocabulary().reciprocal)) return std::nullopt;
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   std::vector<bool> drop(leaves.size(), false);
@@ -97,9 +98,9 @@ std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
 
 /// where(c, 0, x) * y = where(c, 0, x * y) where x * y has a stable form.
 std::optional<Vars> product_into_where(const Apply& node, Context& context) {
+  if (!may_have(node, context, vocabulary().where, vocabulary().where)) return std::nullopt;
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
-  if (!may_have(terms, vocabulary().where, vocabulary().where)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var choice = surface(leaves[i].seen);
     if (leaves[i].inverse || scalar_op(choice) != vocabulary().where) continue;
@@ -141,9 +142,9 @@ bool may_divide_by_zero(const Terms& terms, Context& context) {
 
 /// (x / s + y) * s = x + y * s, and (x * exp(z) + y) * sigmoid(-z), where a term gets stable.
 std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
+  if (!may_have(node, context, vocabulary().add, vocabulary().sub)) return std::nullopt;
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
-  if (!may_have(terms, vocabulary().add, vocabulary().sub)) return std::nullopt;
   if (may_divide_by_zero(terms, context)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Var& core = leaves[i].seen.core;
@@ -185,9 +186,9 @@ std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
 /// x^a * x^b = x^(a + b) of positive x, where `joins(a, b)`.
 std::optional<Vars> joined_powers(const Apply& node, Context& context,
                                   bool (*joins)(double a, double b)) {
+  if (!may_have(node, context, vocabulary().sqrt, vocabulary().pow)) return std::nullopt;
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
-  if (!may_have(terms, vocabulary().sqrt, vocabulary().pow)) return std::nullopt;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const auto [base, a] = power_of(leaves[i]);
     if (same(base.core, leaves[i].seen.core) || !context.fact(base.core).positive) continue;
