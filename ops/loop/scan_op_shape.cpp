@@ -47,46 +47,68 @@ class SizesInside {
   std::map<std::pair<const Apply*, std::size_t>, Var> known_;
 };
 
+/// Sizes of what the steps of a loop make, by what enters it; what several outputs ask for is found
+/// once.
+class ItemSizes {
+ public:
+  ItemSizes(const Scan& scan, const Vars& inputs, const std::vector<Vars>& shapes)
+      : scan_(scan), inputs_(inputs), shapes_(shapes) {}
+
+  /// Of an output of the body; empty Vars for those that only a run knows.
+  Vars of(std::size_t body_output) {
+    const Scan::Spec& spec = scan_.spec();
+    if (body_output < spec.n_states) return shapes_[scan_.state_input(body_output)];
+    const Var& out = spec.body.outputs[body_output];
+    Vars result;
+    for (std::size_t axis = 0; axis < out.ndim(); ++axis) {
+      const Var size = inside_.size(out, axis);
+      result.push_back(size.defined() ? outside(size) : Var{});
+    }
+    return result;
+  }
+
+ private:
+  Var outside(const Var& size) {
+    const Vars& inner = scan_.spec().body.inputs;
+    const auto place = [&](const Var& v) {
+      return std::find_if(inner.begin(), inner.end(), [&](const Var& in) { return same(v, in); });
+    };
+    VarMap with;
+    for (const Apply* node : toposort(std::span(&size, 1))) {
+      const auto* shape = as<ShapeOf>(node->op());
+      if (shape == nullptr) continue;
+      const auto at = place(node->input(0));
+      if (at == inner.end()) continue;
+      const auto i = static_cast<std::size_t>(at - inner.begin());
+      const std::size_t first_axis = i < scan_.spec().n_sequences ? 1 : 0;
+      with[node->output()] = shapes_[1 + i][shape->axis() + first_axis];
+    }
+    for (std::size_t i = 0; i < scan_.n_non_sequences(); ++i)
+      with.emplace(scan_.body_non_sequence(i), inputs_[scan_.non_sequence_input(i)]);
+    const Var found = replace(size, with);
+    const Vars used = leaves(std::span(&found, 1));
+    const bool inside_only = std::any_of(used.begin(), used.end(),
+                                         [&](const Var& v) { return place(v) != inner.end(); });
+    return inside_only ? Var{} : found;
+  }
+
+  const Scan& scan_;
+  const Vars& inputs_;
+  const std::vector<Vars>& shapes_;
+  SizesInside inside_{};
+};
+
 }  // namespace
 
 Vars Scan::item_sizes(const Vars& inputs, const std::vector<Vars>& shapes,
                       std::size_t body_output) const {
-  const Var& out = spec_.body.outputs[body_output];
-  if (body_output < spec_.n_states) return shapes[state_input(body_output)];
-  SizesInside inside;
-  Vars result;
-  for (std::size_t axis = 0; axis < out.ndim(); ++axis) {
-    Var size = inside.size(out, axis);
-    if (!size.defined()) {
-      result.emplace_back();
-      continue;
-    }
-    VarMap outside;
-    for (const Apply* node : toposort(std::span(&size, 1))) {
-      const auto* shape = as<ShapeOf>(node->op());
-      if (shape == nullptr) continue;
-      const auto at = std::find_if(spec_.body.inputs.begin(), spec_.body.inputs.end(),
-                                   [&](const Var& v) { return same(v, node->input(0)); });
-      if (at == spec_.body.inputs.end()) continue;
-      const auto i = static_cast<std::size_t>(at - spec_.body.inputs.begin());
-      outside[node->output()] = shapes[1 + i][shape->axis() + (i < spec_.n_sequences ? 1U : 0U)];
-    }
-    for (std::size_t i = 0; i < n_non_sequences(); ++i)
-      outside.emplace(body_non_sequence(i), inputs[non_sequence_input(i)]);
-    size = replace(size, outside);
-    const Vars used = leaves(std::span(&size, 1));
-    const bool inside_only = std::any_of(used.begin(), used.end(), [&](const Var& v) {
-      return std::any_of(spec_.body.inputs.begin(), spec_.body.inputs.end(),
-                         [&](const Var& in) { return same(in, v); });
-    });
-    result.push_back(inside_only ? Var{} : size);
-  }
-  return result;
+  return ItemSizes(*this, inputs, shapes).of(body_output);
 }
 
 std::vector<std::optional<Vars>> Scan::shape_rule(const Apply& node,
                                                   const std::vector<Vars>& shapes) const {
   std::vector<std::optional<Vars>> rules;
+  ItemSizes items(*this, node.inputs(), shapes);
   for (std::size_t k = 0; k < spec_.outputs.size(); ++k) {
     const Output& o = spec_.outputs[k];
     Vars all;
@@ -94,7 +116,7 @@ std::vector<std::optional<Vars>> Scan::shape_rule(const Apply& node,
       const Var rows = o.keep == Keep::history ? node.input(0) + 1 : node.input(0);
       all.push_back(spec_.has_until ? size_at(node.output(k), 0) : rows);
     }
-    for (const Var& size : item_sizes(node.inputs(), shapes, o.body_output))
+    for (const Var& size : items.of(o.body_output))
       all.push_back(size.defined() ? size : size_at(node.output(k), all.size()));
     rules.emplace_back(std::move(all));
   }

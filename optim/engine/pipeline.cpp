@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <memory>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/map_graph.hpp>
@@ -28,6 +29,26 @@ void check_after(const Pass& pass, const FunctionGraph& graph) {
   }
 }
 
+/// The rules of a mode that have one of `tags`. Programs compile many functions in few modes, so
+/// the latest are kept, for each thread its own: an index notes what it is asked for.
+std::shared_ptr<const RuleIndex> index_of(const Mode& mode, const std::vector<std::string>& tags) {
+  struct Known {
+    Mode mode;
+    std::vector<std::string> tags;
+    std::shared_ptr<const RuleIndex> index;
+  };
+  thread_local std::vector<Known> latest;
+  constexpr std::size_t most = 16;
+  const auto at = std::find_if(latest.begin(), latest.end(), [&](const Known& known) {
+    return known.tags == tags && known.mode == mode;
+  });
+  if (at != latest.end()) return at->index;
+  if (latest.size() == most) latest.erase(latest.begin());
+  return latest
+      .emplace_back(Known{mode, tags, std::make_shared<RuleIndex>(chosen_rules(mode, tags))})
+      .index;
+}
+
 /// Whether there is nothing for a pass to do: no loops, or a graph that the same rules have left.
 bool is_idle(const Pass& pass, const FunctionGraph& graph, bool loops, const Learned& learned) {
   if (pass.procedure) return !loops;
@@ -46,9 +67,9 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
     result = pass.procedure(graph, {mode, trace});
     if (trace != nullptr) report.applied = trace->applied().size() - before;
   } else {
-    const RuleIndex index(chosen_rules(mode, pass.rules));
+    const auto index = index_of(mode, pass.rules);
     Rewriter rewriter(
-        index,
+        *index,
         {.pass = pass.name, .trace = trace, .learned = &learned, .keeps_bits = mode.keeps_bits()});
     result = rewriter.run(graph);
     report.applied = rewriter.applied();

@@ -23,12 +23,12 @@ optim::RuleIndex index_of(bool with_last) {
   return optim::RuleIndex(std::move(chosen));
 }
 const optim::RuleIndex& stable_rules() {
-  static const optim::RuleIndex rules = index_of(false);
+  thread_local const optim::RuleIndex rules = index_of(false);
   return rules;
 }
 /// With those that leave nothing to stable forms of wholes.
 const optim::RuleIndex& last_rules() {
-  static const optim::RuleIndex rules = index_of(true);
+  thread_local const optim::RuleIndex rules = index_of(true);
   return rules;
 }
 
