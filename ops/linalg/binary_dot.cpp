@@ -10,45 +10,43 @@
 namespace damo {
 namespace {
 
+/// A vector is one row.
 template <class T>
 Matrix<const T> matrix_of(const Tensor& t) {
+  if (t.rank() == 1) return {t.as<const T>(), 1, t.shape[0], t.shape[0], t.strides[0]};
   // The stride of a single column is of no consequence, and need not be 1.
   const std::int64_t step = t.shape[1] <= 1 ? 1 : t.strides[1];
   return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], step};
 }
 
-bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
-
-template <class T>
-bool all_zero_or_one(Matrix<const T> m) {
-  for (std::int64_t i = 0; i < m.rows; ++i) {
-    for (std::int64_t j = 0; j < m.cols; ++j) {
-      if (m(i, j) != T{0} && m(i, j) != T{1}) return false;
-    }
-  }
-  return true;
+bool rows_contiguous(const Tensor& t) {
+  const std::size_t last = t.rank() - 1;
+  return t.strides[last] == 1 || t.shape[last] <= 1;
 }
 
 template <class T>
 bool add_selected_rows(const Tensor& a, const Tensor& b, const Tensor& out, bool verify) {
   const Matrix<const T> left = matrix_of<T>(a);
-  if (verify && !all_zero_or_one(left)) return false;
-  return binary_dot_if_sparse(left, matrix_of<T>(b),
-                              {out.as<T>(), out.shape[0], out.shape[1], out.shape[1], 1});
+  if (verify && !is_binary(left)) return false;
+  const std::int64_t cols = b.shape[1];
+  return binary_dot_if_sparse(left, matrix_of<T>(b), {out.as<T>(), left.rows, cols, cols, 1});
 }
 
 }  // namespace
 
 std::vector<TensorType> BinaryDot::infer(std::span<const TensorType> in) const {
   check_arity(in, 2);
-  if (in[0].rank() != 2 || in[1].rank() != 2) throw ShapeError("expected two matrices");
-  if (!is_float(in[0].dtype)) throw TypeError("expected float matrices");
+  if (in[0].rank() < 1 || in[0].rank() > 2 || in[1].rank() != 2)
+    throw ShapeError("expected a vector or a matrix, and a matrix");
+  if (!is_float(in[0].dtype)) throw TypeError("expected floats");
   return Dot().infer(in);
 }
 
 std::vector<std::optional<Vars>> BinaryDot::shape_rule(const Apply&,
                                                        const std::vector<Vars>& shapes) const {
-  return {Vars{shapes[0][0], shapes[1][1]}};
+  Vars sizes = shapes[0];
+  sizes.back() = shapes[1][1];
+  return {sizes};
 }
 
 std::vector<Demand> BinaryDot::demands(const Apply&, const std::vector<Vars>& shapes) const {
@@ -56,7 +54,8 @@ std::vector<Demand> BinaryDot::demands(const Apply&, const std::vector<Vars>& sh
 }
 
 Gradients BinaryDot::gradient(const Apply& node, const Vars& g) const {
-  return {dot(g[0], node.input(1).T()), dot(node.input(0).T(), g[0])};
+  const Var& x = node.input(0);
+  return {dot(g[0], node.input(1).T()), x.ndim() == 1 ? outer(x, g[0]) : dot(x.T(), g[0])};
 }
 
 Vars BinaryDot::push_forward(const Apply& node, const Vars& tangents) const {
@@ -98,6 +97,10 @@ DAMO_OPS(binary_dot) {
   ops.sample({.name = "binary_dot", .inputs = {{"mk"}, {"kn"}}, .apply = [](const Vars& in) {
                 return make_var(std::make_shared<BinaryDot>(true), in);
               }});
+  ops.sample(
+      {.name = "binary_dot of a vector", .inputs = {{"k"}, {"kn"}}, .apply = [](const Vars& in) {
+         return make_var(std::make_shared<BinaryDot>(true), in);
+       }});
 }
 
 }  // namespace damo

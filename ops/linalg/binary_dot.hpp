@@ -5,9 +5,9 @@
 
 namespace damo {
 
-/// The product of two float matrices of which the left one has only zeros and ones: the sum of the
-/// rows of the right one that it selects. Where too many are selected for that to pay, or the right
-/// operand's rows are not contiguous, it is an ordinary product.
+/// The product of a float vector or matrix that has only zeros and ones with a matrix: the sum of
+/// the rows of the right one that it selects. Where too many are selected for that to pay, or the
+/// right operand's rows are not contiguous, it is an ordinary product.
 class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct, public ComputesWide {
  public:
   /// `verify`: the left operand is probably binary; look before relying on it.

@@ -238,8 +238,11 @@ std::optional<Vars> accumulate_products(const Apply& node, Context& context) {
 std::optional<Vars> binary_product(const Apply& node, Context& context) {
   const Var& a = node.input(0);
   const Var& b = node.input(1);
-  if (a.ndim() != 2 || b.ndim() != 2 || !is_float(a.dtype())) return std::nullopt;
-  if (as<DimShuffle>(a) != nullptr) return std::nullopt;  // its rows are not contiguous
+  if (b.ndim() != 2 || !is_float(a.dtype())) return std::nullopt;
+  if (const auto* moved = as<DimShuffle>(a)) {
+    const int last = static_cast<int>(a.inputs()[0].ndim()) - 1;
+    if (moved->pattern().back() != last) return std::nullopt;  // its rows are not contiguous
+  }
   const Fact fact = context.fact(a);
   if (!fact.binary() && !fact.perhaps_binary) return std::nullopt;
   return make_node(std::make_shared<BinaryDot>(!fact.binary()), {a, b}, node.site());

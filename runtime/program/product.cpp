@@ -17,28 +17,10 @@ Matrix<const T> matrix_of(const Tensor& t) {
   return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
 }
 
-/// Whether all elements are 0 or 1; rows are contiguous.
-template <class T>
-bool is_binary(Matrix<const T> m) {
-  constexpr std::int64_t block = 64;
-  for (std::int64_t i = 0; i < m.rows; ++i) {
-    const T* row = m.data + i * m.row_stride;
-    std::int64_t j = 0;
-    for (; j + block <= m.cols; j += block) {
-      int others = 0;
-      for (std::int64_t k = 0; k < block; ++k) {
-        others += static_cast<int>(row[j + k] != T{0}) & static_cast<int>(row[j + k] != T{1});
-      }
-      if (others != 0) return false;
-    }
-    for (; j < m.cols; ++j) {
-      if (row[j] != T{0} && row[j] != T{1}) return false;
-    }
-  }
-  return true;
+bool rows_contiguous(const Tensor& t) {
+  const std::size_t last = t.rank() - 1;
+  return t.strides[last] == 1 || t.shape[last] <= 1;
 }
-
-bool rows_contiguous(const Tensor& t) { return t.strides[1] == 1 || t.shape[1] <= 1; }
 
 }  // namespace
 

@@ -45,7 +45,7 @@ constexpr std::int64_t rows_per_pass = 64;
 constexpr std::int64_t parallel_work = std::int64_t{3} << 19;
 // Rows of w that a pass keeps in the first-level cache.
 constexpr std::int64_t depth_block_in_place = 112;
-constexpr std::int64_t depth_block_packed = 196;
+constexpr std::int64_t depth_block_packed = 112;
 // Densities at which the dense product takes over: measured at (20, 784) by (784, 500).
 constexpr double dense_from_in_place[] = {0.95, 0.55, 0.34};
 constexpr double dense_from_packed[] = {0.95, 0.55, 0.42};
@@ -56,12 +56,13 @@ struct Table {
   std::int64_t panel;
   std::int64_t (*find)(const T*, std::int64_t, std::uint32_t*);
   std::int64_t (*count)(const T*, std::int64_t);
+  bool (*binary)(const T*, std::int64_t);
   void (*add_panel)(const BinaryProblem<T>&, std::int64_t);
 };
 
 template <class K, class T>
 constexpr Table<T> table_of() {
-  return {K::lanes, K::panel, &K::find, &K::count, &K::add_panel};
+  return {K::lanes, K::panel, &K::find, &K::count, &K::binary, &K::add_panel};
 }
 
 template <class T>
@@ -112,7 +113,7 @@ template <class T>
 void multiply_pass(const Table<T>& kernels, Matrix<const T> x, BinaryProblem<T> p) {
   static thread_local Scratch position_memory;
   static thread_local Scratch start_memory;
-  auto* positions = position_memory.reserve<std::uint32_t>(x.rows * x.cols);
+  auto* positions = position_memory.reserve<std::uint32_t>(x.rows * x.cols + 16);
   auto* starts = start_memory.reserve<std::int64_t>(x.rows * (p.blocks + 1));
   p.positions = positions;
   p.starts = starts;
@@ -166,7 +167,8 @@ BinaryProblem<T> problem(Matrix<const T> x, const PackedMatrix<T>& w, Matrix<T> 
 
 template <class T>
 bool sparse(Matrix<const T> x, Isa isa, const double (&dense_from)[3]) {
-  return share_of_nonzeros(x) < dense_from[static_cast<std::size_t>(isa)];
+  // One row: each row of w is read once or not at all, so that the dense product is never faster.
+  return x.rows == 1 || share_of_nonzeros(x) < dense_from[static_cast<std::size_t>(isa)];
 }
 
 }  // namespace
@@ -183,6 +185,22 @@ void binary_dot(Matrix<const float> x, const PackedMatrix<float>& w, Matrix<floa
 void binary_dot(Matrix<const double> x, const PackedMatrix<double>& w, Matrix<double> out) {
   multiply(table<double>(w.isa()), x, problem(x, w, out));
 }
+
+template <class T>
+bool all_zero_or_one(Matrix<const T> x) {
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    if (contiguous_rows(x)) {
+      if (!table<T>(isa()).binary(x.data + i * x.row_stride, x.cols)) return false;
+      continue;
+    }
+    for (std::int64_t k = 0; k < x.cols; ++k) {
+      if (x(i, k) != T{0} && x(i, k) != T{1}) return false;
+    }
+  }
+  return true;
+}
+bool is_binary(Matrix<const float> x) { return all_zero_or_one(x); }
+bool is_binary(Matrix<const double> x) { return all_zero_or_one(x); }
 
 double density(Matrix<const float> x) { return share_of_nonzeros(x); }
 double density(Matrix<const double> x) { return share_of_nonzeros(x); }

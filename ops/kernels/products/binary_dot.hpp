@@ -16,6 +16,10 @@ void binary_dot(Matrix<const double> x, Matrix<const double> w, Matrix<double> o
 void binary_dot(Matrix<const float> x, const PackedMatrix<float>& w, Matrix<float> out);
 void binary_dot(Matrix<const double> x, const PackedMatrix<double>& w, Matrix<double> out);
 
+/// Whether all elements are 0 or 1.
+bool is_binary(Matrix<const float> x);
+bool is_binary(Matrix<const double> x);
+
 /// The share of nonzero elements; 0 for an empty matrix.
 double density(Matrix<const float> x);
 double density(Matrix<const double> x);

@@ -11,6 +11,7 @@
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/kernels/products/gemm_problem.hpp>
+#include <damo/ops/kernels/products/sparse_gemm.hpp>
 
 #define DAMO_KERNEL_FILE <damo/ops/kernels/products/gemm.inc>
 #include <damo/ops/kernels/machine/for_each_isa.inc>
@@ -195,6 +196,7 @@ void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix
     p.b_vector = b.col_stride;
     return run_parts(p, 1, kernels.dots);
   }
+  if (sums.step == 0 && gemm_if_sparse(alpha, a, b, beta, c)) return;
   if (sums.step > 1) {
     p.block = sums.step;
     p.separate = true;

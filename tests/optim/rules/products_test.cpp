@@ -12,9 +12,11 @@ RuleCases product_cases() {
   const Var m = matrix("m", float64);
   const Var n = matrix("n", float64);
   const Var c = matrix("c", float64);
+  const Var v = vector("v", float64);
   return {
       {"gemm_accumulate", c + dot(m, n), c + dot(m, n) * dot(m, n)},
       {"binary_product", dot(cast(m > 0.5, float64), n), dot(m, n)},
+      {"binary_product", dot(cast(v > 0.5, float64), n), dot(v, n)},
   };
 }
 

@@ -30,6 +30,7 @@ void add_products(References& all) {
     Nd b(in[1]);
     return build({b.n(1)}, [&](const auto& i) { return dot_at(a, b, {}, {i[0]}); });
   };
+  all["binary_dot of a vector"] = all["dot of vector and matrix"];
   all["dot of matrix and vector"] = [](const auto& in) {
     Nd a(in[0]);
     Nd b(in[1]);

@@ -104,6 +104,27 @@ TEST_CASE("binary_dot declines dense operands and leaves the result alone") {
   CHECK(out == thin.expected);
 }
 
+TEST_CASE("only zeros of both signs and ones are binary") {
+  on_each_isa([] {
+    for (const std::int64_t n : {1, 15, 16, 17, 63, 65}) {
+      for (std::int64_t at = 0; at < n; ++at) {
+        std::vector<float> x(static_cast<std::size_t>(2 * n), 1.0F);
+        for (std::size_t i = 0; i < x.size(); i += 3) x[i] = i % 2 == 0 ? 0.0F : -0.0F;
+        const Matrix<const float> m{x.data(), 2, n, n, 1};
+        CHECK(damo::is_binary(m));
+        CHECK(damo::is_binary(m.transposed()));
+        for (const float other :
+             {-1.0F, 2.0F, 1e-45F, 0.99999994F, 1.0000001F, std::numeric_limits<float>::infinity(),
+              std::numeric_limits<float>::quiet_NaN()}) {
+          x[static_cast<std::size_t>(n + at)] = other;
+          REQUIRE_FALSE(damo::is_binary(m));
+          REQUIRE_FALSE(damo::is_binary(m.transposed()));
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("binary_dot refuses sizes and strides that do not fit") {
   float x[4] = {};
   const Matrix<const float> two{x, 2, 2, 2, 1};

@@ -1,0 +1,274 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
+
+#include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/machine/scratch.hpp>
+#include <damo/ops/kernels/products/sparse_gemm.hpp>
+
+namespace damo {
+namespace {
+
+// Vectors of columns that are summed up at once: for a deep b, whose panels are laid out block by
+// block in the first-level cache, and for a shallow one.
+constexpr int narrow_panel = 4;
+constexpr int wide_panel = 8;
+
+/// A term that is not left out: x times row k of a block of b.
+template <class T>
+struct SparseEntry {
+  T x;
+  std::int32_t k;
+};
+
+/// Those of each row of a, in the order of k: row i's at entries + i room.
+template <class T>
+struct SparseLists {
+  SparseEntry<T>* entries;
+  std::int32_t* counts;
+  std::int64_t room;
+};
+
+/// What one block of rows of b adds to some rows of one panel of c.
+template <class T>
+struct SparsePanel {
+  const T* b;  // laid out
+  T* c;        // of the first row
+  std::int64_t c_row;
+  std::int64_t cols;
+  std::int64_t row;  // the first one's number among the lists
+  std::int64_t rows;
+  const std::int32_t* starts;  // in the lists of each row, of this block and the next
+  std::int64_t starts_row;
+  T* sums;  // between blocks, of the first row
+  T alpha;
+  T beta;
+  bool first;
+  bool last;
+};
+
+}  // namespace
+}  // namespace damo
+
+#define DAMO_KERNEL_FILE <damo/ops/kernels/products/sparse_gemm.inc>
+#include <damo/ops/kernels/machine/for_each_isa.inc>
+
+namespace damo {
+namespace {
+
+// The share of elements that are not zero up to which leaving out the others pays.
+constexpr double dense_from[] = {0.5, 0.4, 0.3};
+// Rows of b whose panel stays in the first-level cache, and rows of a b that is laid out whole.
+constexpr std::int64_t depth_block = 96;
+constexpr std::int64_t shallow = 256;
+// Rows of a that are listed at a time.
+constexpr std::int64_t rows_per_pass = 1024;
+// Multiply-adds below which a pass stays on the calling thread, and rows that one takes at a time.
+constexpr std::int64_t parallel_work = std::int64_t{3} << 19;
+constexpr std::int64_t rows_per_part = 64;
+// Smaller products are not worth the count.
+constexpr std::int64_t fewest_columns = 64;
+constexpr std::int64_t fewest_rows = 8;
+constexpr std::int64_t smallest_work = std::int64_t{1} << 15;
+
+template <class T>
+struct Table {
+  std::int64_t lanes;
+  void (*column)(const SparseLists<T>&, const T*, std::int64_t, std::int32_t);
+  void (*row)(const SparseLists<T>&, std::int64_t, const T*, std::int64_t);
+  std::int64_t (*count)(const T*, std::int64_t);
+  bool (*lay_out_narrow)(Matrix<const T>, T*);
+  bool (*lay_out_wide)(Matrix<const T>, T*);
+  void (*narrow_rows)(const SparsePanel<T>&, const SparseLists<T>&);
+  void (*wide_rows)(const SparsePanel<T>&, const SparseLists<T>&);
+};
+
+template <class K, class T>
+constexpr Table<T> table_of() {
+  return {K::lanes,           &K::column,       &K::row,         &K::count,
+          &K::lay_out_narrow, &K::lay_out_wide, &K::narrow_rows, &K::wide_rows};
+}
+
+template <class T>
+const Table<T>& table() {
+  static constexpr Table<T> tables[] = {table_of<simd_sse2::SparseKernels<T>, T>(),
+                                        table_of<simd_avx2::SparseKernels<T>, T>(),
+                                        table_of<simd_avx512::SparseKernels<T>, T>()};
+  return tables[static_cast<std::size_t>(isa())];
+}
+
+template <class T>
+class SparseProduct {
+ public:
+  SparseProduct(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c)
+      : alpha_(alpha),
+        a_(a),
+        b_(b),
+        beta_(beta),
+        c_(c),
+        depth_(b.rows <= shallow ? std::max<std::int64_t>(b.rows, 1) : depth_block) {}
+
+  bool run() {
+    // A deep b is found to be finite only as c is written, which then must not be needed.
+    const bool deep = blocks() > 1;
+    if (!pays() || (deep && beta_ != T{0})) return false;
+    if (!deep && !lay_out_whole()) return false;
+    for (pass_ = 0; pass_ < a_.rows; pass_ += rows_per_pass) {
+      pass_rows_ = std::min(rows_per_pass, a_.rows - pass_);
+      make_lists();
+      deep ? multiply_deep() : multiply_shallow();
+      if (failed_.load(std::memory_order_relaxed)) return false;
+    }
+    return true;
+  }
+
+ private:
+  bool by_rows() const { return a_.col_stride == 1 || a_.cols == 1; }
+  std::int64_t blocks() const { return (b_.rows + depth_ - 1) / depth_; }
+
+  bool pays() const {
+    const bool rows_contiguous = b_.col_stride == 1 && c_.col_stride == 1;
+    const bool listed = by_rows() || a_.row_stride == 1;
+    if (!rows_contiguous || !listed || c_.cols < fewest_columns || c_.rows < fewest_rows ||
+        a_.rows * a_.cols * c_.cols < smallest_work)
+      return false;
+    const auto most = static_cast<std::int64_t>(dense_from[static_cast<std::size_t>(isa())] *
+                                                static_cast<double>(a_.rows * a_.cols));
+    std::int64_t found = 0;
+    const std::int64_t lines = by_rows() ? a_.rows : a_.cols;
+    const std::int64_t length = by_rows() ? a_.cols : a_.rows;
+    const std::int64_t stride = by_rows() ? a_.row_stride : a_.col_stride;
+    for (std::int64_t i = 0; i < lines && found <= most; ++i) {
+      found += table<T>().count(a_.data + i * stride, length);
+    }
+    return found <= most;
+  }
+
+  /// The entries of each row of the pass, and where those of each block of b begin.
+  void make_lists() {
+    static thread_local Scratch entry_memory, count_memory, start_memory;
+    const std::int64_t stops = blocks() + 1;
+    lists_ = {entry_memory.reserve<SparseEntry<T>>(pass_rows_ * a_.cols),
+              count_memory.reserve<std::int32_t>(pass_rows_), a_.cols};
+    starts_ = start_memory.reserve<std::int32_t>(pass_rows_ * stops);
+    std::fill_n(lists_.counts, pass_rows_, 0);
+    for (std::int64_t block = 0; block < stops; ++block) {
+      for (std::int64_t i = 0; i < pass_rows_; ++i) starts_[i * stops + block] = lists_.counts[i];
+      const std::int64_t k = block * depth_;
+      if (block < blocks()) list(a_.block(pass_, k, pass_rows_, std::min(depth_, a_.cols - k)));
+    }
+  }
+
+  void list(Matrix<const T> part) {
+    if (by_rows()) {
+      for (std::int64_t i = 0; i < part.rows; ++i) {
+        table<T>().row(lists_, i, &part(i, 0), part.cols);
+      }
+    } else {
+      for (std::int64_t k = 0; k < part.cols; ++k) {
+        table<T>().column(lists_, &part(0, k), part.rows, static_cast<std::int32_t>(k));
+      }
+    }
+  }
+
+  bool on_threads() const {
+    std::int64_t entries = 0;
+    for (std::int64_t i = 0; i < pass_rows_; ++i) entries += lists_.counts[i];
+    return entries * c_.cols > parallel_work;
+  }
+
+  SparsePanel<T> panel(std::int64_t row, std::int64_t rows, std::int64_t j, std::int64_t cols,
+                       std::int64_t block, const T* laid_out, T* sums) const {
+    const std::int64_t stops = blocks() + 1;
+    return {laid_out,
+            &c_(pass_ + row, j),
+            c_.row_stride,
+            std::min(cols, c_.cols - j),
+            row,
+            rows,
+            starts_ + row * stops + block,
+            stops,
+            sums,
+            alpha_,
+            beta_,
+            block == 0,
+            block + 2 == stops};
+  }
+
+  std::int64_t wide_cols() const { return table<T>().lanes * wide_panel; }
+
+  bool lay_out_whole() {
+    static thread_local Scratch memory;
+    const std::int64_t step = wide_cols();
+    T* to = memory.reserve<T>((b_.cols + step - 1) / step * step * b_.rows);
+    whole_ = to;
+    for (std::int64_t j = 0; j < b_.cols; j += step, to += step * b_.rows) {
+      const auto part = b_.block(0, j, b_.rows, std::min(step, b_.cols - j));
+      if (!table<T>().lay_out_wide(part, to)) return false;
+    }
+    return true;
+  }
+
+  /// b stays in the cache: c is gone through once, a few rows at a time.
+  void multiply_shallow() {
+    const std::int64_t step = rows_per_part;
+    parallel_for(pass_rows_, on_threads() ? rows_per_part : pass_rows_,
+                 [&](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t i = begin; i < end; i += step) {
+                     for (std::int64_t j = 0; j < c_.cols; j += wide_cols()) {
+                       table<T>().wide_rows(panel(i, std::min(step, end - i), j, wide_cols(), 0,
+                                                  whole_ + j * b_.rows, nullptr),
+                                            lists_);
+                     }
+                   }
+                 });
+  }
+
+  void multiply_deep() {
+    const std::int64_t step = table<T>().lanes * narrow_panel;
+    const std::int64_t panels = (c_.cols + step - 1) / step;
+    parallel_for(panels, on_threads() ? 1 : panels, [&](std::int64_t begin, std::int64_t end) {
+      static thread_local Scratch memory;
+      T* laid_out = memory.reserve<T>((depth_block + pass_rows_) * step);
+      for (std::int64_t j = begin * step; j < std::min(end * step, c_.cols); j += step) {
+        for (std::int64_t block = 0; block < blocks(); ++block) {
+          const std::int64_t k = block * depth_;
+          const auto part =
+              b_.block(k, j, std::min(depth_, b_.rows - k), std::min(step, c_.cols - j));
+          if (!table<T>().lay_out_narrow(part, laid_out)) {
+            failed_.store(true, std::memory_order_relaxed);
+          }
+          table<T>().narrow_rows(
+              panel(0, pass_rows_, j, step, block, laid_out, laid_out + depth_block * step),
+              lists_);
+        }
+      }
+    });
+  }
+
+  T alpha_;
+  Matrix<const T> a_, b_;
+  T beta_;
+  Matrix<T> c_;
+  std::int64_t depth_;  // rows of b in a block
+  std::int64_t pass_ = 0;
+  std::int64_t pass_rows_ = 0;
+  SparseLists<T> lists_{};
+  std::int32_t* starts_ = nullptr;
+  const T* whole_ = nullptr;
+  std::atomic<bool> failed_{false};
+};
+
+}  // namespace
+
+bool gemm_if_sparse(float alpha, Matrix<const float> a, Matrix<const float> b, float beta,
+                    Matrix<float> c) {
+  return SparseProduct<float>(alpha, a, b, beta, c).run();
+}
+bool gemm_if_sparse(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
+                    Matrix<double> c) {
+  return SparseProduct<double>(alpha, a, b, beta, c).run();
+}
+
+}  // namespace damo

@@ -1,0 +1,160 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
+#include <damo/ops/kernels/products/sparse_gemm.hpp>
+#include "tests/support/each_isa.hpp"
+#include "tests/support/values.hpp"
+
+using damo::Matrix;
+using damo::test::on_each_isa;
+
+namespace {
+
+std::size_t size(std::int64_t n) { return static_cast<std::size_t>(n); }
+
+/// A product whose left operand is mostly zeros, by rows or by columns.
+template <class T>
+struct Case {
+  std::int64_t m, n, k;
+  bool by_columns;
+  std::vector<T> x, w, c;
+
+  Case(std::int64_t m_, std::int64_t n_, std::int64_t k_, double share, bool by_columns_)
+      : m(m_),
+        n(n_),
+        k(k_),
+        by_columns(by_columns_),
+        x(size(m * k)),
+        w(size(k * (n + 3))),
+        c(size(m * (n + 1))) {
+    std::mt19937 rng(static_cast<unsigned>(m + 7 * n + 31 * k));
+    std::uniform_real_distribution<double> uniform(-1, 1);
+    for (T& v : x) v = (uniform(rng) + 1) / 2 < share ? static_cast<T>(uniform(rng)) : T{0};
+    for (std::size_t i = 0; i < x.size(); i += 5) {
+      if (x[i] == T{0}) x[i] = -T{0};
+    }
+    for (T& v : w) v = static_cast<T>(uniform(rng));
+    for (T& v : c) v = static_cast<T>(uniform(rng));
+  }
+  Matrix<const T> left() const {
+    return by_columns ? Matrix<const T>{x.data(), m, k, 1, m}
+                      : Matrix<const T>{x.data(), m, k, k, 1};
+  }
+  Matrix<const T> right() const { return {w.data(), k, n, n + 3, 1}; }
+  Matrix<T> result(std::vector<T>& to) const { return {to.data(), m, n, n + 1, 1}; }
+
+  /// The same product by the dense kernels, to which a right operand by columns is left.
+  std::vector<T> dense(T alpha, T beta) const {
+    std::vector<T> turned(size(n * k));
+    for (std::int64_t i = 0; i < k; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) turned[size(j * k + i)] = right()(i, j);
+    }
+    std::vector<T> out = c;
+    damo::gemm(alpha, left(), Matrix<const T>{turned.data(), k, n, 1, k}, beta, result(out));
+    return out;
+  }
+};
+
+template <class T>
+void check_sizes() {
+  for (const std::int64_t m : {8, 20, 131}) {
+    for (const std::int64_t n : {64, 65, 79, 191, 500}) {
+      for (const std::int64_t k : {70, 96, 130, 257, 800}) {
+        for (const bool by_columns : {false, true}) {
+          const Case<T> c(m, n, k, 0.12, by_columns);
+          for (const auto& [alpha, beta] :
+               {std::pair{T{1}, T{0}}, std::pair{T(0.3), T{1}}, std::pair{T(-2), T(0.7)}}) {
+            std::vector<T> out = c.c;
+            const bool done = damo::gemm_if_sparse(alpha, c.left(), c.right(), beta, c.result(out));
+            REQUIRE(done == (beta == T{0} || k <= 256));
+            if (done) REQUIRE(out == c.dense(alpha, beta));
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("products that leave out zeros have the bits of those that do not") {
+  on_each_isa([] {
+    check_sizes<float>();
+    check_sizes<double>();
+  });
+}
+
+TEST_CASE("they have the same bits on any number of threads") {
+  const int before = damo::num_threads();
+  for (const std::int64_t k : {200, 900}) {
+    const Case<float> c(1500, 600, k, 0.1, false);
+    const std::vector<float> expected = c.dense(1, 0);
+    for (const int threads : {1, 2, 5}) {
+      damo::set_num_threads(threads);
+      std::vector<float> out = c.c;
+      REQUIRE(damo::gemm_if_sparse(1.0F, c.left(), c.right(), 0.0F, c.result(out)));
+      CHECK(out == expected);
+    }
+  }
+  damo::set_num_threads(before);
+}
+
+TEST_CASE("zeros times infinity and NaN stay NaN") {
+  on_each_isa([] {
+    for (const float bad : {std::numeric_limits<float>::infinity(),
+                            -std::numeric_limits<float>::infinity(), std::nanf("")}) {
+      for (const std::int64_t k : {100, 700}) {
+        for (const std::int64_t at : {std::int64_t{0}, k / 2, k - 1}) {
+          for (const std::int64_t column : {0, 63, 130}) {
+            Case<float> c(20, 131, k, 0.1, false);
+            c.w[size(at * (c.n + 3) + column)] = bad;
+            std::vector<float> out = c.c;
+            CHECK_FALSE(damo::gemm_if_sparse(1.0F, c.left(), c.right(), 0.0F, c.result(out)));
+            damo::gemm(1.0F, c.left(), c.right(), 0.0F, c.result(out));
+            const std::vector<float> expected = c.dense(1, 0);
+            for (std::size_t i = 0; i < out.size(); ++i) {
+              REQUIRE((out[i] == expected[i] || (std::isnan(out[i]) && std::isnan(expected[i]))));
+            }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("a right operand that is not finite leaves what is added to alone") {
+  Case<float> c(20, 131, 100, 0.1, false);
+  c.w[500] = std::nanf("");
+  std::vector<float> out = c.c;
+  CHECK_FALSE(damo::gemm_if_sparse(1.0F, c.left(), c.right(), 1.0F, c.result(out)));
+  CHECK(out == c.c);
+}
+
+TEST_CASE("NaN and infinity on the left are no zeros") {
+  Case<float> c(20, 131, 100, 0.1, false);
+  c.x[3] = std::nanf("");
+  c.x[101] = std::numeric_limits<float>::infinity();
+  std::vector<float> out = c.c;
+  REQUIRE(damo::gemm_if_sparse(1.0F, c.left(), c.right(), 0.0F, c.result(out)));
+  CHECK(std::isnan(out[0]));
+  CHECK_FALSE(std::isfinite(out[size(c.n + 1)]));
+}
+
+TEST_CASE("dense, small and strided operands are left to the dense product") {
+  const auto declines = [](std::int64_t m, std::int64_t n, double share) {
+    const Case<float> c(m, n, 200, share, false);
+    std::vector<float> out = c.c;
+    return !damo::gemm_if_sparse(1.0F, c.left(), c.right(), 0.0F, c.result(out)) && out == c.c;
+  };
+  CHECK(declines(20, 131, 0.9));
+  CHECK(declines(3, 131, 0.1));
+  CHECK(declines(20, 30, 0.1));
+  CHECK_FALSE(declines(20, 131, 0.1));
+}
