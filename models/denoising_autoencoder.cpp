@@ -18,6 +18,7 @@ dA::dA(const DAOptions& o)
       b_prime(o.bvis),
       rng(stream_or(o.rng, o.numpy_rng, o.seed, o.site)) {
   const SiteScope scope(SiteScope::or_else(o.site));
+  check_layer("dA", x, n_visible, n_hidden, W, b, b_prime);
   if (!W.defined()) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
   if (!b.defined()) b = zero_parameter(n_hidden, "b");
   if (!b_prime.defined()) b_prime = zero_parameter(n_visible, "b_prime");
@@ -37,6 +38,7 @@ Var dA::get_reconstructed_input(const Var& hidden) const {
 }
 
 dA::Training dA::get_cost_updates(const Arg& corruption_level, const Arg& lr) {
+  const SiteScope scope(SiteScope::or_else(corruption_level.site()));
   const Var tilde_x = get_corrupted_input(x, corruption_level);
   const Var y = get_hidden_values(tilde_x);
   const Var z = get_reconstructed_input(y);

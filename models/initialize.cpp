@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/random/random_stream.hpp>
@@ -40,6 +41,38 @@ SharedVar layer_weights(std::int64_t n_visible, std::int64_t n_hidden, NumpyRand
   const double bound = 4 * std::sqrt(6.0 / static_cast<double>(n_hidden + n_visible));
   if (numpy_rng == nullptr) return uniform_parameter({n_visible, n_hidden}, bound, seed, "W");
   return uniform_parameter(Shape{n_visible, n_hidden}, bound, *numpy_rng, "W");
+}
+
+namespace {
+
+void check_shape(const char* model, const char* what, const SharedVar& given, const Shape& wanted,
+                 const std::string& line) {
+  if (!given.defined() || given.value().shape() == wanted) return;
+  throw ShapeError(fmt::format("{}: {} has shape {}, expected {}; it is {}, the model made at {}",
+                               model, what, to_string(given.value().shape()), to_string(wanted),
+                               describe(given), line));
+}
+
+}  // namespace
+
+void check_layer(const char* name, const Var& input, std::int64_t n_visible, std::int64_t n_hidden,
+                 const SharedVar& W, const SharedVar& hbias, const SharedVar& vbias, Site site) {
+  const std::string line = to_string(SiteScope::or_else(site));
+  if (n_visible < 1 || n_hidden < 1) {
+    throw ShapeError(
+        fmt::format("{}: {} visible and {} hidden units; there must be one of each, at {}", name,
+                    n_visible, n_hidden, line));
+  }
+  const std::int64_t width = input.ndim() == 2 ? input.type().dims[1] : 0;
+  if (input.ndim() != 2 || (width != unknown && width != n_visible)) {
+    throw ShapeError(
+        fmt::format("{}: the input is a matrix of {} columns, one for each visible unit, "
+                    "got {}, at {}",
+                    name, n_visible, describe(input), line));
+  }
+  check_shape(name, "W", W, {n_visible, n_hidden}, line);
+  check_shape(name, "the bias of hidden units", hbias, {n_hidden}, line);
+  check_shape(name, "the bias of visible units", vbias, {n_visible}, line);
 }
 
 RandomStream stream_or(const std::optional<RandomStream>& given, NumpyRandomState* numpy_rng,

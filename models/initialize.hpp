@@ -27,6 +27,13 @@ SharedVar zero_parameter(const Sizes& size, std::string name, DType dtype = floa
 SharedVar layer_weights(std::int64_t n_visible, std::int64_t n_hidden, NumpyRandomState* numpy_rng,
                         std::uint64_t seed, Site site = Site::here());
 
+/// What a model of `name` over units of these numbers was given: its input, a matrix of one column
+/// for each visible unit, and parameters, of the shapes that follow. An undefined one is still to
+/// be made. Throws ShapeError, with the line, where one is of another shape.
+void check_layer(const char* name, const Var& input, std::int64_t n_visible, std::int64_t n_hidden,
+                 const SharedVar& W, const SharedVar& hbias, const SharedVar& vbias,
+                 Site site = Site::here());
+
 /// A model's stream: the one given; or a NumPy-compatible one seeded by `numpy_rng.randint(2**30)`
 /// where there is a `numpy_rng`; or one made from `seed`.
 RandomStream stream_or(const std::optional<RandomStream>& given, NumpyRandomState* numpy_rng,

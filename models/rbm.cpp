@@ -1,5 +1,9 @@
+#include <fmt/format.h>
+
 #include <cmath>
 
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/models/binary_rbm.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
@@ -21,6 +25,7 @@ RBM::RBM(const RBMOptions& o)
       vbias(o.vbias),
       rng(stream_or(o.rng, o.numpy_rng, o.seed, o.site)) {
   const SiteScope scope(SiteScope::or_else(o.site));
+  check_layer("RBM", input, n_visible, n_hidden, W, hbias, vbias);
   if (!W.defined()) W = layer_weights(n_visible, n_hidden, o.numpy_rng, o.seed);
   if (!hbias.defined()) hbias = zero_parameter(n_hidden, "hbias");
   if (!vbias.defined()) vbias = zero_parameter(n_visible, "vbias");
@@ -75,7 +80,28 @@ std::array<Var, 6> RBM::gibbs_vhv(const Var& v) {
   return {pre_sigmoid_h, h_mean, h_sample, pre_sigmoid_v, v_mean, v_sample};
 }
 
+namespace {
+
+void check_training(const CostOptions& o, std::int64_t n_hidden) {
+  const std::string line = to_string(SiteScope::or_else(o.site));
+  if (o.k.is_literal() && o.k.real() < 1)
+    throw NumericError(
+        fmt::format("RBM: at least 1 Gibbs step, not k = {}, at {}", o.k.real(), line));
+  if (!o.persistent.defined()) return;
+  const Shape& chain = o.persistent.value().shape();
+  if (chain.rank() != 2 || chain[1] != n_hidden) {
+    throw ShapeError(
+        fmt::format("RBM: a persistent chain has {} columns, one for each hidden unit, "
+                    "got {} of shape {}, at {}",
+                    n_hidden, describe(o.persistent), to_string(chain), line));
+  }
+}
+
+}  // namespace
+
 RBM::Training RBM::get_cost_updates(const CostOptions& o) {
+  const SiteScope scope(SiteScope::or_else(o.site));
+  check_training(o, n_hidden);
   const Var chain_start =
       o.persistent.defined() ? Var(o.persistent) : sample_h_given_v(input).sample;
   auto [outs, updates] = scan([this](Var h) { return gibbs_hvh(h); },

@@ -30,9 +30,10 @@ struct RBMOptions {
 /// How `get_cost_updates` trains.
 struct CostOptions {
   Arg lr = 0.1;
-  SharedVar persistent{};  ///< the Markov chain's hidden samples (batch, n_hidden): PCD-k. Left
-                           ///< out: CD-k.
-  Arg k = 1;               ///< Gibbs steps
+  SharedVar persistent{};    ///< the Markov chain's hidden samples (batch, n_hidden): PCD-k. Left
+                             ///< out: CD-k.
+  Arg k = 1;                 ///< Gibbs steps, at least 1
+  Site site = Site::here();  ///< the line that errors name
 };
 
 /// A restricted Boltzmann machine with binary units (Smolensky 1986; Hinton 2002), as in the Deep

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <random>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -13,7 +14,7 @@
 #include "tests/support/values.hpp"
 
 using namespace damo;
-using test::check_close;
+using test::check_close, test::contains, test::error_of;
 
 namespace {
 
@@ -179,6 +180,32 @@ TEST_CASE("RBM: get_cost_updates moves the parameters along the CD gradient of i
   double moved = 0;
   for (const double h : chain.value().values<double>()) moved += h;
   CHECK(moved > 0);
+}
+
+TEST_CASE("RBM: what does not fit is refused where the model is made, with the line") {
+  const Var x = matrix("x");
+  const SharedVar W = shared(Array(float32, {5, 4}), "W"), b = shared(Array(float32, {3}), "b");
+  const auto refused = [&](const models::RBMOptions& o) {
+    return error_of<ShapeError>([&] { static_cast<void>(models::RBM(o)); });
+  };
+  const std::string of_weights = refused({.input = x, .n_visible = 6, .n_hidden = 4, .W = W});
+  CHECK(contains(of_weights, "RBM: W has shape (5, 4), expected (6, 4)"));
+  CHECK(contains(of_weights, "rbm_test.cpp"));
+  CHECK(contains(refused({.input = x, .n_visible = 5, .n_hidden = 4, .hbias = b}),
+                 "hidden units has shape (3,), expected (4,)"));
+  CHECK(contains(refused({.input = x, .n_visible = 5, .n_hidden = 4, .vbias = b}),
+                 "visible units has shape (3,), expected (5,)"));
+  CHECK(contains(refused({.input = vector("v"), .n_visible = 5, .n_hidden = 4}), "'v'"));
+  CHECK(contains(refused({.input = x, .n_visible = 0, .n_hidden = 4}), "0 visible"));
+  models::RBM model({.input = x, .n_visible = 5, .n_hidden = 4, .W = W});
+  const SharedVar chain = shared(Array(float32, {2, 3}), "chain");
+  const std::string of_chain = error_of<ShapeError>(
+      [&] { static_cast<void>(model.get_cost_updates({.persistent = chain, .k = 1})); });
+  CHECK(contains(of_chain, "4 columns"));
+  CHECK(contains(of_chain, "rbm_test.cpp"));
+  CHECK(
+      contains(error_of<NumericError>([&] { static_cast<void>(model.get_cost_updates({.k = 0})); }),
+               "at least 1 Gibbs step, not k = 0"));
 }
 
 TEST_CASE("RBM: a long Gibbs chain has the exact distribution") {
