@@ -145,6 +145,12 @@ struct Selection {
     gathering.indices = indices;
     gathering.in_place = index.advanced_adjacent();
   }
+  void check_part(const Tensor& y) const {
+    const Shape part = gathering.shape();
+    if (part == y.shape) return;
+    throw ShapeError(fmt::format("the part selected has shape {}, its new value {}",
+                                 to_string(part), to_string(y.shape)));
+  }
   Selection(const Selection&) = delete;
   Selection& operator=(const Selection&) = delete;
 };
@@ -288,14 +294,16 @@ void AdvancedIncSubtensor::run_shapes(const Apply&, TensorsIn in, std::span<Shap
   out[0] = in[0]->shape;
 }
 
+void AdvancedIncSubtensor::check_ahead(const Apply& node, TensorsIn in, Workspace& scratch) const {
+  const Selection selection(index_, node, *in[0], in, first_bound);
+  selection.check_part(*in[1]);
+  check_positions(selection.gathering, scratch.bytes(gather_scratch(selection.gathering)));
+}
+
 void AdvancedIncSubtensor::perform(const Apply& node, TensorsIn in, TensorsOut out,
                                    Workspace& scratch) const {
   const Selection selection(index_, node, *out[0], in, first_bound);
-  const Shape part = selection.gathering.shape();
-  if (part != in[1]->shape) {
-    throw ShapeError(fmt::format("the part selected has shape {}, its new value {}",
-                                 to_string(part), to_string(in[1]->shape)));
-  }
+  selection.check_part(*in[1]);
   if (in[0]->data != out[0]->data) copy(*in[0], *out[0]);
   scatter(selection.gathering, *in[1], !set_, scratch.bytes(gather_scratch(selection.gathering)));
 }

@@ -1,5 +1,6 @@
 #pragma once
 #include <damo/graph/wide/wide.hpp>
+#include <damo/ops/common/checks_ahead.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
@@ -44,7 +45,8 @@ class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>,
 ///   inputs  [x, y, the index's bounds (int64 scalars)..., index tensors (int64, of one rank)...]
 class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>,
                                    public ReadsElements,
-                                   public ComputesWide {
+                                   public ComputesWide,
+                                   public ChecksAhead {
  public:
   AdvancedIncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
   const IndexSpec& index() const { return index_; }
@@ -72,6 +74,7 @@ class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>,
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
+  void check_ahead(const Apply& node, TensorsIn in, Workspace& scratch) const override;
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   friend bool operator==(const AdvancedIncSubtensor&, const AdvancedIncSubtensor&) = default;
 

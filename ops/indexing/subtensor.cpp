@@ -210,12 +210,22 @@ void IncSubtensor::run_shapes(const Apply&, TensorsIn in, std::span<Shape> out) 
   out[0] = in[0]->shape;
 }
 
-void IncSubtensor::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  const Tensor part = index_.view(*out[0], in.subspan(first_bound));
+/// The part of x that changes, of the shape of what is new.
+Tensor IncSubtensor::checked_part(TensorsIn in, const Tensor& x) const {
+  Tensor part = index_.view(x, in.subspan(first_bound));
   if (part.shape != in[1]->shape) {
     throw ShapeError(fmt::format("the part selected has shape {}, its new value {}",
                                  to_string(part.shape), to_string(in[1]->shape)));
   }
+  return part;
+}
+
+void IncSubtensor::check_ahead(const Apply&, TensorsIn in, Workspace&) const {
+  checked_part(in, *in[0]);
+}
+
+void IncSubtensor::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  const Tensor part = checked_part(in, *out[0]);
   if (in[0]->data != out[0]->data) copy(*in[0], *out[0]);
   if (set_) {
     copy(*in[1], part);

@@ -2,6 +2,7 @@
 #include <span>
 
 #include <damo/graph/wide/wide.hpp>
+#include <damo/ops/common/checks_ahead.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/indexing/index_spec.hpp>
 
@@ -44,7 +45,10 @@ bool take_parts_in_turn(std::span<const Apply* const> readers);
 
 /// A tensor with the selected part replaced by, or added to, another tensor of that part's shape.
 ///   inputs  [x, y, the index's bounds (int64 scalars)...]
-class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements, public ComputesWide {
+class IncSubtensor final : public OpOf<IncSubtensor>,
+                           public ReadsElements,
+                           public ComputesWide,
+                           public ChecksAhead {
  public:
   IncSubtensor(IndexSpec index, bool set) : index_(std::move(index)), set_(set) {}
   const IndexSpec& index() const { return index_; }
@@ -70,10 +74,12 @@ class IncSubtensor final : public OpOf<IncSubtensor>, public ReadsElements, publ
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
   void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   int inplace_input() const override { return 0; }
+  void check_ahead(const Apply& node, TensorsIn in, Workspace& scratch) const override;
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   friend bool operator==(const IncSubtensor&, const IncSubtensor&) = default;
 
  private:
+  Tensor checked_part(TensorsIn in, const Tensor& x) const;
   IndexSpec index_;
   bool set_;
 };

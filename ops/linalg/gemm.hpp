@@ -1,6 +1,7 @@
 #pragma once
 #include <damo/graph/op.hpp>
 #include <damo/graph/wide/wide.hpp>
+#include <damo/ops/common/checks_ahead.hpp>
 #include <damo/ops/linalg/matrix_product.hpp>
 
 namespace damo {
@@ -8,7 +9,10 @@ namespace damo {
 /// beta c + alpha dot(a, b), which may take over c's memory.
 ///   inputs  [c, alpha, a, b, beta], of one float dtype; alpha and beta scalars, c of the product's
 ///   shape
-class Gemm final : public OpOf<Gemm>, public MatrixProduct, public ComputesWide {
+class Gemm final : public OpOf<Gemm>,
+                   public MatrixProduct,
+                   public ComputesWide,
+                   public ChecksAhead {
  public:
   std::string name() const override { return "gemm"; }
   void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {

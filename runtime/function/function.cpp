@@ -97,7 +97,10 @@ void Function::Impl::compile() {
            });
   std::vector<bool> given;
   for (const Parameter& p : parameters) given.push_back(p.is_mutable() && !checks);
-  program = lower(graph, where, {.inplace = !mode.guard_settings(), .mutable_inputs = given});
+  const bool unwatched = !mode.guard_settings() && !checks;
+  program = lower(
+      graph, where,
+      {.inplace = !mode.guard_settings(), .mutable_inputs = given, .overwrite_shared = unwatched});
   observe();
   chosen.resize(parameters.size());
   find_results();

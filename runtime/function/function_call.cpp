@@ -113,13 +113,19 @@ void Function::Impl::copy_out(const Result& result, Array& to) const {
   damo::copy(from, to.view());
 }
 
-/// Everything that can fail comes first, so that updates happen together or not at all.
+/// Everything that can fail comes first, so that updates happen together or not at all: those that
+/// are written over their variables last.
 void Function::Impl::hand_over(OutputBlock& block) {
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i].storage < 0) copy_out(outputs[i], block.arrays[i]);
   }
   for (Result& update : updates) {
     if (update.storage < 0) copy_out(update, update.staged);
+  }
+  try {
+    program->finish();
+  } catch (const LocatedError& e) {
+    e.raise();
   }
   const auto storage = [&](const Result& r) -> Array& {
     return program->storages[static_cast<std::size_t>(r.storage)].array;
@@ -133,7 +139,11 @@ void Function::Impl::hand_over(OutputBlock& block) {
     }
   }
   for (Result& update : updates) {
-    std::swap(update.cell->value, update.storage < 0 ? update.staged : storage(update));
+    const Array& old = update.cell->value;
+    const bool written_over =
+        old.elements() > 0 && program->slots[update.slot].tensor.data == old.raw();
+    if (!written_over)
+      std::swap(update.cell->value, update.storage < 0 ? update.staged : storage(update));
     ++update.cell->version;
   }
 }

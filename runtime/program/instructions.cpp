@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include <damo/ops/common/checks_ahead.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/linalg/matrix_product.hpp>
 #include <damo/ops/random/draw.hpp>
@@ -31,15 +33,29 @@ std::vector<std::pair<std::size_t, std::size_t>> PerformInstruction::inplace_can
   return {{static_cast<std::size_t>(input), 0}};
 }
 
+bool PerformInstruction::prepares() const {
+  const Op& op = node().op();
+  return as<Elementwise>(op) != nullptr || dynamic_cast<const ChecksAhead*>(&op) != nullptr;
+}
+
+void PerformInstruction::resolve(Program& program) {
+  if (!changed(program) && !always_resolve_) return;
+  node().op().run_shapes(node(), in(), shapes_);
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    program.set_shape(program.slots[out_slots()[i]], shapes_[i]);
+  }
+  settle();
+}
+
+void PerformInstruction::prepare(Program& program) {
+  resolve(program);
+  const auto* checks = dynamic_cast<const ChecksAhead*>(&node().op());
+  if (checks != nullptr) checks->check_ahead(node(), in(), program.scratch);
+}
+
 void PerformInstruction::run(Program& program) {
   const Op& op = node().op();
-  if (changed(program) || always_resolve_) {
-    op.run_shapes(node(), in(), shapes_);
-    for (std::size_t i = 0; i < shapes_.size(); ++i) {
-      program.set_shape(program.slots[out_slots()[i]], shapes_[i]);
-    }
-    settle();
-  }
+  resolve(program);
   for (std::size_t i = 0; i < shapes_.size(); ++i) {
     out()[i]->data = program.memory(program.slots[out_slots()[i]]);
   }

@@ -11,8 +11,12 @@ class PerformInstruction final : public Instruction {
   void run(Program& program) override;
   Profile::Kind kind() const override;
   std::vector<std::pair<std::size_t, std::size_t>> inplace_candidates() const override;
+  bool prepares() const override;
+  void prepare(Program& program) override;
 
  private:
+  void resolve(Program& program);
+
   std::vector<Shape> shapes_;
   bool always_resolve_;
 };

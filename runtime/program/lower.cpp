@@ -2,10 +2,12 @@
 
 #include <damo/graph/node_table.hpp>
 #include <damo/graph/walk.hpp>
-#include <damo/runtime/program/fused_loop.hpp>
+#include <damo/runtime/program/fusion/fused_loop.hpp>
+#include <damo/runtime/program/fusion/fused_reduction.hpp>
 #include <damo/runtime/program/instructions.hpp>
 #include <damo/runtime/program/lower.hpp>
 #include <damo/runtime/program/memory_plan.hpp>
+#include <damo/runtime/program/overwrites.hpp>
 #include <damo/runtime/program/product.hpp>
 #include <damo/runtime/program/scan_loop.hpp>
 
@@ -31,7 +33,11 @@ class Lowering {
     const std::vector<Unit> units = group_nodes(roots, guards, options_.fuse);
     find_outside_uses(units, roots);
     for (const Unit& unit : units) {
-      if (unit.size() == 1) {
+      if (options_.fuse && guards.empty() && is_absorbed(unit)) {
+        absorbed_[unit.back()->output()] = &unit;
+      } else if (const Unit* reduced = absorbed_by(*unit.front())) {
+        add_reduction(*reduced, *unit.front());
+      } else if (unit.size() == 1) {
         add_node(*unit.front());
       } else {
         add_loop(unit);
@@ -40,6 +46,7 @@ class Lowering {
     }
     for (const Var& v : roots) program_->roots.push_back(slot_of(v));
     program_->keep_alive = roots;
+    if (options_.inplace && options_.overwrite_shared) wait_to_overwrite(*program_, updated());
     plan_memory(*program_, options_.inplace, options_.mutable_inputs);
     for (auto& instruction : program_->instructions) instruction->link(*program_);
     return std::move(program_);
@@ -53,6 +60,16 @@ class Lowering {
       program_->slot_vars.push_back(v);
     }
     return *slot;
+  }
+
+  /// By root: the slot of the shared variable that it is an update of.
+  std::vector<std::optional<std::uint32_t>> updated() const {
+    std::vector<std::optional<std::uint32_t>> slots(graph_.outputs.size());
+    for (const auto& [variable, value] : graph_.updates) {
+      const std::uint32_t* slot = slots_.find(variable);
+      slots.push_back(slot != nullptr ? std::optional(*slot) : std::nullopt);
+    }
+    return slots;
   }
 
   /// Those of the instruction just added, if one was: a leaf becomes none.
@@ -73,10 +90,40 @@ class Lowering {
 
   /// Variables that some other unit, or the caller, wants.
   void find_outside_uses(const std::vector<Unit>& units, const Vars& roots) {
-    for (const Var& v : roots) used_outside_[v] = true;
-    for (const Unit& unit : units) {
-      for (const Var& v : external_inputs(unit)) used_outside_[v] = true;
+    for (const Var& v : roots) {
+      used_outside_[v] = true;
+      only_reader_[v] = nullptr;
     }
+    for (const Unit& unit : units) {
+      for (const Var& v : external_inputs(unit)) {
+        used_outside_[v] = true;
+        const bool first = only_reader_.find(v) == nullptr;
+        only_reader_[v] = first && unit.size() == 1 ? unit.front() : nullptr;
+      }
+    }
+  }
+
+  /// Whether only a reduction reads what the unit computes.
+  bool is_absorbed(const Unit& unit) const {
+    const Var& value = unit.back()->output();
+    const Apply* const* reader = only_reader_.find(value);
+    if (reader == nullptr || *reader == nullptr || !FusedReduction::fits(unit, **reader))
+      return false;
+    return std::none_of(unit.begin(), unit.end() - 1, [this](const Apply* node) {
+      return used_outside_.contains(node->output());
+    });
+  }
+  const Unit* absorbed_by(const Apply& node) const {
+    if (as<Reduce>(node.op()) == nullptr) return nullptr;
+    const Unit* const* unit = absorbed_.find(node.input(0));
+    return unit == nullptr ? nullptr : *unit;
+  }
+
+  void add_reduction(const Unit& unit, const Apply& reduce) {
+    std::vector<std::uint32_t> in;
+    for (const Var& v : external_inputs(unit)) in.push_back(slot_of(v));
+    program_->instructions.push_back(
+        std::make_unique<FusedReduction>(unit, reduce, std::move(in), slot_of(reduce.output())));
   }
 
   void add_loop(const Unit& unit) {
@@ -132,6 +179,8 @@ class Lowering {
   std::unique_ptr<Program> program_;
   Table<std::uint32_t> slots_;
   Table<bool> used_outside_;
+  Table<const Apply*> only_reader_;  // null where there are several, or a root
+  Table<const Unit*> absorbed_;      // units that are run where their value is reduced
   VarSet invariant_;
 };
 

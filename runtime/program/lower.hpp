@@ -17,6 +17,8 @@ struct LowerOptions {
   /// By input: whether its memory may be the program's own. The program then has a storage for it,
   /// and may be called with memory from elsewhere all the same.
   std::vector<bool> mutable_inputs{};
+  /// Lets updates be written over the shared variables they are of. The program's `finish` does it.
+  bool overwrite_shared = false;
   /// For the body of a loop: inputs from this one on are the same at every step.
   std::optional<std::size_t> first_invariant{};
 };

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/located_error.hpp>
 #include <damo/runtime/program/program.hpp>
@@ -17,6 +20,23 @@ double bytes_touched(const Instruction& instruction) {
   for (const Tensor* t : instruction.out()) add(*t);
   return bytes;
 }
+
+/// The memory a tensor lies in.
+struct Extent {
+  const std::byte* begin;
+  const std::byte* end;
+
+  explicit Extent(const Tensor& t) : begin(t.data), end(t.data) {
+    if (t.elements() == 0) return;
+    const auto size = static_cast<std::ptrdiff_t>(item_size(t.dtype));
+    end += size;
+    for (std::size_t axis = 0; axis < t.rank(); ++axis) {
+      const std::ptrdiff_t reach = (t.shape[axis] - 1) * t.strides[axis] * size;
+      (reach < 0 ? begin : end) += reach;
+    }
+  }
+  bool meets(const Extent& other) const { return begin < other.end && other.begin < end; }
+};
 
 }  // namespace
 
@@ -67,10 +87,49 @@ void Program::set_observer(Observer* to) {
   }
 }
 
-void Program::run_plain() {
-  std::size_t i = 0;
+void Program::run_range(std::size_t begin, std::size_t end) {
+  if (profile != nullptr || observer != nullptr) {
+    run_watched(begin, end);
+  } else if (!guards.empty()) {
+    run_guarded(begin, end);
+  } else {
+    run_plain(begin, end);
+  }
+}
+
+/// Only what has the same shape, and while no argument of the caller's lies there.
+bool Program::may_overwrite(const Tensor& shared, const Tensor& value) const {
+  if (shared.shape != value.shape) return false;
+  const Extent held(shared);
+  return std::none_of(inputs.begin(), inputs.end(),
+                      [&](std::uint32_t input) { return held.meets(Extent(slots[input].tensor)); });
+}
+
+void Program::finish() {
+  const std::size_t n = instructions.size();
+  if (n_waiting == 0) return;
+  std::size_t i = n - n_waiting;
   try {
-    for (const std::size_t n = instructions.size(); i < n; ++i) instructions[i]->run(*this);
+    for (; i < n; ++i) instructions[i]->prepare(*this);
+  } catch (...) {
+    explain(i);
+  }
+  const auto lead = [this](bool to_shared) {
+    for (const auto& [shared, value] : overwrites) {
+      const Tensor& held = slots[shared].tensor;
+      const bool over = to_shared && may_overwrite(held, slots[value].tensor);
+      storages[static_cast<std::size_t>(slots[value].storage)].bound = over ? held.data : nullptr;
+    }
+  };
+  lead(true);
+  run_range(n - n_waiting, n);
+  lead(false);
+}
+
+void Program::run_plain(std::size_t begin, std::size_t end) {
+  std::size_t i = begin;
+  try {
+    for (; i < end; ++i) instructions[i]->run(*this);
   } catch (...) {
     explain(i);
   }
@@ -83,10 +142,10 @@ bool Program::wanted(std::size_t index) const {
   return true;
 }
 
-void Program::run_guarded() {
-  std::size_t i = 0;
+void Program::run_guarded(std::size_t begin, std::size_t end) {
+  std::size_t i = begin;
   try {
-    for (const std::size_t n = instructions.size(); i < n; ++i) {
+    for (; i < end; ++i) {
       if (wanted(i)) instructions[i]->run(*this);
     }
   } catch (...) {
@@ -94,12 +153,12 @@ void Program::run_guarded() {
   }
 }
 
-void Program::run_watched() {
-  if (observer != nullptr) observer->begin(*this);
-  std::size_t i = 0;
+void Program::run_watched(std::size_t begin, std::size_t end) {
+  if (observer != nullptr && begin == 0) observer->begin(*this);
+  std::size_t i = begin;
   try {
     auto start = Profile::Clock::now();
-    for (; i < instructions.size(); ++i) {
+    for (; i < end; ++i) {
       if (!guards.empty() && !wanted(i)) continue;
       if (observer != nullptr) observer->before(*this, i);
       instructions[i]->run(*this);

@@ -62,6 +62,9 @@ class Instruction {
   /// Pairs (input, output) of positions where the output may be written over the input.
   virtual std::vector<std::pair<std::size_t, std::size_t>> inplace_candidates() const { return {}; }
   virtual bool is_view() const { return false; }
+  /// Whether `prepare` finds all that can go wrong, so that `run` fails no more.
+  virtual bool prepares() const { return false; }
+  virtual void prepare(Program&) {}
   /// Called once, when the program's slots have their final addresses.
   virtual void link(Program& program);
   /// The nodes that it computes, in the order in which it does.
@@ -98,17 +101,11 @@ class Instruction {
 /// of the same shapes allocates nothing. Not re-entrant.
 class Program {
  public:
-  /// Runs all instructions. Inputs and shared values must have been bound.
-  /// Throws LocatedError for an error of an instruction.
-  void run() {
-    if (profile != nullptr || observer != nullptr) {
-      run_watched();
-    } else if (!guards.empty()) {
-      run_guarded();
-    } else {
-      run_plain();
-    }
-  }
+  /// Runs all instructions but those that wait for `finish`. Inputs and shared values must have
+  /// been bound. Throws LocatedError for an error of an instruction.
+  void run() { run_range(0, instructions.size() - n_waiting); }
+  /// Runs those that write over shared variables; where one of them would fail, none does.
+  void finish();
   /// Looks up where shared variables keep their values; before `run`, once a call.
   void bind_shared();
   /// Switches profiling on (loops inside included) or, with null, off.
@@ -127,6 +124,10 @@ class Program {
   std::vector<Var> slot_vars;
   std::vector<Storage> storages;
   std::vector<std::unique_ptr<Instruction>> instructions;
+  /// How many of them, the last ones, wait for `finish`.
+  std::size_t n_waiting = 0;
+  /// The slots of a shared variable and of the value that may take over its memory.
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> overwrites;
   /// The slot of a bool scalar, and the value it must have.
   struct Guard {
     std::uint32_t slot;
@@ -155,10 +156,12 @@ class Program {
   Vars keep_alive;
 
  private:
-  void run_plain();
-  void run_guarded();
+  void run_range(std::size_t begin, std::size_t end);
+  void run_plain(std::size_t begin, std::size_t end);
+  void run_guarded(std::size_t begin, std::size_t end);
   bool wanted(std::size_t index) const;
-  void run_watched();
+  void run_watched(std::size_t begin, std::size_t end);
+  bool may_overwrite(const Tensor& shared, const Tensor& value) const;
   void count(std::size_t index, double seconds);
   [[noreturn]] void explain(std::size_t index);
 };

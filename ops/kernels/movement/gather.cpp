@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/ops/kernels/elementwise/loop.hpp>
 #include <damo/ops/kernels/movement/gather.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
 
@@ -38,9 +41,10 @@ void find_offsets(const Gathering& g, std::int64_t* offsets) {
   }
 }
 
-/// Calls `f(named, other)` for each element named and its partner in `other`.
-template <class T, class F>
-void for_each_named(const Gathering& g, const Tensor& other, std::byte* scratch, F&& f) {
+/// Calls `line(named, other, n)` for n neighbours named and their partners in `other`, also
+/// neighbours; those of one element come in the order of the indices.
+template <class T, class Line>
+void for_each_line(const Gathering& g, const Tensor& other, std::byte* scratch, Line&& line) {
   auto* offsets = reinterpret_cast<std::int64_t*>(scratch);
   find_offsets(g, offsets);
   const std::size_t first = index_position(g);
@@ -56,13 +60,42 @@ void for_each_named(const Gathering& g, const Tensor& other, std::byte* scratch,
     rest.push_back(g.tensor.shape[i], {g.tensor.strides[i], other.strides[axis++]});
   }
   rest = coalesce(rest);
-  std::int64_t i = 0;
-  for_each_index(indices, indices.rank(), [&](const auto& at) {
-    T* named = g.tensor.as<T>() + offsets[i++];
-    T* partner = other.as<T>() + at[0];
-    for_each_index(rest, rest.rank(),
-                   [&](const auto& step) { f(named[step[0]], partner[step[1]]); });
+  T* named = g.tensor.as<T>();
+  T* partner = other.as<T>();
+  const bool rows =
+      rest.rank() > 0 && rest.steps(rest.rank() - 1) == std::array<std::int64_t, 2>{1, 1};
+  if (rows) {
+    const std::size_t last = rest.rank() - 1;
+    for_each_index(indices, indices.rank(), [&](const auto& at) {
+      T* row = named + *offsets++;
+      for_each_index(rest, last, [&](const auto& step) {
+        line(row + step[0], partner + at[0] + step[1], rest.shape[last]);
+      });
+    });
+    return;
+  }
+  for_each_index(rest, rest.rank(), [&](const auto& step) {
+    const std::int64_t* offset = offsets;
+    for_each_index(indices, indices.rank(), [&](const auto& at) {
+      line(named + step[0] + *offset++, partner + step[1] + at[0], 1);
+    });
   });
+}
+
+struct Plus {
+  template <class T>
+  DAMO_INLINE T operator()(T a, T b) const {
+    return static_cast<T>(a + b);
+  }
+};
+
+template <class T>
+void copy_line(const T* from, T* to, std::int64_t n) {
+  if (n == 1) {
+    *to = *from;
+  } else {
+    std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(T));
+  }
 }
 
 }  // namespace
@@ -89,22 +122,37 @@ std::size_t gather_scratch(const Gathering& g) {
   return static_cast<std::size_t>(g.index_shape.elements()) * sizeof(std::int64_t);
 }
 
+void check_positions(const Gathering& g, std::byte* scratch) {
+  find_offsets(g, reinterpret_cast<std::int64_t*>(scratch));
+}
+
 void gather(const Gathering& g, const Tensor& out, std::byte* scratch) {
   dispatch(out.dtype, [&](auto zero) {
     using T = decltype(zero);
-    for_each_named<T>(g, out, scratch, [](const T& named, T& result) { result = named; });
+    for_each_line<T>(g, out, scratch, [](const T* named, T* result, std::int64_t n) {
+      copy_line(named, result, n);
+    });
   });
 }
 
 void scatter(const Gathering& g, const Tensor& y, bool add, std::byte* scratch) {
   dispatch(y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    if (add) {
-      for_each_named<T>(g, y, scratch,
-                        [](T& named, const T& value) { named = static_cast<T>(named + value); });
-    } else {
-      for_each_named<T>(g, y, scratch, [](T& named, const T& value) { named = value; });
+    if (!add) {
+      for_each_line<T>(g, y, scratch, [](T* named, const T* value, std::int64_t n) {
+        copy_line(value, named, n);
+      });
+      return;
     }
+    const Loop plus = make_loops<Plus, T, T, T>().best();
+    for_each_line<T>(g, y, scratch, [plus](T* named, const T* value, std::int64_t n) {
+      if (n == 1) {
+        *named = Plus{}(*named, *value);
+      } else {
+        const void* in[] = {named, value};
+        plus(in, named, static_cast<std::size_t>(n));
+      }
+    });
   });
 }
 

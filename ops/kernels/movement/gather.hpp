@@ -23,10 +23,13 @@ struct Gathering {
 
 /// Bytes of scratch memory that the functions below need.
 std::size_t gather_scratch(const Gathering& g);
+/// Throws ShapeError naming a position that is outside, as the functions below do.
+void check_positions(const Gathering& g, std::byte* scratch);
 /// Copies what is named to `out`, of shape `g.shape()`. Negative positions count from the end.
 /// Throws ShapeError naming the position that is outside, before anything is written.
 void gather(const Gathering& g, const Tensor& out, std::byte* scratch);
-/// Copies `y`, of that shape, to what is named, or adds it, in row-major order of the indices.
+/// Copies `y`, of that shape, to what is named, or adds it: for each element in row-major order of
+/// the indices. Throws as gather does.
 void scatter(const Gathering& g, const Tensor& y, bool add, std::byte* scratch);
 
 }  // namespace damo

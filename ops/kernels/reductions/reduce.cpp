@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -9,70 +8,13 @@
 #include <damo/ops/kernels/movement/strided.hpp>
 #include <damo/ops/kernels/reductions/course.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
-
-namespace damo {
-namespace {
-
-// Elements (rows) that are taken one after the other; the results of such runs are combined
-// pairwise, which keeps rounding errors at the logarithm of the count.
-constexpr std::int64_t reduce_leaf = 128;
-constexpr std::int64_t reduce_run_leaf = 8192;
-constexpr int reduce_levels = 48;
-
-/// Rows reduced into one: `inner` of them, inner_stride apart, `outer` times.
-struct ReducedRows {
-  std::int64_t inner;
-  std::int64_t inner_stride;
-  std::int64_t outer;
-  std::int64_t outer_stride;
-};
-
-/// What a reduction of no elements gives.
-template <Reduction R, class T>
-constexpr T identity() {
-  using Limits = std::numeric_limits<T>;
-  if constexpr (R == Reduction::sum) return T{0};
-  if constexpr (R == Reduction::prod) return T{1};
-  if constexpr (R == Reduction::max) {
-    return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
-  }
-  return Limits::has_infinity ? Limits::infinity() : Limits::max();
-}
-
-}  // namespace
-}  // namespace damo
-
-#define DAMO_KERNEL_FILE <damo/ops/kernels/reductions/reduce.inc>
-#include <damo/ops/kernels/machine/for_each_isa.inc>
+#include <damo/ops/kernels/reductions/reduce_parts.hpp>
 
 namespace damo {
 namespace {
 
 constexpr std::string_view names[] = {"sum", "prod", "max", "min", "any", "all"};
 static_assert(std::size(names) == static_cast<std::size_t>(Reduction::all) + 1);
-
-/// Combines values pairwise as they come.
-template <Reduction R, class T>
-class Cascade {
- public:
-  void push(T value) {
-    for (std::int64_t bits = count_++; (bits & 1) != 0; bits >>= 1) {
-      value = simd_sse2::fold<R>(pending_[--levels_], value);
-    }
-    pending_[levels_++] = value;
-  }
-  T result() const {
-    if (levels_ == 0) return identity<R, T>();
-    T value = pending_[levels_ - 1];
-    for (int i = levels_ - 1; i-- > 0;) value = simd_sse2::fold<R>(pending_[i], value);
-    return value;
-  }
-
- private:
-  T pending_[reduce_levels];
-  int levels_ = 0;
-  std::int64_t count_ = 0;
-};
 
 /// The reduction of one output element by `run(x, n)` over stretches of the last reduced axis.
 template <Reduction R, class Acc, class T, class Run>
@@ -97,30 +39,14 @@ void reduce_any(const Split& split, const T* in, Acc* out) {
   const std::size_t rank = split.reduced.rank();
   const std::int64_t step = rank == 0 ? 0 : split.reduced.strides[0][rank - 1];
   for_each_index(split.kept, split.kept.rank(), [&](const auto& offsets) {
-    out[offsets[1]] = reduce_element<R, Acc>(
-        split.reduced, in + offsets[0], reduce_leaf, [step](const T* x, std::int64_t n) {
-          Acc acc = identity<R, Acc>();
-          for (std::int64_t i = 0; i < n; ++i)
-            acc = simd_sse2::fold<R>(acc, static_cast<Acc>(x[i * step]));
-          return acc;
-        });
+    out[offsets[1]] = reduce_element<R, Acc>(split.reduced, in + offsets[0], reduce_leaf,
+                                             [step](const T* x, std::int64_t n) {
+                                               Acc acc = identity<R, Acc>();
+                                               for (std::int64_t i = 0; i < n; ++i)
+                                                 acc = fold<R>(acc, static_cast<Acc>(x[i * step]));
+                                               return acc;
+                                             });
   });
-}
-
-template <class T>
-struct FloatKernels {
-  T (*run)(const T*, std::int64_t);
-  void (*rows)(const T*, const ReducedRows&, std::int64_t, T*);
-};
-
-template <Reduction R, class T>
-FloatKernels<T> float_kernels() {
-  using Sse2 = simd_sse2::ReduceKernels<R, T>;
-  using Avx2 = simd_avx2::ReduceKernels<R, T>;
-  using Avx512 = simd_avx512::ReduceKernels<R, T>;
-  static constexpr FloatKernels<T> tables[] = {
-      {&Sse2::run, &Sse2::rows}, {&Avx2::run, &Avx2::rows}, {&Avx512::run, &Avx512::rows}};
-  return tables[static_cast<std::size_t>(isa())];
 }
 
 /// One row of `cols` results, of rows of neighbours at `in`.

@@ -5,7 +5,7 @@
 #include <set>
 
 #include <damo/damo.hpp>
-#include <damo/runtime/program/fuse.hpp>
+#include <damo/runtime/program/fusion/fuse.hpp>
 #include <damo/runtime/program/lower.hpp>
 #include "tests/support/random_expression.hpp"
 #include "tests/support/values.hpp"

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 #include "tests/support/each_isa.hpp"
+#include "tests/support/random_view.hpp"
 
 using damo::test::on_each_isa;
 
@@ -222,6 +224,43 @@ TEST_CASE("NaN wins in max and min and argmax") {
       damo::argmax(a.view(), 1, index.view());
       CHECK(index.values<std::int64_t>()[1] == at);
     }
+  }
+}
+
+TEST_CASE("argmax and argmin find the first extreme, whatever the strides, ties and NaN") {
+  std::mt19937 rng(7);
+  constexpr std::int64_t sizes[] = {1, 2, 3, 9, 70, 130};
+  for (int round = 0; round < 300; ++round) {
+    Shape shape;
+    for (unsigned i = 0; i < rng() % 3 + 1; ++i) shape.push_back(sizes[rng() % std::size(sizes)]);
+    auto x = damo::test::random_view(rng, damo::float32, shape);
+    for (std::int64_t i = 0; i < x.memory.elements(); ++i) {
+      const auto kind = rng() % 400;
+      x.memory.data<float>()[i] = kind == 0   ? std::numeric_limits<float>::quiet_NaN()
+                                  : kind == 1 ? std::numeric_limits<float>::infinity()
+                                              : static_cast<float>(rng() % 50) - 25;
+    }
+    const auto axes = static_cast<std::uint32_t>(rng() % (1U << shape.rank()));
+    const Shape kept = kept_shape(shape, axes);
+    std::vector<std::vector<float>> groups(static_cast<std::size_t>(kept.elements()));
+    visit<float>(x.view, axes, [&](std::size_t i, float v) { groups[i].push_back(v); });
+    Array most(damo::int64, kept), least(damo::int64, kept);
+    std::size_t wrong = 0;
+    on_each_isa([&] {
+      damo::argmax(x.view, axes, most.view());
+      damo::argmin(x.view, axes, least.view());
+      for (std::size_t i = 0; i < groups.size(); ++i) {
+        const auto& g = groups[i];
+        const auto nan = std::find_if(g.begin(), g.end(), [](float v) { return std::isnan(v); });
+        const auto high = nan == g.end() ? std::max_element(g.begin(), g.end()) : nan;
+        const auto low = nan == g.end() ? std::min_element(g.begin(), g.end()) : nan;
+        wrong += most.values<std::int64_t>()[i] == high - g.begin() ? 0U : 1U;
+        wrong += least.values<std::int64_t>()[i] == low - g.begin() ? 0U : 1U;
+      }
+    });
+    CAPTURE(damo::to_string(shape));
+    CAPTURE(axes);
+    CHECK(wrong == 0);
   }
 }
 

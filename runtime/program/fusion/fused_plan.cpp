@@ -2,15 +2,9 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/located_error.hpp>
-#include <damo/runtime/program/fused_plan.hpp>
+#include <damo/runtime/program/fusion/fused_plan.hpp>
 
 namespace damo {
-namespace {
-
-constexpr std::int64_t longest_tile = 1024;
-
-}  // namespace
-
 Vars external_inputs(const Unit& unit) {
   Vars found;
   for (const Apply* node : unit) {
@@ -84,9 +78,9 @@ bool FusedPlan::draws_changed() const {
   return false;
 }
 
-void FusedPlan::resolve(TensorsIn in) {
+void FusedPlan::resolve(TensorsIn in, std::size_t border) {
   resolve_shape();
-  merge_axes(in);
+  merge_axes(in, border);
   assign_tiles();
   choose_tile();
   classify();
@@ -125,16 +119,19 @@ void FusedPlan::resolve_shape() {
 }
 
 /// Drops axes of size 1 and joins neighbours that every operand walks through as one.
-void FusedPlan::merge_axes(TensorsIn in) {
+void FusedPlan::merge_axes(TensorsIn in, std::size_t border) {
   merged = Shape{};
   for (Operand& o : operands) o.strides = Shape{};
   const auto stride = [&](std::size_t e, std::size_t axis) {
     return in[e]->shape[axis] == 1 ? 0 : in[e]->strides[axis];
   };
+  bool behind = false;
   for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] == 1) continue;
     const std::size_t rank = merged.rank();
-    bool joins = rank > 0;
+    const bool at_border = !behind && border > 0 && axis >= border;
+    behind = axis >= border;
+    bool joins = rank > 0 && !at_border;
     for (std::size_t e = 0; joins && e < operands.size(); ++e) {
       if (!operands[e].is_operand) continue;
       joins = operands[e].strides[rank - 1] == stride(e, axis) * shape[axis];

@@ -6,7 +6,7 @@
 
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/random/draw.hpp>
-#include <damo/runtime/program/fuse.hpp>
+#include <damo/runtime/program/fusion/fuse.hpp>
 
 namespace damo {
 
@@ -14,6 +14,7 @@ namespace damo {
 /// are settled when the program is made, and the layout of its tiles, which follows the shapes.
 struct FusedPlan {
   static constexpr std::size_t max_arity = 4;
+  static constexpr std::int64_t longest_tile = 1024;
   /// What a tile's buffers may take together.
   static constexpr std::size_t scratch_bytes = std::size_t{48} * 1024;
 
@@ -47,8 +48,11 @@ struct FusedPlan {
   /// `exported`: the members whose values are outputs.
   FusedPlan(const Unit& unit, std::vector<std::size_t> exported);
 
-  /// Lays the loop out for inputs of these shapes. Throws LocatedError for what does not fit.
-  void resolve(TensorsIn in);
+  /// Lays the loop out for inputs of these shapes, axes before `border` apart from those after it.
+  /// Throws LocatedError for what does not fit.
+  void resolve(TensorsIn in, std::size_t border = 0);
+  /// The shape of every member; throws LocatedError for what does not fit.
+  void resolve_shape();
   /// The fastest loops of the present instruction set.
   void choose_loops();
   /// Whether draws would have another shape than that laid out: it may depend on values.
@@ -74,9 +78,8 @@ struct FusedPlan {
   bool has_draws = false;
 
  private:
-  void resolve_shape();
   void check_parameter(const Step& step, const Shape& sample) const;
-  void merge_axes(TensorsIn in);
+  void merge_axes(TensorsIn in, std::size_t border);
   void assign_tiles();
   void choose_tile();
   void classify();

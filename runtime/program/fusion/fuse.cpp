@@ -6,7 +6,7 @@
 #include <damo/graph/walk.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/random/draw.hpp>
-#include <damo/runtime/program/fuse.hpp>
+#include <damo/runtime/program/fusion/fuse.hpp>
 
 namespace damo {
 namespace {

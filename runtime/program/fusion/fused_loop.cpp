@@ -2,12 +2,12 @@
 #include <cstring>
 
 #include <damo/ops/kernels/machine/parallel.hpp>
-#include <damo/runtime/program/fused_loop.hpp>
+#include <damo/runtime/program/fusion/fused_loop.hpp>
 
 namespace damo {
 namespace {
 
-constexpr std::size_t max_places = 512;
+constexpr std::size_t max_outputs = 64;  // a unit has fewer members
 
 /// Copies one line of elements that lie `step` elements apart.
 template <class T>
@@ -31,15 +31,6 @@ void gather_line(std::size_t size, const std::byte* from, std::int64_t step, std
 }
 
 }  // namespace
-
-/// Where a tile lies.
-struct FusedInstruction::Cursor {
-  Shape outer;             ///< indices of the axes before the cut one
-  std::int64_t start = 0;  ///< first index of the cut axis
-  std::int64_t rows = 0;   ///< how many
-  std::int64_t first = 0;  ///< the tile's first element
-  std::int64_t count = 0;  ///< how many elements
-};
 
 FusedInstruction::FusedInstruction(const Unit& unit, std::vector<std::uint32_t> in,
                                    std::vector<std::size_t> exported,
@@ -102,6 +93,12 @@ void FusedInstruction::link(Program& program) {
   }
 }
 
+void FusedInstruction::prepare(Program& program) {
+  if (!changed(program)) return;
+  resolve(program);
+  settle();
+}
+
 void FusedInstruction::run(Program& program) {
   if (changed(program) || (plan_.has_draws && plan_.draws_changed())) {
     resolve(program);
@@ -109,11 +106,10 @@ void FusedInstruction::run(Program& program) {
   } else if (plan_.isa != isa()) {
     plan_.choose_loops();
   }
-  for (std::size_t k = 0; k < plan_.exported.size(); ++k) {
-    out()[k]->data = program.memory(program.slots[out_slots()[k]]);
-  }
-  parallel_for(plan_.tiles, plan_.tiles_a_chunk,
-               [this](std::int64_t begin, std::int64_t end) { run_chunk(begin, end); });
+  std::byte* to[max_outputs];
+  for (std::size_t k = 0; k < plan_.exported.size(); ++k)
+    to[k] = out()[k]->data = program.memory(program.slots[out_slots()[k]]);
+  run_all(to);
 }
 
 std::int64_t FusedInstruction::offset_of(const Operand& operand, const Cursor& cursor) const {
@@ -146,66 +142,81 @@ void FusedInstruction::gather(const Operand& operand, const std::byte* from, std
   }
 }
 
-void FusedInstruction::run_chunk(std::int64_t begin, std::int64_t end) const {
-  alignas(64) std::byte scratch[FusedPlan::scratch_bytes + std::size_t{64} * 512];
-  const void* table[max_places];
-  const std::size_t tile_bytes =
-      (static_cast<std::size_t>(plan_.rows * plan_.inner) * plan_.item + 63) / 64 * 64;
-  for (std::size_t e = 0; e < plan_.operands.size(); ++e) {
-    const Operand& o = plan_.operands[e];
-    if (o.access == FusedPlan::Access::fixed)
-      gather(o, in()[e]->data, plan_.rows, scratch + o.tile);
-    table[e] = scratch + o.tile;
+FusedInstruction::Cursor FusedInstruction::cursor_at(std::int64_t line, std::int64_t start,
+                                                     std::int64_t rows) const {
+  Cursor cursor;
+  cursor.outer.resize(plan_.split);
+  std::int64_t rest = line;
+  for (std::size_t axis = plan_.split; axis-- > 0;) {
+    cursor.outer[axis] = rest % plan_.merged[axis];
+    rest /= plan_.merged[axis];
   }
-  for (std::size_t m = 0; m < plan_.steps.size(); ++m) {
-    table[plan_.operands.size() + m] = scratch + plan_.member_tile[m] * tile_bytes;
-  }
+  cursor.start = start;
+  cursor.rows = std::min(rows, plan_.merged[plan_.split] - start);
+  cursor.first = (line * plan_.merged[plan_.split] + start) * plan_.inner;
+  cursor.count = cursor.rows * plan_.inner;
+  return cursor;
+}
+
+void FusedInstruction::run_all(std::byte* const* to) const {
   const std::int64_t cuts = (plan_.merged[plan_.split] + plan_.rows - 1) / plan_.rows;
-  for (std::int64_t tile = begin; tile < end; ++tile) {
-    Cursor cursor;
-    std::int64_t rest = tile / cuts;
-    cursor.outer.resize(plan_.split);
-    for (std::size_t axis = plan_.split; axis-- > 0;) {
-      cursor.outer[axis] = rest % plan_.merged[axis];
-      rest /= plan_.merged[axis];
+  parallel_for(plan_.tiles, plan_.tiles_a_chunk, [&](std::int64_t begin, std::int64_t end) {
+    Worker worker(*this);
+    std::byte* parts[max_outputs];
+    for (std::int64_t tile = begin; tile < end; ++tile) {
+      const Cursor cursor = cursor_at(tile / cuts, tile % cuts * plan_.rows, plan_.rows);
+      for (std::size_t k = 0; k < plan_.exported.size(); ++k) {
+        const std::size_t size = item_size(plan_.member_shapes[plan_.exported[k]].dtype);
+        parts[k] = to[k] + cursor.first * static_cast<std::int64_t>(size);
+      }
+      worker.run(cursor, parts);
     }
-    cursor.start = tile % cuts * plan_.rows;
-    cursor.rows = std::min(plan_.rows, plan_.merged[plan_.split] - cursor.start);
-    cursor.first = (tile / cuts * plan_.merged[plan_.split] + cursor.start) * plan_.inner;
-    cursor.count = cursor.rows * plan_.inner;
-    run_tile(cursor, table, scratch);
+  });
+}
+
+FusedInstruction::Worker::Worker(const FusedInstruction& loop) : loop_(loop) {
+  const FusedPlan& plan = loop.plan_;
+  const std::size_t tile_bytes =
+      (static_cast<std::size_t>(plan.rows * plan.inner) * plan.item + 63) / 64 * 64;
+  for (std::size_t e = 0; e < plan.operands.size(); ++e) {
+    const Operand& o = plan.operands[e];
+    if (o.access == FusedPlan::Access::fixed)
+      loop.gather(o, loop.in()[e]->data, plan.rows, scratch_ + o.tile);
+    table_[e] = scratch_ + o.tile;
+  }
+  for (std::size_t m = 0; m < plan.steps.size(); ++m) {
+    table_[plan.operands.size() + m] = scratch_ + plan.member_tile[m] * tile_bytes;
   }
 }
 
-void FusedInstruction::run_tile(const Cursor& cursor, const void** table,
-                                std::byte* scratch) const {
-  for (std::size_t e = 0; e < plan_.operands.size(); ++e) {
-    const Operand& o = plan_.operands[e];
+void FusedInstruction::Worker::run(const Cursor& cursor, std::byte* const* to) {
+  const FusedPlan& plan = loop_.plan_;
+  const TensorsIn in = loop_.in();
+  for (std::size_t e = 0; e < plan.operands.size(); ++e) {
+    const Operand& o = plan.operands[e];
     if (o.access == FusedPlan::Access::direct) {
-      table[e] = in()[e]->data + offset_of(o, cursor);
+      table_[e] = in[e]->data + loop_.offset_of(o, cursor);
     } else if (o.access == FusedPlan::Access::gathered) {
-      gather(o, in()[e]->data + offset_of(o, cursor), cursor.rows, scratch + o.tile);
+      loop_.gather(o, in[e]->data + loop_.offset_of(o, cursor), cursor.rows, scratch_ + o.tile);
     }
   }
-  for (std::size_t k = 0; k < plan_.exported.size(); ++k) {
-    table[plan_.operands.size() + plan_.exported[k]] =
-        out()[k]->data + cursor.first * static_cast<std::int64_t>(item_size(out()[k]->dtype));
-  }
-  for (const FusedPlan::Step& step : plan_.steps) {
-    void* to = const_cast<void*>(table[step.place]);
+  for (std::size_t k = 0; k < plan.exported.size(); ++k)
+    table_[plan.operands.size() + plan.exported[k]] = to[k];
+  for (const FusedPlan::Step& step : plan.steps) {
+    void* result = const_cast<void*>(table_[step.place]);
     if (step.draw != nullptr && step.arity == 0) {
-      step.draw->fill(*in()[step.state], cursor.first, cursor.count, to);
+      step.draw->fill(*in[step.state], cursor.first, cursor.count, result);
       continue;
     }
     if (step.draw != nullptr) {
-      step.draw->fill_from(*in()[step.state], cursor.first, cursor.count,
-                           static_cast<const float*>(table[step.operands[0]]),
-                           static_cast<float*>(to));
+      step.draw->fill_from(*in[step.state], cursor.first, cursor.count,
+                           static_cast<const float*>(table_[step.operands[0]]),
+                           static_cast<float*>(result));
       continue;
     }
     const void* from[FusedPlan::max_arity];
-    for (std::uint32_t k = 0; k < step.arity; ++k) from[k] = table[step.operands[k]];
-    step.loop(from, to, static_cast<std::size_t>(cursor.count));
+    for (std::uint32_t k = 0; k < step.arity; ++k) from[k] = table_[step.operands[k]];
+    step.loop(from, result, static_cast<std::size_t>(cursor.count));
   }
 }
 
