@@ -59,15 +59,31 @@ std::uint32_t checksum(std::uint32_t crc, const Bytes& bytes) {
       crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
-Idx read_images(const fs::path& path) {
-  Idx idx = read_idx(path);
-  if (idx.type != IdxType::u8 || idx.shape.rank() != 3) {
+IdxFile open_images(const fs::path& path) {
+  IdxFile idx(path);
+  if (idx.type() != IdxType::u8 || idx.shape().rank() != 3) {
     throw_io(path, 2,
-             fmt::format("images are uint8 with 3 dimensions; this file has {} {}", name(idx.type),
-                         to_string(idx.shape)));
+             fmt::format("images are uint8 with 3 dimensions; this file has {} {}",
+                         name(idx.type()), to_string(idx.shape())));
   }
-  if (idx.shape.elements() == 0) throw_io(path, 4, "there are no images in it");
+  if (idx.shape().elements() == 0) throw_io(path, 4, "there are no images in it");
   return idx;
+}
+
+/// The next rows of gray levels, in pieces: nothing but the result is as large as it.
+Array read_rows(IdxFile& file, std::int64_t rows, std::uint32_t& crc) {
+  Array out(DType::float32, Shape{rows, file.shape()[1] * file.shape()[2]});
+  constexpr std::size_t piece = std::size_t{1} << 20U;
+  Bytes bytes;
+  float* to = out.data<float>();
+  for (auto left = static_cast<std::size_t>(out.elements()); left > 0; left -= bytes.size()) {
+    bytes.resize(std::min(left, piece));
+    file.read(bytes);
+    crc = checksum(crc, bytes);
+    for (const std::byte b : bytes)
+      *to++ = static_cast<float>(static_cast<double>(std::to_integer<int>(b)) * gray_scale);
+  }
+  return out;
 }
 
 Idx read_labels(const fs::path& path, const fs::path& images, std::int64_t count) {
@@ -90,43 +106,38 @@ Array rows_from(const Array& all, std::int64_t first, std::int64_t count) {
   return part;
 }
 
-struct Split {
-  Array images, labels;
-  Shape image;  // (rows, cols)
-  std::uint32_t crc;
-};
-
-Split read_split(const fs::path& images_path, const fs::path& labels_path, std::uint32_t crc) {
-  const Idx images = read_images(images_path);
-  const Idx labels = read_labels(labels_path, images_path, images.shape[0]);
-  const Shape flat{images.shape[0], images.shape[1] * images.shape[2]};
-  return {to_array(images, DType::float32, gray_scale).reshaped(flat),
-          to_array(labels, DType::int64), Shape{images.shape[1], images.shape[2]},
-          checksum(checksum(crc, images.data), labels.data)};
-}
-
 Dataset read_folder(const std::string& dataset_name, const fs::path& folder, const Files& files) {
-  Split test = read_split(files.test_images, files.test_labels, 0);
-  Split all = read_split(files.train_images, files.train_labels, test.crc);
-  if (all.image != test.image) {
+  std::uint32_t crc = 0;
+  IdxFile test = open_images(files.test_images);
+  IdxFile all = open_images(files.train_images);
+  const auto size_of = [](const IdxFile& f) { return Shape{f.shape()[1], f.shape()[2]}; };
+  Dataset data;
+  const auto labels_of = [&](const fs::path& labels, const fs::path& images, std::int64_t n) {
+    const Idx idx = read_labels(labels, images, n);
+    crc = checksum(crc, idx.data);
+    return to_array(idx, DType::int64);
+  };
+  data.test = read_rows(test, test.shape()[0], crc);
+  test.expect_end();
+  data.test_labels = labels_of(files.test_labels, files.test_images, test.shape()[0]);
+  const std::int64_t n = all.shape()[0];
+  const std::int64_t n_valid = n / valid_share;
+  const std::int64_t n_train = n - n_valid;
+  data.train = read_rows(all, n_train, crc);
+  data.valid = read_rows(all, n_valid, crc);
+  all.expect_end();
+  const Array labels = labels_of(files.train_labels, files.train_images, n);
+  if (size_of(all) != size_of(test)) {
     throw_io(files.test_images,
              "its images are not as large as those of " + files.train_images.string());
   }
-  const std::int64_t n = all.images.shape()[0];
-  const std::int64_t n_valid = n / valid_share;
-  const std::int64_t n_train = n - n_valid;
-  Dataset data;
   data.name = dataset_name;
   data.source = folder.string();
-  data.fingerprint = fmt::format("crc32:{:08x}", all.crc);
-  data.rows = all.image[0];
-  data.cols = all.image[1];
-  data.train = rows_from(all.images, 0, n_train);
-  data.train_labels = rows_from(all.labels, 0, n_train);
-  data.valid = rows_from(all.images, n_train, n_valid);
-  data.valid_labels = rows_from(all.labels, n_train, n_valid);
-  data.test = std::move(test.images);
-  data.test_labels = std::move(test.labels);
+  data.fingerprint = fmt::format("crc32:{:08x}", crc);
+  data.rows = all.shape()[1];
+  data.cols = all.shape()[2];
+  data.train_labels = rows_from(labels, 0, n_train);
+  data.valid_labels = rows_from(labels, n_train, n_valid);
   return data;
 }
 

@@ -11,15 +11,6 @@
 #include <damo/io/files/file.hpp>
 
 namespace damo::io {
-namespace {
-
-struct Descriptor {
-  int fd;
-  ~Descriptor() { ::close(fd); }
-};
-
-}  // namespace
-
 void throw_errno(const std::filesystem::path& path, std::string_view what) {
   const int error = errno;
   throw_io(path, fmt::format("{}: {}", what, std::generic_category().message(error)));
@@ -33,26 +24,41 @@ void throw_io(const std::filesystem::path& path, std::uint64_t offset, std::stri
   throw IoError(fmt::format("{}: at byte {}: {}", path.string(), offset, reason));
 }
 
-Bytes read_file(const std::filesystem::path& path, std::uint64_t limit) {
+OpenFile::OpenFile(const std::filesystem::path& path, std::uint64_t limit) : path_(path) {
   // O_NONBLOCK: opening a named pipe must not hang; it has no effect on regular files.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) throw_errno(path, "cannot open");
-  const Descriptor file{fd};
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd_ < 0) throw_errno(path, "cannot open");
   struct stat status {};
-  if (::fstat(fd, &status) != 0) throw_errno(path, "cannot stat");
-  if (!S_ISREG(status.st_mode)) throw_io(path, "is not a regular file");
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  if (size > limit) {
-    throw_io(path, fmt::format("has {} bytes, more than the {} allowed here", size, limit));
+  try {
+    if (::fstat(fd_, &status) != 0) throw_errno(path, "cannot stat");
+    if (!S_ISREG(status.st_mode)) throw_io(path, "is not a regular file");
+    size_ = static_cast<std::uint64_t>(status.st_size);
+    if (size_ > limit) {
+      throw_io(path, fmt::format("has {} bytes, more than the {} allowed here", size_, limit));
+    }
+  } catch (...) {
+    ::close(fd_);
+    throw;
   }
-  Bytes bytes(size);
-  for (std::size_t done = 0; done < bytes.size();) {
-    const ssize_t n = ::read(fd, bytes.data() + done, bytes.size() - done);
+}
+
+OpenFile::~OpenFile() { ::close(fd_); }
+
+void OpenFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
+  for (std::size_t done = 0; done < out.size();) {
+    const ssize_t n =
+        ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) throw_errno(path, "cannot read");
-    if (n == 0) throw_io(path, done, "the file became shorter while it was read");
+    if (n < 0) throw_errno(path_, "cannot read");
+    if (n == 0) throw_io(path_, offset + done, "the file became shorter while it was read");
     done += static_cast<std::size_t>(n);
   }
+}
+
+Bytes read_file(const std::filesystem::path& path, std::uint64_t limit) {
+  const OpenFile file(path, limit);
+  Bytes bytes(file.size());
+  file.read_at(0, bytes);
   return bytes;
 }
 

@@ -25,8 +25,11 @@ uInt chunk(std::size_t size) {
 }  // namespace
 
 struct InputFile::State {
+  explicit State(const std::filesystem::path& p) : path(p), source(p) {}
+
   std::filesystem::path path;
-  Bytes file;
+  OpenFile source;
+  Bytes file;  // what is compressed; the rest is read as it is asked for
   bool compressed = false;
   bool ended = false;
   std::uint64_t offset = 0;
@@ -42,12 +45,15 @@ struct InputFile::State {
   void next_member();
 };
 
-InputFile::InputFile(const std::filesystem::path& path) : state_(std::make_unique<State>()) {
+InputFile::InputFile(const std::filesystem::path& path) : state_(std::make_unique<State>(path)) {
   State& s = *state_;
-  s.path = path;
-  s.file = read_file(path);
-  s.compressed = is_gzip(s.file);
+  std::byte magic[2];
+  const std::span start = std::span(magic).first(std::min<std::size_t>(s.source.size(), 2));
+  s.source.read_at(0, start);
+  s.compressed = is_gzip(start);
   if (!s.compressed) return;
+  s.file.resize(s.source.size());
+  s.source.read_at(0, s.file);
   s.stream.next_in = reinterpret_cast<Bytef*>(s.file.data());
   if (inflateInit2(&s.stream, gzip_window) != Z_OK) throw_io(path, "cannot start decompressing");
 }
@@ -59,8 +65,8 @@ InputFile::~InputFile() {
 }
 
 std::size_t InputFile::State::copy(std::span<std::byte> out) {
-  const std::size_t n = std::min<std::size_t>(out.size(), file.size() - offset);
-  if (n != 0) std::memcpy(out.data(), file.data() + offset, n);
+  const std::size_t n = std::min<std::size_t>(out.size(), source.size() - offset);
+  source.read_at(offset, out.first(n));
   offset += n;
   return n;
 }
@@ -118,7 +124,7 @@ void InputFile::read_exactly(std::span<std::byte> out, std::string_view what) {
 std::uint64_t InputFile::offset() const { return state_->offset; }
 
 std::uint64_t InputFile::largest_size() const {
-  return state_->compressed ? most_inflated(state_->file.size()) : state_->file.size();
+  return state_->compressed ? most_inflated(state_->file.size()) : state_->source.size();
 }
 
 std::string InputFile::limit_text() const {

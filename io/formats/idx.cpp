@@ -43,11 +43,12 @@ void swap_bytes(std::span<std::byte> data, std::size_t size) {
   }
 }
 
-std::uint64_t checked_bytes(const InputFile& file, const Idx& idx) {
-  std::uint64_t bytes = item_size(idx.type);
+/// Refuses a header that declares more than its file can hold.
+void check_bytes(const InputFile& file, IdxType type, const Shape& shape) {
+  std::uint64_t bytes = item_size(type);
   std::uint64_t without_zeros = bytes;  // so that sizes beside a 0 are checked too
   bool overflow = false;
-  for (const std::int64_t dim : idx.shape) {
+  for (const std::int64_t dim : shape) {
     const auto size = static_cast<std::uint64_t>(dim);
     bytes *= size;
     overflow |=
@@ -57,9 +58,8 @@ std::uint64_t checked_bytes(const InputFile& file, const Idx& idx) {
   if (overflow || bytes > file.largest_size()) {
     throw_io(file.path(), 4,
              fmt::format("the header declares {} {}, more than this file can hold: {}",
-                         to_string(idx.shape), name(idx.type), file.limit_text()));
+                         to_string(shape), name(type), file.limit_text()));
   }
-  return bytes;
 }
 
 }  // namespace
@@ -85,10 +85,9 @@ std::size_t item_size(IdxType type) {
   return dispatch_idx(type, [](auto zero) { return sizeof(zero); });
 }
 
-Idx read_idx(const std::filesystem::path& path) {
-  InputFile file(path);
+IdxFile::IdxFile(const std::filesystem::path& path) : file_(path) {
   std::uint8_t magic[4];
-  file.read_exactly(std::as_writable_bytes(std::span(magic)), "the magic number");
+  file_.read_exactly(std::as_writable_bytes(std::span(magic)), "the magic number");
   if (magic[0] != 0 || magic[1] != 0) {
     throw_io(path, 0,
              fmt::format("not an idx file: it begins with bytes {:02x} {:02x}, not 00 00", magic[0],
@@ -100,16 +99,35 @@ Idx read_idx(const std::filesystem::path& path) {
   if (magic[3] == 0 || magic[3] > max_rank) {
     throw_io(path, 3, fmt::format("{} dimensions; 1 to {} are possible", magic[3], max_rank));
   }
-  Idx idx{static_cast<IdxType>(magic[2]), {}, {}};
+  type_ = static_cast<IdxType>(magic[2]);
   for (int i = 0; i < magic[3]; ++i) {
     std::uint8_t d[4];
-    file.read_exactly(std::as_writable_bytes(std::span(d)), "the sizes");
-    idx.shape.push_back(std::int64_t{d[0]} << 24 | d[1] << 16 | d[2] << 8 | d[3]);
+    file_.read_exactly(std::as_writable_bytes(std::span(d)), "the sizes");
+    shape_.push_back(std::int64_t{d[0]} << 24 | d[1] << 16 | d[2] << 8 | d[3]);
   }
-  idx.data.resize(checked_bytes(file, idx));
-  file.read_exactly(idx.data, "the data");
+  check_bytes(file_, type_, shape_);
+}
+
+void IdxFile::read(std::span<std::byte> out) {
+  const std::uint64_t start = file_.offset();
+  const std::size_t n = file_.read(out);
+  read_ += n;
+  if (n < out.size()) {
+    throw_io(file_.path(), start + n,
+             fmt::format("the file ends within the data: {} of {} bytes are there", read_,
+                         static_cast<std::size_t>(shape_.elements()) * item_size(type_)));
+  }
+  swap_bytes(out, item_size(type_));
+}
+
+void IdxFile::expect_end() { file_.expect_end(); }
+
+Idx read_idx(const std::filesystem::path& path) {
+  IdxFile file(path);
+  Idx idx{file.type(), file.shape(), {}};
+  idx.data.resize(static_cast<std::size_t>(idx.shape.elements()) * item_size(idx.type));
+  file.read(idx.data);
   file.expect_end();
-  swap_bytes(idx.data, item_size(idx.type));
   return idx;
 }
 

@@ -5,6 +5,7 @@
 
 #include <damo/graph/values/array.hpp>
 #include <damo/io/files/file.hpp>
+#include <damo/io/files/gzip.hpp>
 
 namespace damo::io {
 
@@ -20,6 +21,25 @@ struct Idx {
   IdxType type = IdxType::u8;
   Shape shape;
   Bytes data;
+};
+
+/// An idx file read front to back.
+class IdxFile {
+ public:
+  /// Reads the header; throws as `read_idx` does.
+  explicit IdxFile(const std::filesystem::path& path);
+  IdxType type() const { return type_; }
+  const Shape& shape() const { return shape_; }
+  /// The next bytes of the data, in this machine's byte order; whole elements.
+  void read(std::span<std::byte> out);
+  /// Throws unless all data has been read and the file ends.
+  void expect_end();
+
+ private:
+  InputFile file_;
+  IdxType type_ = IdxType::u8;
+  Shape shape_;
+  std::uint64_t read_ = 0;  ///< bytes of the data so far
 };
 
 /// Reads an idx file, plain or gzipped. Throws IoError with path, byte offset and reason when the

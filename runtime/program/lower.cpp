@@ -33,7 +33,7 @@ class Lowering {
     const std::vector<Unit> units = group_nodes(roots, guards, options_.fuse);
     find_outside_uses(units, roots);
     for (const Unit& unit : units) {
-      if (options_.fuse && guards.empty() && is_absorbed(unit)) {
+      if (options_.fuse && options_.inplace && guards.empty() && is_absorbed(unit)) {
         absorbed_[unit.back()->output()] = &unit;
       } else if (const Unit* reduced = absorbed_by(*unit.front())) {
         add_reduction(*reduced, *unit.front());

@@ -11,8 +11,8 @@ namespace damo {
 struct LowerOptions {
   /// Groups elementwise nodes into single loops.
   bool fuse = true;
-  /// Lets instructions write over inputs that nobody else needs. Otherwise an instruction's inputs
-  /// are still there after it.
+  /// Lets instructions write over inputs that nobody else needs, and reduce what they compute.
+  /// Otherwise an instruction's inputs are still there after it.
   bool inplace = true;
   /// By input: whether its memory may be the program's own. The program then has a storage for it,
   /// and may be called with memory from elsewhere all the same.

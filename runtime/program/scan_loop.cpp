@@ -38,6 +38,7 @@ ScanInstruction::ScanInstruction(const Apply& node, std::vector<std::uint32_t> i
   LowerOptions body_options = options;
   const auto own = own_mode(op());
   if (own && own->guard_settings()) body_options.inplace = false;
+  body_options.overwrite_shared = false;
   body_options.mutable_inputs.clear();
   body_options.first_invariant = spec.n_sequences + spec.n_states;
   body_ = lower(spec.body, fmt::format("scan '{}'", spec.name), body_options);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <set>
@@ -62,6 +63,30 @@ TEST_CASE("a folder of idx files gives train and valid and test under every usua
     }
   }
   CHECK(fingerprints.size() == 1);
+}
+
+TEST_CASE("images of several megabytes are read piece by piece into their places") {
+  const TemporaryFolder folder;
+  Idx many{IdxType::u8, Shape{900, 60, 61}, Bytes(900 * 60 * 61)};
+  for (std::size_t i = 0; i < many.data.size(); ++i)
+    many.data[i] = static_cast<std::byte>(i * 2654435761U >> 7U);
+  Idx few{IdxType::u8, Shape{2, 60, 61}, Bytes(2 * 60 * 61)};
+  for (const char* gz : {"", ".gz"}) {
+    const auto path = [&](const char* name) { return folder / (std::string(name) + gz); };
+    write_idx(path("train-images-idx3-ubyte"), many);
+    write_idx(path("train-labels-idx1-ubyte"), labels(900));
+    write_idx(path("t10k-images-idx3-ubyte"), few);
+    write_idx(path("t10k-labels-idx1-ubyte"), labels(2));
+    const Dataset data = load_dataset(folder.path().string());
+    const Array all = to_array(many, float32, 1.0 / 256);
+    const std::size_t cut = data.train.bytes();
+    CHECK(data.train.shape() == Shape{750, 3660});
+    CHECK(data.valid.shape() == Shape{150, 3660});
+    CHECK(std::equal(all.raw(), all.raw() + cut, data.train.raw()));
+    CHECK(std::equal(all.raw() + cut, all.raw() + all.bytes(), data.valid.raw()));
+    for (const char* name : {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"})
+      std::filesystem::remove(path(name));
+  }
 }
 
 TEST_CASE("a data set named mnist is found through DAMO_DATA and its absence is explained") {
