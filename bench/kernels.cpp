@@ -2,7 +2,7 @@
 // binary operands, elementary functions, draws, reductions, decompositions and convolutions (beside
 // NumPy and PyTorch: peers/bench_kernels.py).
 //   bench_kernels
-// Times are of the calling thread's processor: set DAMO_NUM_THREADS=1, and pin it to one core.
+// Times are of the calling thread's processor, and it uses no other: pin it to one core.
 #include <dlfcn.h>
 #include <fmt/format.h>
 
@@ -19,6 +19,7 @@
 #include <damo/ops/kernels/elementwise/loop.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 #include <damo/ops/kernels/machine/isa.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/order/sort.hpp>
 #include <damo/ops/kernels/products/binary_dot.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
@@ -247,6 +248,7 @@ void time_sort(const char* type) {
 }  // namespace
 
 int main() {
+  set_num_threads(1);
   fmt::print("{}\n", gemm_description());
   const Sgemm sgemm = load_openblas();
   for (const Product& p : {Product{"v W       20 x 784 x 500", 20, 500, 784, false, false},

@@ -72,9 +72,35 @@ void reduce_in_rows(const Split& split, const Walk<1>& reduced, const T* in, T* 
   });
 }
 
+/// Extremes of a few elements each, as of windows: whatever the order, the result is the same, so
+/// neighbours of the result go together.
+template <Reduction R, class T>
+void reduce_together(const Split& split, const T* in, T* out) {
+  const std::size_t last = split.kept.rank() - 1;
+  const std::int64_t n = split.kept.shape[last];
+  const std::int64_t step = split.kept.strides[0][last];
+  for_each_index(split.kept, last, [&](const auto& kept) {
+    T* to = out + kept[1];
+    std::fill_n(to, n, identity<R, T>());
+    for_each_index(split.reduced, split.reduced.rank(), [&](const auto& reduced) {
+      const T* x = in + kept[0] + reduced[0];
+      for (std::int64_t i = 0; i < n; ++i) to[i] = fold<R>(to[i], x[i * step]);
+    });
+  });
+}
+
+constexpr std::int64_t few = 32;
+
 template <Reduction R, class T>
 void reduce_floats(const Split& split, const T* in, T* out) {
   const Course course = course_of(split);
+  const std::size_t reduced = course.reduced.rank();
+  const bool short_runs =
+      course.kind == Course::Kind::any ||
+      (course.kind == Course::Kind::runs && course.reduced.shape[reduced - 1] < shortest_in_slots);
+  if (R > Reduction::prod && split.kept.rank() > 0 && short_runs &&
+      split.reduced.shape.elements() <= few)
+    return reduce_together<R>(split, in, out);
   switch (course.kind) {
     case Course::Kind::runs: {
       const auto run = float_kernels<R, T>().run;

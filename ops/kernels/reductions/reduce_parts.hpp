@@ -36,26 +36,21 @@ constexpr T identity() {
   return Limits::has_infinity ? Limits::infinity() : Limits::max();
 }
 
-/// One step of a reduction, on scalars or on vectors. NaN wins in max and min.
-template <Reduction R, class V>
-DAMO_INLINE void fold_into(V& a, const V& x) {
-  if constexpr (std::is_integral_v<V> && R <= Reduction::prod) {  // wraps around
-    const auto left = static_cast<std::uint64_t>(a);
-    const auto right = static_cast<std::uint64_t>(x);
-    a = static_cast<V>(R == Reduction::sum ? left + right : left * right);
-  } else if constexpr (R == Reduction::sum) {
-    a = a + x;
-  } else if constexpr (R == Reduction::prod) {
-    a = a * x;
-  } else {
-    const V best = R == Reduction::max ? (x > a ? x : a) : (x < a ? x : a);
-    a = x != x ? x : best;
-  }
-}
+/// One step of a reduction. NaN wins in max and min.
 template <Reduction R, class T>
 DAMO_INLINE T fold(T a, T x) {
-  fold_into<R>(a, x);
-  return a;
+  if constexpr (std::is_integral_v<T> && R <= Reduction::prod) {  // wraps around
+    const auto left = static_cast<std::uint64_t>(a);
+    const auto right = static_cast<std::uint64_t>(x);
+    return static_cast<T>(R == Reduction::sum ? left + right : left * right);
+  } else if constexpr (R == Reduction::sum) {
+    return a + x;
+  } else if constexpr (R == Reduction::prod) {
+    return a * x;
+  } else {
+    const T best = R == Reduction::max ? (x > a ? x : a) : (x < a ? x : a);
+    return x != x ? x : best;
+  }
 }
 
 /// The 64 (float32) or 32 (float64) slots that a run is dealt out to: element i goes to slot i
@@ -67,7 +62,7 @@ constexpr std::int64_t shortest_in_slots = 16;
 template <Reduction R, class T>
 DAMO_INLINE T fold_slots(T* slot) {
   for (int half = reduce_slots<T> / 2; half > 0; half /= 2) {
-    for (int s = 0; s < half; ++s) fold_into<R>(slot[s], slot[s + half]);
+    for (int s = 0; s < half; ++s) slot[s] = fold<R>(slot[s], slot[s + half]);
   }
   return slot[0];
 }

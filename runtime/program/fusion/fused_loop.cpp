@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/runtime/program/fusion/fused_loop.hpp>
@@ -23,11 +24,34 @@ void gather_line(const std::byte* from, std::int64_t step, std::int64_t n, std::
   }
 }
 
-void gather_line(std::size_t size, const std::byte* from, std::int64_t step, std::int64_t n,
-                 std::byte* to) {
-  if (size == 8) return gather_line<std::uint64_t>(from, step, n, to);
-  if (size == 4) return gather_line<std::uint32_t>(from, step, n, to);
-  gather_line<std::uint8_t>(from, step, n, to);
+/// Lines of n elements, of two or three in an unrolled loop: those of windows are that short.
+struct Lines {
+  std::int64_t count, apart, n, step;
+};
+
+template <class T, class N>
+void gather_short(const T* in, const Lines& lines, N n, T* out) {
+  for (std::int64_t i = 0; i < lines.count; ++i, in += lines.apart, out += n) {
+    for (std::int64_t k = 0; k < n; ++k) out[k] = in[k * lines.step];
+  }
+}
+
+template <class T>
+void gather_lines(const std::byte* from, const Lines& lines, std::byte* to) {
+  const T* in = reinterpret_cast<const T*>(from);
+  T* out = reinterpret_cast<T*>(to);
+  if (lines.n == 2) return gather_short(in, lines, std::integral_constant<std::int64_t, 2>{}, out);
+  if (lines.n == 3) return gather_short(in, lines, std::integral_constant<std::int64_t, 3>{}, out);
+  if (lines.n < 16) return gather_short(in, lines, lines.n, out);
+  for (std::int64_t i = 0; i < lines.count; ++i)
+    gather_line<T>(reinterpret_cast<const std::byte*>(in + i * lines.apart), lines.step, lines.n,
+                   reinterpret_cast<std::byte*>(out + i * lines.n));
+}
+
+void gather_lines(std::size_t size, const std::byte* from, const Lines& lines, std::byte* to) {
+  if (size == 8) return gather_lines<std::uint64_t>(from, lines, to);
+  if (size == 4) return gather_lines<std::uint32_t>(from, lines, to);
+  gather_lines<std::uint8_t>(from, lines, to);
 }
 
 }  // namespace
@@ -125,15 +149,17 @@ void FusedInstruction::gather(const Operand& operand, const std::byte* from, std
   const std::size_t last = plan_.merged.rank() - 1;
   const auto size = static_cast<std::int64_t>(operand.size);
   if (last == plan_.split) {
-    gather_line(operand.size, from, operand.strides[last], rows, to);
+    gather_lines(operand.size, from, {1, 0, rows, operand.strides[last]}, to);
     return;
   }
   const std::int64_t line = plan_.merged[last];
+  const std::int64_t together = last - 1 == plan_.split ? rows : plan_.merged[last - 1];
+  const Lines lines{together, operand.strides[last - 1], line, operand.strides[last]};
   std::array<std::int64_t, max_rank> index{};
-  for (std::int64_t lines = rows * plan_.inner / line; lines > 0; --lines) {
-    gather_line(operand.size, from, operand.strides[last], line, to);
-    to += line * size;
-    for (std::size_t axis = last; axis-- > plan_.split;) {
+  for (std::int64_t left = rows * plan_.inner / line; left > 0; left -= together) {
+    gather_lines(operand.size, from, lines, to);
+    to += together * line * size;
+    for (std::size_t axis = last - 1; axis-- > plan_.split;) {
       from += operand.strides[axis] * size;
       if (axis == plan_.split || ++index[axis] < plan_.merged[axis]) break;
       from -= operand.strides[axis] * plan_.merged[axis] * size;
