@@ -128,10 +128,10 @@ class SparseProduct {
   std::int64_t blocks() const { return (b_.rows + depth_ - 1) / depth_; }
 
   bool pays() const {
-    const bool rows_contiguous = b_.col_stride == 1 && c_.col_stride == 1;
+    const bool laid_out = b_.col_stride == 1 || b_.row_stride == 1;
     const bool listed = by_rows() || a_.row_stride == 1;
-    if (!rows_contiguous || !listed || c_.cols < fewest_columns || c_.rows < fewest_rows ||
-        a_.rows * a_.cols * c_.cols < smallest_work)
+    if (!laid_out || !listed || c_.col_stride != 1 || c_.cols < fewest_columns ||
+        c_.rows < fewest_rows || a_.rows * a_.cols * c_.cols < smallest_work)
       return false;
     const auto most = static_cast<std::int64_t>(dense_from[static_cast<std::size_t>(isa())] *
                                                 static_cast<double>(a_.rows * a_.cols));

@@ -7,7 +7,7 @@ namespace damo {
 /// infinity or NaN, which zeros would make NaN; otherwise returns false and leaves `c` alone (but
 /// for beta 0, when c may be written). The elements have the bits of `gemm`: the same chain of
 /// multiply-adds without the terms that are 0; but a sum of products that all underflow may be a
-/// zero of the other sign. Rows of b and c are contiguous, and either the rows or the columns of a.
+/// zero of the other sign. Rows of c are contiguous, and either the rows or the columns of a and b.
 /// A warmed-up call allocates nothing.
 bool gemm_if_sparse(float alpha, Matrix<const float> a, Matrix<const float> b, float beta,
                     Matrix<float> c);

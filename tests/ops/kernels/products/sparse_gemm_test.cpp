@@ -50,14 +50,21 @@ struct Case {
   Matrix<const T> right() const { return {w.data(), k, n, n + 3, 1}; }
   Matrix<T> result(std::vector<T>& to) const { return {to.data(), m, n, n + 1, 1}; }
 
-  /// The same product by the dense kernels, to which a right operand by columns is left.
-  std::vector<T> dense(T alpha, T beta) const {
-    std::vector<T> turned(size(n * k));
+  /// The right operand's elements `row_stride` and `col_stride` apart.
+  std::vector<T> moved(std::int64_t row_stride, std::int64_t col_stride) const {
+    std::vector<T> to(size((k - 1) * row_stride + (n - 1) * col_stride + 1));
     for (std::int64_t i = 0; i < k; ++i) {
-      for (std::int64_t j = 0; j < n; ++j) turned[size(j * k + i)] = right()(i, j);
+      for (std::int64_t j = 0; j < n; ++j)
+        to[size(i * row_stride + j * col_stride)] = right()(i, j);
     }
+    return to;
+  }
+
+  /// The same product by the dense kernels, to which a right operand with gaps is left.
+  std::vector<T> dense(T alpha, T beta) const {
+    const std::vector<T> gaps = moved(2, 2 * k + 1);
     std::vector<T> out = c;
-    damo::gemm(alpha, left(), Matrix<const T>{turned.data(), k, n, 1, k}, beta, result(out));
+    damo::gemm(alpha, left(), Matrix<const T>{gaps.data(), k, n, 2, 2 * k + 1}, beta, result(out));
     return out;
   }
 };
@@ -74,7 +81,15 @@ void check_sizes() {
             std::vector<T> out = c.c;
             const bool done = damo::gemm_if_sparse(alpha, c.left(), c.right(), beta, c.result(out));
             REQUIRE(done == (beta == T{0} || k <= 256));
-            if (done) REQUIRE(out == c.dense(alpha, beta));
+            const std::vector<T> turned = c.moved(1, k + 2);
+            std::vector<T> again = c.c;
+            REQUIRE(damo::gemm_if_sparse(alpha, c.left(),
+                                         Matrix<const T>{turned.data(), k, n, 1, k + 2}, beta,
+                                         c.result(again)) == done);
+            if (!done) continue;
+            const std::vector<T> expected = c.dense(alpha, beta);
+            REQUIRE(out == expected);
+            REQUIRE(again == expected);
           }
         }
       }
@@ -117,6 +132,11 @@ TEST_CASE("zeros times infinity and NaN stay NaN") {
             c.w[size(at * (c.n + 3) + column)] = bad;
             std::vector<float> out = c.c;
             CHECK_FALSE(damo::gemm_if_sparse(1.0F, c.left(), c.right(), 0.0F, c.result(out)));
+            damo::gemm(1.0F, c.left(), c.right(), 0.0F, c.result(out));
+            const std::vector<float> turned = c.moved(1, k);
+            CHECK_FALSE(damo::gemm_if_sparse(1.0F, c.left(),
+                                             Matrix<const float>{turned.data(), k, 131, 1, k}, 0.0F,
+                                             c.result(out)));
             damo::gemm(1.0F, c.left(), c.right(), 0.0F, c.result(out));
             const std::vector<float> expected = c.dense(1, 0);
             for (std::size_t i = 0; i < out.size(); ++i) {
