@@ -17,7 +17,7 @@ namespace optim {
 // The passes that are functions, each in the file of its name in optim/loops/.
 using Procedure = FunctionGraph(const FunctionGraph&, const Pass::Setting&);
 Procedure scan_merge, scan_cancel_at_border, scan_keep_what_is_read, scan_hoist_invariants,
-    scan_push_out;
+    scan_push_out, scan_share_last;
 
 namespace {
 
@@ -139,6 +139,7 @@ const std::vector<Pass>& passes() {
       {"scan_keep_what_is_read", {"scan", "bit_exact"},       {}, scan_keep_what_is_read},
       {"scan_hoist_invariants",  {"scan", "bit_exact"},       {}, scan_hoist_invariants},
       {"scan_push_out",  {"scan"},               {}, scan_push_out},
+      {"scan_share_last", {"scan", "bit_exact"}, {}, scan_share_last},
       // What left the loops meets what was outside.
       {"tidy_scans",     {"scan"},               {"specialize", "canonicalize", "fold"}},
       {"blas",           {"blas"},               {"blas", "fold"}},

@@ -1,0 +1,111 @@
+#include <algorithm>
+
+#include <damo/graph/branch_guards.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/optim/loops/edit_loops.hpp>
+
+// What a loop ends with goes on outside: a Gibbs chain's last sample is multiplied with the weights
+// for its free energy, as the last step has done for its next sample.
+namespace damo::optim {
+namespace {
+
+/// The product of a loop's last value with what no step changes, made outside.
+struct Shared {
+  Var product;
+  std::size_t output;        ///< of the loop: its left operand
+  std::size_t non_sequence;  ///< its right one
+};
+
+bool runs_at_least_once(const OpenLoop& loop) {
+  const Array* n = constant_value(loop.n_steps);
+  return n != nullptr && n->rank() == 0 && n->item<std::int64_t>() >= 1 &&
+         !loop.condition.defined();
+}
+
+/// The product of these two in the body, if every step makes it.
+Var product_inside(const OpenLoop& loop, std::size_t output, std::size_t non_sequence) {
+  const Var& left = loop.body_output(loop.outputs[output]);
+  const Var& right = loop.non_sequences[non_sequence].inner;
+  const Vars roots = loop.body_outputs();
+  const Guards guards(roots);
+  for (const Apply* n : toposort(roots)) {
+    if (as<Dot>(n->op()) == nullptr || !guards.of(*n).empty()) continue;
+    if (same(n->input(0), left) && same(n->input(1), right)) return n->output();
+  }
+  return {};
+}
+
+/// What `product` shares with the loop that its left operand comes from.
+std::optional<Shared> shared_by(const Apply& product) {
+  if (as<Dot>(product.op()) == nullptr) return std::nullopt;
+  const Var& last = product.input(0);
+  if (is_leaf(last) || as<Scan>(last.op()) == nullptr || last.owner().op().keeps_body())
+    return std::nullopt;
+  const OpenLoop loop = OpenLoop::of(last.owner());
+  if (!runs_at_least_once(loop) || loop.outputs[last.index()].keep < Scan::Keep::last)
+    return std::nullopt;
+  const auto at = std::find_if(loop.non_sequences.begin(), loop.non_sequences.end(),
+                               [&](const auto& w) { return same(w.outer, product.input(1)); });
+  if (at == loop.non_sequences.end()) return std::nullopt;
+  const Shared found{product.output(), last.index(),
+                     static_cast<std::size_t>(at - loop.non_sequences.begin())};
+  if (!product_inside(loop, found.output, found.non_sequence).defined()) return std::nullopt;
+  return found;
+}
+
+class ShareLast {
+ public:
+  explicit ShareLast(const FunctionGraph& graph) {
+    for (const Apply* node : graph.order()) {
+      if (const auto found = shared_by(*node))
+        shared_[found->product.inputs()[0].owner_ptr()].push_back(*found);
+    }
+  }
+
+  std::optional<Vars> operator()(const Apply& node, const Apply& before, Trace* trace) {
+    if (const auto made = made_.find(before.output()); made != made_.end())
+      return Vars{made->second};
+    const auto at = shared_.find(&before);
+    if (at == shared_.end()) return std::nullopt;
+    OpenLoop loop = OpenLoop::of(node);
+    const std::size_t n_outputs = loop.outputs.size();
+    std::vector<std::pair<Var, std::size_t>> added;
+    for (const Shared& s : at->second) {
+      const Var inside = product_inside(loop, s.output, s.non_sequence);
+      if (!inside.defined() || inside.type() != s.product.type()) continue;
+      const OpenLoop::Output last{false, loop.add_extra(inside), Scan::Keep::last_strict};
+      added.emplace_back(s.product, loop.add_output(last));
+    }
+    if (added.empty()) return std::nullopt;
+    Vars fresh = loop.build();
+    for (const auto& [product, k] : added) {
+      made_[product] = fresh[k];
+      record(trace, "scan_share_last", product, fresh[k],
+             "what a loop's last step has computed is not computed again");
+    }
+    fresh.resize(n_outputs);
+    return fresh;
+  }
+
+ private:
+  std::unordered_map<const Apply*, std::vector<Shared>> shared_;
+  std::unordered_map<Var, Var, VarHash, VarSame> made_;
+};
+
+}  // namespace
+
+/// Takes products of a loop's last values from the loop where its last step has made them.
+FunctionGraph scan_share_last(const FunctionGraph& graph, const Pass::Setting& setting) {
+  return edit_scans(
+      graph,
+      [](const FunctionGraph& g) -> EditScan {
+        auto pass = std::make_shared<ShareLast>(g);
+        return [pass](const Apply& node, const Apply& before, Trace* trace) {
+          return (*pass)(node, before, trace);
+        };
+      },
+      setting.trace);
+}
+
+}  // namespace damo::optim
