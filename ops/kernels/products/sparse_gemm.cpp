@@ -62,8 +62,9 @@ constexpr double dense_from[] = {0.5, 0.4, 0.3};
 // Rows of b whose panel stays in the first-level cache, and rows of a b that is laid out whole.
 constexpr std::int64_t depth_block = 96;
 constexpr std::int64_t shallow = 256;
-// Rows of a that are listed at a time.
-constexpr std::int64_t rows_per_pass = 1024;
+// Rows of a that are listed at a time: as many as have few enough elements.
+constexpr std::int64_t most_rows_per_pass = 1024;
+constexpr std::int64_t elements_per_pass = std::int64_t{1} << 20;
 // Multiply-adds below which a pass stays on the calling thread, and rows that one takes at a time.
 constexpr std::int64_t parallel_work = std::int64_t{3} << 19;
 constexpr std::int64_t rows_per_part = 64;
@@ -114,8 +115,10 @@ class SparseProduct {
     const bool deep = blocks() > 1;
     if (!pays() || (deep && beta_ != T{0})) return false;
     if (!deep && !lay_out_whole()) return false;
-    for (pass_ = 0; pass_ < a_.rows; pass_ += rows_per_pass) {
-      pass_rows_ = std::min(rows_per_pass, a_.rows - pass_);
+    const std::int64_t rows =
+        std::clamp(elements_per_pass / a_.cols, fewest_rows, most_rows_per_pass);
+    for (pass_ = 0; pass_ < a_.rows; pass_ += rows) {
+      pass_rows_ = std::min(rows, a_.rows - pass_);
       make_lists();
       deep ? multiply_deep() : multiply_shallow();
       if (failed_.load(std::memory_order_relaxed)) return false;

@@ -121,6 +121,17 @@ TEST_CASE("they have the same bits on any number of threads") {
   damo::set_num_threads(before);
 }
 
+TEST_CASE("operands with more elements than are listed at a time are gone through in parts") {
+  for (const auto& [m, k] : {std::pair<std::int64_t, std::int64_t>{2100, 30}, {200, 9000}}) {
+    for (const bool by_columns : {false, true}) {
+      const Case<float> c(m, 70, k, 0.05, by_columns);
+      std::vector<float> out = c.c;
+      REQUIRE(damo::gemm_if_sparse(1.0F, c.left(), c.right(), 0.0F, c.result(out)));
+      CHECK(out == c.dense(1, 0));
+    }
+  }
+}
+
 TEST_CASE("zeros times infinity and NaN stay NaN") {
   on_each_isa([] {
     for (const float bad : {std::numeric_limits<float>::infinity(),

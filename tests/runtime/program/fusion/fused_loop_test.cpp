@@ -177,6 +177,23 @@ TEST_CASE("a draw of a sigmoid is made in one pass with the bits of drawing and 
   }
 }
 
+TEST_CASE("a draw of a sigmoid takes transposed and stretched operands") {
+  const Var z = matrix("z"), r = row("r");
+  for (const Shape& shape : {Shape{3, 15}, Shape{65, 40}, Shape{300, 7}}) {
+    RandomStream rng(12);
+    const Vars outputs{rng.bernoulli(sigmoid(z.T())) * 2.0,
+                       cast(rng.uniform({z.shape(0), z.shape(1)}) < sigmoid(r), float32) + z,
+                       cast(rng.uniform({z.shape(0), z.shape(1)}) < sigmoid(r + 1.0), float32)};
+    const std::pair<Var, Array> bindings[] = {{z, noise(float32, shape, 1)},
+                                              {r, noise(float32, {1, shape[1]}, 2)}};
+    const auto expected = evaluate(outputs, bindings);
+    Function f = function({z, r}, outputs);
+    CHECK(contains(debugprint(f), "bernoulli_logit"));
+    const Outputs out = f(bindings[0].second, bindings[1].second);
+    for (std::size_t k = 0; k < outputs.size(); ++k) check_same_bits(out[k], expected[k]);
+  }
+}
+
 TEST_CASE("one thread and two threads give the same bits") {
   const int before = num_threads();
   const Var x = matrix("x");
