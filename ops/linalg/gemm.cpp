@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
@@ -87,6 +89,9 @@ void Gemm::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const
   const double beta = in[4]->first<double>();
   if (beta != 0 && in[0]->data != out[0]->data) copy(*in[0], *out[0]);
   dot_into(alpha, *in[2], *in[3], beta, *out[0]);
+  // The kernel makes no product of nothing, which alpha times it may not be 0 of.
+  if (in[2]->shape[1] == 0 && !std::isfinite(alpha))
+    fill(*out[0], Array::scalar(std::nan("")).cast(out[0]->dtype).view());
 }
 
 DAMO_OPS(gemm) {

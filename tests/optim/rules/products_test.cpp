@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
@@ -26,4 +28,17 @@ const RuleTheme products(product_cases);
 
 TEST_CASE("rules: of products apply where they should and nowhere else") {
   check_cases(product_cases());
+}
+
+TEST_CASE("products: of nothing, times what is not finite, are no zeros") {
+  const Var a = matrix("a"), b = matrix("b"), c = matrix("c"), s = scalar("s");
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    Function f = function({a, b, c, s}, {c + dot(a, b) / s}, {.mode = mode});
+    const auto at = [&](float divisor) {
+      return f(Array(float32, {1, 0}), Array(float32, {0, 2}), Array(float32, {1, 2}), divisor)[0]
+          .values<float>()[1];
+    };
+    CHECK(std::isnan(at(0)));
+    CHECK(at(2) == 0);
+  }
 }
