@@ -142,6 +142,16 @@ std::optional<std::uint32_t> SizeNumbers::simpler(const Var& v,
   return range != nullptr ? length_of(v, *range, inputs) : std::nullopt;
 }
 
+bool SizeNumbers::measures(const Var& v, const std::vector<std::uint32_t>& inputs) const {
+  if (as<ShapeOf>(v) != nullptr || range_measured(v.op()) != nullptr) return true;
+  const ScalarOp* f = scalar_op(v);
+  const bool joins = f != nullptr && (f == vocabulary().add || f == vocabulary().mul);
+  return joins && std::all_of(inputs.begin(), inputs.end(), [&](std::uint32_t in) {
+           const auto value = facts_[in].value;
+           return value ? *value >= 0 : facts_[in].size;
+         });
+}
+
 std::uint32_t SizeNumbers::look_up(const Var& v) {
   std::vector<std::uint32_t> inputs;
   for (const Var& in : v.inputs()) inputs.push_back(numbers_.at(in));
@@ -159,6 +169,7 @@ std::uint32_t SizeNumbers::look_up(const Var& v) {
   const Array* known = constant_value(v);
   if (known != nullptr && known->elements() == 1 && known->dtype() == DType::int64)
     facts.value = known->item<std::int64_t>();
+  facts.size = measures(v, inputs);
   facts_.push_back(std::move(facts));
   entries_.emplace(hash, Entry{v.owner().op_ptr(), v.index(), std::move(inputs), fresh});
   return fresh;
@@ -185,7 +196,6 @@ std::uint32_t SizeNumbers::number(const Var& v) {
     if (stack.size() != before) continue;
     const std::uint32_t n = size.defined() ? numbers_.at(size) : look_up(top);
     numbers_.insert(top, n);
-    if (as<ShapeOf>(top) != nullptr) facts_[n].size = true;
     if (!facts_[n].met.defined()) facts_[n].met = top;
     stack.pop_back();
   }

@@ -88,6 +88,9 @@ class SizeNumbers {
   /// m and k where `rows` is m + k for a known k of at least 0.
   std::pair<std::uint32_t, std::int64_t> sum_of(Var rows);
   bool is_natural(std::uint32_t n) const;
+  /// Whether `v` is the size of something, or such sizes added up and multiplied. What makes a
+  /// tensor of a given size is not: it asks whether that is one.
+  bool measures(const Var& v, const std::vector<std::uint32_t>& inputs) const;
   std::uint32_t look_up(const Var& v);
 
   std::vector<Frame> frames_;

@@ -207,3 +207,20 @@ TEST_CASE("size demands: a function that still asks for all is left as it is") {
   CAPTURE(text);
   CHECK(!contains(text, "size_check"));
 }
+
+TEST_CASE("size demands: a number of steps is no size because something has as many rows") {
+  const Var k = lscalar("k"), v0 = vector("v0"), A = matrix("A");
+  const auto once =
+      scan([&](const Var& h) { return tanh(dot(h, A)); }, {.outputs_info = {v0}, .n_steps = k});
+  const Var rows = sum(once.outputs[0], 1);
+  const auto twice = scan([](const Var& x, const Var& h) { return x + h; },
+                          {.sequences = {rows}, .outputs_info = {Var(Arg(0.0F).var())}});
+  for (const Var& size : {once.outputs[0].shape(0), twice.outputs[0].shape(0),
+                          concatenate({zeros({k, 2}), zeros({k, 2})}, 0).shape(0)}) {
+    for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+      Function f = function({k, v0, A}, {size}, {.mode = mode, .on_unused_input = Unused::ignore});
+      CHECK_NOTHROW(f(3, zeros_of({2}), zeros_of({2, 2})));
+      CHECK_THROWS_AS(f(-1, zeros_of({2}), zeros_of({2, 2})), ShapeError);
+    }
+  }
+}
