@@ -169,6 +169,25 @@ bool same_element(const Tensor& a, const Tensor& b, const Shape& index) {
 
 }  // namespace
 
+namespace {
+
+bool can_be_computed(WideEvaluation& values, const Var& before, const Var& after) {
+  try {
+    values.value(before);
+    values.value(after);
+    return true;
+  } catch (const Error&) {
+  } catch (const LocatedError&) {
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Truth::is_known() { return can_be_computed(exactly_, before_, after_); }
+
+bool Truth::has_limit() { return limit_ != nullptr && can_be_computed(*limit_, before_, after_); }
+
 bool Truth::meets_limit() {
   if (meets_limit_) return *meets_limit_;
   bool infinite = false;
@@ -192,6 +211,7 @@ bool Truth::meets_limit() {
 
 std::optional<Lie> judge(const Tensor& was, const Tensor& is, Truth truth, Promise promise) {
   const bool to_the_bit = promise == Promise::same_bits || promise == Promise::zero_sign;
+  if (!to_the_bit && !truth.is_known()) return std::nullopt;
   if (was.shape != is.shape) {
     // Of a loop that stops by a condition that rounding may turn, or what is undefined.
     if (!to_the_bit && (any_is_possible(truth.before()) || truth.meets_limit()))

@@ -29,7 +29,9 @@ class Truth {
       : before_(std::move(before)), after_(std::move(after)), exactly_(exactly), limit_(limit) {}
   const WideArray& before() { return exactly_.value(before_); }
   const WideArray& after() { return exactly_.value(after_); }
-  bool has_limit() const { return limit_ != nullptr; }
+  /// Neither is there where it is an error: sizes may be computed from what is rounded.
+  bool is_known();
+  bool has_limit();
   const WideArray& limit_before() { return limit_->value(before_); }
   const WideArray& limit_after() { return limit_->value(after_); }
   /// Whether on the way to `before` an infinity is met and what is NaN: a limit may be taken.
