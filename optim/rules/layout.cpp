@@ -50,10 +50,28 @@ const Apply* common_movement(const Apply& node) {
   return movement;
 }
 
+/// Whether operands that a reshape makes equal in shape are known to be so before it: 2 x 3 and
+/// 3 x 2 have as many elements, too.
+bool alike_before(const Apply& reshape, const Apply& node, Context& context) {
+  const Var& x = reshape.input(0);
+  if (x.ndim() < 2) return true;  // as many elements in a vector are the same size
+  for (const Var& in : node.inputs()) {
+    if (uniform_value(in) || same(in.inputs()[0], x)) continue;
+    for (std::size_t axis = 0; axis < x.ndim(); ++axis) {
+      if (x.type().dims[axis] != unknown) continue;
+      const Var a = size_at(x, axis), b = size_at(in.inputs()[0], axis);
+      if (!same_graph(context.simplified(a), context.simplified(b))) return false;
+    }
+  }
+  return true;
+}
+
 /// f(M(x), c, M(y)) = M(f(x, c, y)) for one movement M and constants c.
-std::optional<Vars> move_outward(const Apply& node, Context&) {
+std::optional<Vars> move_outward(const Apply& node, Context& context) {
   const Apply* movement = common_movement(node);
   if (movement == nullptr) return std::nullopt;
+  if (as<Reshape>(movement->op()) != nullptr && !alike_before(*movement, node, context))
+    return std::nullopt;
   Vars inputs = movement->inputs();
   Vars inner;
   for (const Var& in : node.inputs()) {

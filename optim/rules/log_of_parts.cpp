@@ -244,14 +244,23 @@ Shifted shifted(const Var& x, int axis) {
   return {exp(x - shift), shift};
 }
 
-/// Whether `shifted` made `v`.
+/// What `v` moves, casts or hides from derivatives.
+Var core_of(Var v) {
+  while (!v.inputs().empty() &&
+         (is_movement(v.owner()) || is_float_cast(v) || as<GradientView>(v) != nullptr))
+    v = Var(v.inputs()[0]);
+  return v;
+}
+
+/// Whether `shifted` made `v`, wherever movements have gone since.
 bool is_shifted(const Var& v) {
-  if (scalar_op(v) != words().exp || scalar_op(v.inputs()[0]) != words().sub) return false;
-  Var shift = v.inputs()[0].inputs()[1];
-  while (!shift.inputs().empty() &&
-         (is_movement(shift.owner()) || as<GradientView>(shift) != nullptr))
-    shift = Var(shift.inputs()[0]);
-  return scalar_op(shift) == words().where && scalar_op(shift.inputs()[0]) == words().isinf;
+  const Var e = core_of(v);
+  if (scalar_op(e) != words().exp) return false;
+  const Var difference = core_of(e.inputs()[0]);
+  if (scalar_op(difference) != words().sub) return false;
+  const Var shift = core_of(difference.inputs()[1]);
+  return scalar_op(shift) == words().where &&
+         scalar_op(core_of(shift.inputs()[0])) == words().isinf;
 }
 
 /// log(dot(w, x)) = logsumexp(log(w) + log(x)) for nonnegative w and x of which one has a stable

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
@@ -40,4 +42,32 @@ const RuleTheme layouts(layout_cases);
 
 TEST_CASE("rules: of layouts apply where they should and nowhere else") {
   check_cases(layout_cases());
+}
+
+TEST_CASE("layouts: as many elements in another shape stay apart before a reshape") {
+  const Var x = tensor3("x", float64), y = tensor3("y", float64);
+  const auto numbers_of_shape = [](const Shape& shape) {
+    std::vector<double> all(static_cast<std::size_t>(shape.elements()));
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = 0.25 * static_cast<double>(i) - 1;
+    return Array::from(all, shape);
+  };
+  const auto made = [&](const Var& a, const Var& b) {
+    return Vars{reshape(a, {-1}) * reshape(b, {-1}), exp(reshape(a, {2, -1})) + reshape(b, {2, -1}),
+                cast(flatten(a) <= flatten(b), float64), flatten(a) - flatten(tanh(a))};
+  };
+  const std::vector<std::pair<Shape, Shape>> shapes{{{2, 3, 4}, {4, 3, 2}},
+                                                    {{2, 3, 4}, {2, 3, 4}},
+                                                    {{2, 0, 3}, {2, 7, 0}},
+                                                    {{1, 6, 2}, {2, 6, 1}}};
+  for (const auto& [of_x, of_y] : shapes) {
+    Function plain = function({x, y}, made(x, y), {.mode = Mode::none()});
+    Function fast = function({x, y}, made(x, y));
+    const Outputs expected = plain(numbers_of_shape(of_x), numbers_of_shape(of_y));
+    const Outputs found = fast(numbers_of_shape(of_x), numbers_of_shape(of_y));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CHECK(found[i].shape() == expected[i].shape());
+      const auto a = expected[i].values<double>(), b = found[i].values<double>();
+      for (std::size_t k = 0; k < a.size(); ++k) CHECK(std::abs(a[k] - b[k]) < 1e-15);
+    }
+  }
 }

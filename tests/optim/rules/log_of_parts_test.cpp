@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
@@ -44,4 +46,17 @@ const RuleTheme products(product_cases);
 TEST_CASE("rules: of logarithms of parts apply where they should and nowhere else") {
   check_cases(log_of_parts_cases());
   check_cases(product_cases());
+}
+
+TEST_CASE("logarithms of parts: a product that has been shifted is not shifted again") {
+  const Var v = vector("v", float64), w = matrix("w", float64);
+  const Var row = dimshuffle(exp(v), {newaxis, 0});
+  const Var column = dimshuffle(softmax(w, 1)[0], {0, newaxis});
+  for (const Var& product : {dot(column, row), dot(ones({w.shape(0), 1}, float64), row),
+                             dot(exp(w), cast(cast(exp(w.T()), float64), float64))}) {
+    Function f = function({v, w}, {log(product)}, {.on_unused_input = Unused::ignore});
+    const Array V = Array::from(std::vector<double>{-1000, 0, 1000}, Shape{3});
+    const Array W = Array::from(std::vector<double>{700, 0, -700, 3}, Shape{2, 2});
+    for (const double x : f(V, W)[0].values<double>()) CHECK(std::isfinite(x));
+  }
 }
