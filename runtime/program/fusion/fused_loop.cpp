@@ -229,6 +229,7 @@ void FusedInstruction::Worker::run(const Cursor& cursor, std::byte* const* to) {
   for (std::size_t k = 0; k < plan.exported.size(); ++k)
     table_[plan.operands.size() + plan.exported[k]] = to[k];
   for (const FusedPlan::Step& step : plan.steps) {
+    if (step.joined) continue;
     void* result = const_cast<void*>(table_[step.place]);
     if (step.draw != nullptr && step.arity == 0) {
       step.draw->fill(*in[step.state], cursor.first, cursor.count, result);

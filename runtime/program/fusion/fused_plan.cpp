@@ -2,6 +2,8 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/located_error.hpp>
+#include <damo/ops/kernels/elementwise/multiply_add.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
 #include <damo/runtime/program/fusion/fused_plan.hpp>
 
 namespace damo {
@@ -66,6 +68,46 @@ FusedPlan::FusedPlan(const Unit& unit, std::vector<std::size_t> members)
   for (std::size_t k = 0; k < exported.size(); ++k) {
     output_of[exported[k]] = static_cast<int>(k);
   }
+  join_products();
+}
+
+/// c * x + y is one loop: two would go through memory in turns. Only where the sum alone reads the
+/// product.
+void FusedPlan::join_products() {
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto place = static_cast<std::uint32_t>(operands.size() + i);
+    std::size_t readers = 0;
+    for (const Step& step : steps) {
+      for (std::uint32_t k = 0; k < step.arity; ++k) readers += step.operands[k] == place ? 1 : 0;
+    }
+    if (readers == 1 && output_of[i] < 0) join_product(i, last_read[place]);
+  }
+}
+
+void FusedPlan::join_product(std::size_t product, std::size_t with) {
+  Step& first = steps[product];
+  Step& second = steps[with];
+  const auto does = [](const Step& step, const ScalarOp* op) {
+    return step.draw == nullptr && step.arity == 2 &&
+           &static_cast<const Elementwise&>(step.node->op()).scalar() == op;
+  };
+  const optim::Vocabulary& known = optim::vocabulary();
+  const bool adds = does(second, known.add);
+  const DType dtype = member_shapes[with].dtype;
+  if (!does(first, known.mul) || !(adds || does(second, known.sub)) || !is_float(dtype) ||
+      member_shapes[product].dtype != dtype)
+    return;
+  const bool left = second.operands[0] == first.place;
+  second.loops = product_and(adds   ? ProductAnd::plus
+                             : left ? ProductAnd::minus
+                                    : ProductAnd::taken_from,
+                             dtype);
+  second.operands = {first.operands[0], first.operands[1], second.operands[left ? 1 : 0]};
+  second.arity = 3;
+  for (const std::uint32_t place : {first.operands[0], first.operands[1]})
+    last_read[place] = std::max(last_read[place], with);
+  first.joined = true;
+  first.arity = 0;
 }
 
 bool FusedPlan::draws_changed() const {
@@ -159,6 +201,7 @@ void FusedPlan::assign_tiles() {
   std::vector<std::size_t> free;
   n_tile_buffers = 0;
   for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].joined) continue;
     const std::size_t size = item_size(member_shapes[i].dtype);
     std::vector<std::size_t> later;
     std::vector<std::uint32_t> seen;

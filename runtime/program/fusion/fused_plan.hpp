@@ -28,6 +28,7 @@ struct FusedPlan {
     std::array<std::uint32_t, max_arity> operands{};
     std::uint32_t arity = 0;
     std::uint32_t place = 0;
+    bool joined = false;                   ///< a later step computes it on its way
     std::vector<const Tensor*> tensors{};  ///< the node's inputs, for its shape rule
     Var keep_alive{};
   };
@@ -78,6 +79,8 @@ struct FusedPlan {
   bool has_draws = false;
 
  private:
+  void join_products();
+  void join_product(std::size_t product, std::size_t with);
   void check_parameter(const Step& step, const Shape& sample) const;
   void merge_axes(TensorsIn in, std::size_t border);
   void assign_tiles();

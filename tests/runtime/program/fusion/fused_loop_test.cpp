@@ -233,3 +233,18 @@ TEST_CASE("an axis of run-time size 1 does not stretch") {
   Function f = function({x, y}, {exp(x) * y + 1.0});
   CHECK_THROWS_AS(f(noise(float32, {2, 3}, 1), noise(float32, {1, 3}, 1)), ShapeError);
 }
+
+TEST_CASE("a product that only a sum or difference reads is rounded before, as by itself") {
+  for (const DType dtype : {float32, float64}) {
+    const Var x = matrix("x", dtype), y = matrix("y", dtype), z = matrix("z", dtype);
+    const Var product = x * y;
+    const Vars outputs = {0.7 * x + y,         y + x * z,         x * y - z,   z - x * 1.3,
+                          x * y + y * z,       x * y - x * y * z, product - z, product,
+                          (x * y + z) * y - x, sqr(x * y - x)};
+    for (const Shape& shape : {Shape{3, 5}, {40, 1100}, {1, 1}, {0, 2}}) {
+      check_equal_to_reference(
+          {x, y, z}, outputs,
+          {noise(dtype, shape, 1), noise(dtype, shape, 2), noise(dtype, shape, 3)});
+    }
+  }
+}
