@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include <damo/ops/kernels/convolution/direct.hpp>
+#include <damo/ops/kernels/convolution/direct_images.hpp>
+#include <damo/ops/kernels/convolution/problem.hpp>
 #include <damo/ops/kernels/machine/for_float.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/machine/scratch.hpp>
@@ -11,8 +12,6 @@
 namespace damo {
 namespace {
 
-/// Elements of patches that are laid out at a time: half of a second-level cache.
-constexpr std::int64_t most_laid_out = 64 * 1024;
 /// Images whose sums are made one after the other; results depend on it.
 constexpr std::int64_t images_in_turn = 8;
 
@@ -22,56 +21,10 @@ Matrix<const T> constant_rows(const T* data, std::int64_t rows, std::int64_t col
   return {data, rows, cols, stride, 1};
 }
 
-/// The sizes of a convolution and its operands for one image after the other.
-template <class T>
-struct Problem {
-  const ConvolutionPlan& plan;
-  std::int64_t images, rows, cols;  ///< of x
-  std::int64_t channels, filters;   ///< in each group
-  std::int64_t filter_rows, filter_cols;
-  std::int64_t out_rows, out_cols;
-
-  Problem(const ConvolutionPlan& p, const Tensor& x, const Tensor& w, const Tensor& y)
-      : plan(p),
-        images(x.shape[0]),
-        rows(x.shape[2]),
-        cols(x.shape[3]),
-        channels(w.shape[1]),
-        filters(w.shape[0] / p.groups),
-        filter_rows(w.shape[2]),
-        filter_cols(w.shape[3]),
-        out_rows(y.shape[2]),
-        out_cols(y.shape[3]) {}
-
-  /// Elements of a patch, which is a filter's.
-  std::int64_t patch() const { return channels * filter_rows * filter_cols; }
-  std::int64_t places() const { return out_rows * out_cols; }
-  /// Rows of places whose patches are laid out together.
-  std::int64_t rows_at_once() const {
-    const std::int64_t row = std::max<std::int64_t>(patch() * out_cols, 1);
-    return std::clamp<std::int64_t>(most_laid_out / row, 1, std::max<std::int64_t>(out_rows, 1));
-  }
-  /// Whether a patch is one element of each channel, at its own place.
-  bool is_product() const {
-    return filter_rows == 1 && filter_cols == 1 && out_rows == rows && out_cols == cols &&
-           plan.rows.stride == 1 && plan.cols.stride == 1 && plan.rows.before == 0 &&
-           plan.cols.before == 0;
-  }
-  const T* image(const T* x, std::int64_t i, std::int64_t group) const {
-    return x + (i * plan.groups + group) * channels * rows * cols;
-  }
-  const T* result(const T* y, std::int64_t i, std::int64_t group) const {
-    return y + (i * plan.groups + group) * filters * places();
-  }
-  const T* filters_of(const T* w, std::int64_t group) const {
-    return w + group * filters * patch();
-  }
-};
-
 /// Calls `f(element of the patch, place, column of the first place, places, where in the image)`
 /// for each run of places in a row that an element of a patch meets inside of the image.
 template <class T, class F>
-void each_run(const Problem<T>& p, std::int64_t first, std::int64_t end, F&& f) {
+void each_run(const ConvolutionProblem<T>& p, std::int64_t first, std::int64_t end, F&& f) {
   const FilterSteps &down = p.plan.rows, &across = p.plan.cols;
   std::int64_t element = 0;
   for (std::int64_t c = 0; c < p.channels; ++c) {
@@ -100,7 +53,8 @@ void each_run(const Problem<T>& p, std::int64_t first, std::int64_t end, F&& f) 
 
 /// The patches of places in rows [first, end) as columns.
 template <class T>
-void lay_out(const Problem<T>& p, const T* x, std::int64_t first, std::int64_t end, T* patches) {
+void lay_out(const ConvolutionProblem<T>& p, const T* x, std::int64_t first, std::int64_t end,
+             T* patches) {
   const std::int64_t places = (end - first) * p.out_cols;
   const std::int64_t stride = p.plan.cols.stride;
   each_run(p, first, end,
@@ -119,7 +73,8 @@ void lay_out(const Problem<T>& p, const T* x, std::int64_t first, std::int64_t e
 
 /// Adds patches to where they come from.
 template <class T>
-void put_back(const Problem<T>& p, const T* patches, std::int64_t first, std::int64_t end, T* x) {
+void put_back(const ConvolutionProblem<T>& p, const T* patches, std::int64_t first,
+              std::int64_t end, T* x) {
   const std::int64_t places = (end - first) * p.out_cols;
   const std::int64_t stride = p.plan.cols.stride;
   each_run(p, first, end,
@@ -138,98 +93,14 @@ T* patch_memory(std::int64_t elements) {
 
 /// Calls `f(first row, end)` for parts of the rows of places.
 template <class T, class F>
-void each_part(const Problem<T>& p, F&& f) {
+void each_part(const ConvolutionProblem<T>& p, F&& f) {
   const std::int64_t step = p.rows_at_once();
   for (std::int64_t first = 0; first < p.out_rows; first += step)
     f(first, std::min(first + step, p.out_rows));
 }
 
-/// Convolutions without patches, image by image.
 template <class T>
-class Direct {
- public:
-  static bool pays(const Problem<T>& p) {
-    return p.plan.cols.stride == 1 && !p.is_product() &&
-           DirectConvolution<T>::use(p.out_cols) >= least_use;
-  }
-
-  Direct(const Problem<T>& p, const T* w)
-      : p_(p),
-        rows_((p.out_rows - 1) * p.plan.rows.stride + 1 + reach(p.plan.rows, p.filter_rows)),
-        cols_(p.out_cols + reach(p.plan.cols, p.filter_cols)) {
-    static thread_local Scratch filters, places;
-    T* packed = filters.reserve<T>(p.plan.groups * p.filters * p.patch());
-    for (std::int64_t group = 0; group < p.plan.groups; ++group) {
-      pack_filters(p.filters_of(w, group), p.filters, p.patch(),
-                   packed + group * p.filters * p.patch());
-    }
-    auto* offsets = places.reserve<std::int64_t>(p.patch());
-    find_offsets(offsets);
-    work_ = {p.filters,  p.patch(),  offsets, cols_ * p.plan.rows.stride,
-             p.out_rows, p.out_cols, packed};
-  }
-
-  void run(const T* x, T* y, std::int64_t i) const {
-    static thread_local Scratch memory;
-    const std::int64_t size = p_.channels * rows_ * cols_;
-    T* image = memory.reserve<T>(size + DirectConvolution<T>::slack);
-    std::fill_n(image + size, DirectConvolution<T>::slack, T(0));
-    for (std::int64_t group = 0; group < p_.plan.groups; ++group) {
-      frame(p_.image(x, i, group), image);
-      DirectConvolution<T> work = work_;
-      work.packed += group * p_.filters * p_.patch();
-      work.run(image, const_cast<T*>(p_.result(y, i, group)));
-    }
-  }
-
- private:
-  static constexpr double least_use = 0.6;
-
-  /// How far a filter reaches beyond its first element.
-  static std::int64_t reach(const FilterSteps& steps, std::int64_t size) {
-    return (size - 1) * steps.dilation;
-  }
-
-  void find_offsets(std::int64_t* offsets) const {
-    const auto along = [&](std::int64_t i, std::int64_t n, const FilterSteps& steps) {
-      return (p_.plan.flip ? n - 1 - i : i) * steps.dilation;
-    };
-    for (std::int64_t c = 0; c < p_.channels; ++c) {
-      for (std::int64_t i = 0; i < p_.filter_rows; ++i) {
-        for (std::int64_t j = 0; j < p_.filter_cols; ++j) {
-          *offsets++ = (c * rows_ + along(i, p_.filter_rows, p_.plan.rows)) * cols_ +
-                       along(j, p_.filter_cols, p_.plan.cols);
-        }
-      }
-    }
-  }
-
-  /// The image with what is added around it.
-  void frame(const T* x, T* to) const {
-    const std::int64_t left = p_.plan.cols.before;
-    const std::int64_t begin = std::clamp<std::int64_t>(left, 0, cols_);
-    const std::int64_t end = std::clamp<std::int64_t>(p_.cols + left, begin, cols_);
-    for (std::int64_t c = 0; c < p_.channels; ++c) {
-      for (std::int64_t r = 0; r < rows_; ++r, to += cols_) {
-        const std::int64_t row = r - p_.plan.rows.before;
-        if (row < 0 || row >= p_.rows) {
-          std::fill_n(to, cols_, T(0));
-          continue;
-        }
-        std::fill_n(to, begin, T(0));
-        std::copy_n(x + (c * p_.rows + row) * p_.cols + (begin - left), end - begin, to + begin);
-        std::fill(to + end, to + cols_, T(0));
-      }
-    }
-  }
-
-  const Problem<T>& p_;
-  std::int64_t rows_, cols_;  // of a framed image
-  DirectConvolution<T> work_;
-};
-
-template <class T>
-void convolve_image(const Problem<T>& p, const T* x, const T* w, T* y, std::int64_t i) {
+void convolve_image(const ConvolutionProblem<T>& p, const T* x, const T* w, T* y, std::int64_t i) {
   for (std::int64_t group = 0; group < p.plan.groups; ++group) {
     const T* image = p.image(x, i, group);
     T* result = const_cast<T*>(p.result(y, i, group));
@@ -250,7 +121,8 @@ void convolve_image(const Problem<T>& p, const T* x, const T* w, T* y, std::int6
 }
 
 template <class T>
-void convolve_image_back(const Problem<T>& p, const T* y, const T* w, T* x, std::int64_t i) {
+void convolve_image_back(const ConvolutionProblem<T>& p, const T* y, const T* w, T* x,
+                         std::int64_t i) {
   for (std::int64_t group = 0; group < p.plan.groups; ++group) {
     T* image = const_cast<T*>(p.image(x, i, group));
     std::fill(image, image + p.channels * p.rows * p.cols, T(0));
@@ -268,7 +140,7 @@ void convolve_image_back(const Problem<T>& p, const T* y, const T* w, T* x, std:
 
 /// Adds one image's part to the sums at `w`.
 template <class T>
-void correlate_image(const Problem<T>& p, const T* x, const T* y, T* w, std::int64_t i) {
+void correlate_image(const ConvolutionProblem<T>& p, const T* x, const T* y, T* w, std::int64_t i) {
   for (std::int64_t group = 0; group < p.plan.groups; ++group) {
     T* sums = const_cast<T*>(p.filters_of(w, group));
     each_part(p, [&](std::int64_t first, std::int64_t end) {
@@ -284,7 +156,7 @@ void correlate_image(const Problem<T>& p, const T* x, const T* y, T* w, std::int
 }
 
 template <class T>
-void correlate_all(const Problem<T>& p, const T* x, const T* y, T* w) {
+void correlate_all(const ConvolutionProblem<T>& p, const T* x, const T* y, T* w) {
   const std::int64_t elements = p.plan.groups * p.filters * p.patch();
   const std::int64_t blocks = (p.images + images_in_turn - 1) / images_in_turn;
   static thread_local Scratch memory;
@@ -305,14 +177,14 @@ void correlate_all(const Problem<T>& p, const T* x, const T* y, T* w) {
 void convolve(const ConvolutionPlan& plan, const Tensor& x, const Tensor& filters,
               const Tensor& y) {
   for_float(x, [&]<class T>(T) {
-    const Problem<T> p(plan, x, filters, y);
+    const ConvolutionProblem<T> p(plan, x, filters, y);
     if (p.patch() == 0) {
       std::fill_n(y.as<T>(), y.elements(), T(0));
       return;
     }
     if (y.elements() == 0) return;
-    if (Direct<T>::pays(p)) {
-      const Direct<T> direct(p, filters.as<T>());
+    if (DirectImages<T>::pays(p)) {
+      const DirectImages<T> direct(p, filters.as<T>());
       parallel_for(p.images, 1, [&](std::int64_t first, std::int64_t end) {
         for (std::int64_t i = first; i < end; ++i) direct.run(x.as<T>(), y.as<T>(), i);
       });
@@ -328,7 +200,7 @@ void convolve(const ConvolutionPlan& plan, const Tensor& x, const Tensor& filter
 void convolve_back(const ConvolutionPlan& plan, const Tensor& y, const Tensor& filters,
                    const Tensor& x) {
   for_float(x, [&]<class T>(T) {
-    const Problem<T> p(plan, x, filters, y);
+    const ConvolutionProblem<T> p(plan, x, filters, y);
     parallel_for(p.images, 1, [&](std::int64_t first, std::int64_t end) {
       for (std::int64_t i = first; i < end; ++i)
         convolve_image_back(p, y.as<T>(), filters.as<T>(), x.as<T>(), i);
@@ -339,7 +211,8 @@ void convolve_back(const ConvolutionPlan& plan, const Tensor& y, const Tensor& f
 void correlate_places(const ConvolutionPlan& plan, const Tensor& x, const Tensor& y,
                       const Tensor& filters) {
   for_float(x, [&]<class T>(T) {
-    correlate_all(Problem<T>(plan, x, filters, y), x.as<T>(), y.as<T>(), filters.as<T>());
+    correlate_all(ConvolutionProblem<T>(plan, x, filters, y), x.as<T>(), y.as<T>(),
+                  filters.as<T>());
   });
 }
 
