@@ -98,6 +98,7 @@ bool Rewriter::at_rest(const Order& order) {
 std::shared_ptr<const Rewriter::Order> Rewriter::order_of(const FunctionGraph& graph) const {
   if (settings_.for_grad)
     return std::make_shared<const Order>(aged(toposort(graph.roots(), kept_)));
+  if (!kept_.empty()) return std::make_shared<const Order>(toposort(graph.roots(), kept_));
   auto numbers = numbers_of(graph.roots());
   if (learned_.order != nullptr && learned_.ordered == numbers) return learned_.order;
   auto order = std::make_shared<const Order>(graph.order());
@@ -159,9 +160,25 @@ void Rewriter::visit(const Apply& node) {
   ++visits_;
   const auto stays = [&](const Var& in) { return same(settled_.at(in), in); };
   if (std::all_of(node.inputs().begin(), node.inputs().end(), stays)) return settle(node);
-  const Vars fresh = with_inputs(node, settled(node.inputs()));
-  settle(fresh[0].owner());
-  settle_as(node, settled(fresh));
+  const auto fresh = on_new_inputs(node);
+  if (!fresh) return keep(node);
+  settle(fresh->front().owner());
+  settle_as(node, settled(*fresh));
+}
+
+std::optional<Vars> Rewriter::on_new_inputs(const Apply& node) const {
+  try {
+    return with_inputs(node, settled(node.inputs()));
+  } catch (const ShapeError&) {
+    return std::nullopt;
+  }
+}
+
+void Rewriter::keep(const Apply& node) {
+  for (std::size_t i = 0; i < node.n_outputs(); ++i) {
+    kept_.insert(node.output(i));
+    settled_.set(node, i, node.output(i));
+  }
 }
 
 void Rewriter::settle(const Apply& node) {

@@ -78,6 +78,11 @@ class Rewriter final : public Context {
   bool at_rest(const Order& order);
   void visit(const Apply& node);
   void settle(const Apply& node);
+  /// Nothing where its inputs, of whose sizes more is known by now, do not fit it: an error of the
+  /// run, if it comes to that.
+  std::optional<Vars> on_new_inputs(const Apply& node) const;
+  /// It stays what it is, and so does what it reads.
+  void keep(const Apply& node);
   void settle_as(const Apply& node, const Vars& outputs);
   Vars settled(const Vars& old) const;
   const Rule* first_to_apply(const Apply& node, Vars& result);
@@ -98,7 +103,7 @@ class Rewriter final : public Context {
   std::vector<std::pair<Var, Fact>> assumed_;
   Learned own_learned_;
   Learned& learned_;
-  VarSet kept_;                // what effects and draws give, when they stay
+  VarSet kept_;                // what stays: effects and draws where they must, and errors
   Table<std::uint64_t> ages_;  // by node: that of the one it comes from, when it matters
   std::uint64_t age_ = 0;      // of the node that is visited
   Table<Var> settled_;         // what each old or new variable has become

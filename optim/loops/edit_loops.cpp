@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include <damo/graph/errors/error.hpp>
 #include <damo/graph/map_graph.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
 
@@ -19,8 +20,12 @@ FunctionGraph edit_scans(const FunctionGraph& graph, const MakeEditScan& make, T
     if (node.op().keeps_body()) return std::nullopt;
     const auto inside = with_changed_body(
         node, [&](const FunctionGraph& body) { return edit_scans(body, make, trace); });
-    const auto result = edit(inside ? (*inside)[0].owner() : node, before, trace);
-    return result ? result : inside;
+    try {
+      const auto result = edit(inside ? (*inside)[0].owner() : node, before, trace);
+      return result ? result : inside;
+    } catch (const ShapeError&) {  // of the run, if the loop runs: more is known here of sizes
+      return inside;
+    }
   });
 }
 

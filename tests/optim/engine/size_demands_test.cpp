@@ -1,6 +1,7 @@
 #include <functional>
 
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
@@ -221,6 +222,44 @@ TEST_CASE("size demands: a number of steps is no size because something has as m
       Function f = function({k, v0, A}, {size}, {.mode = mode, .on_unused_input = Unused::ignore});
       CHECK_NOTHROW(f(3, zeros_of({2}), zeros_of({2, 2})));
       CHECK_THROWS_AS(f(-1, zeros_of({2}), zeros_of({2, 2})), ShapeError);
+    }
+  }
+}
+
+TEST_CASE("size demands: what compiling learns of sizes is no error where nothing runs into it") {
+  const auto size = [](std::int64_t n) {
+    return constant(Array::scalar(n)) * constant(Array::scalar(std::int64_t{1}));
+  };
+  const Var c = bscalar("c"), k = lscalar("k"), m = matrix("m");
+  const Var none = zeros({size(0), 2}), two = zeros({size(2), 2});
+  const Var three = specify_shape(m, {3, 1});
+  const std::vector<std::function<Var()>> wrong{
+      [&] { return sum(none[0]); },
+      [&] { return sum(dot(two.T(), three)); },
+      [&] { return sum(two + m); },
+      [&] {
+        return sum(reshape(two, {3, -1}));
+      },
+      [&] { return sum(set_subtensor(two[2], 1)); },
+      [&] {
+        return sum(concatenate({two, three}, 1));
+      },
+      [&] { return max(none[range(0, 0)]); },
+  };
+  const Array M = zeros_of({3, 1});
+  for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+    const FunctionOptions options{.mode = mode, .on_unused_input = Unused::ignore};
+    for (const auto& x : wrong) {
+      CAPTURE(pprint(x()));
+      Function chosen = function({c, m}, {ifelse(c, x(), 5.0F)}, options);
+      CHECK(chosen(false, M).scalar<float>(0) == 5);
+      CHECK_THROWS_AS(chosen(true, M), ShapeError);
+      const Var states = scan([&](const Var& h) { return h + x(); },
+                              {.outputs_info = {Var(Arg(0.0F).var())}, .n_steps = k})
+                             .outputs[0];
+      Function loop = function({k, m}, {states.shape(0), sum(states)}, options);
+      CHECK(loop(0, M).scalar<std::int64_t>(0) == 0);
+      CHECK_THROWS_AS(loop(1, M), ShapeError);
     }
   }
 }
