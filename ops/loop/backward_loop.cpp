@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -19,6 +20,36 @@ namespace damo {
 namespace {
 
 Range reversed() { return {Var{}, Var{}, Arg(-1).var(DType::int64)}; }
+
+/// What a state adds to itself, if its next value is this sum.
+std::optional<Var> added_by(const OpenLoop::State& state) {
+  const Apply& node = state.next.owner();
+  if (node.op().name() != "add" || !same(node.input(0), state.inner)) return {};
+  return node.input(1);
+}
+
+/// Whether all elements are a constant 0.
+bool is_zero(const Var& v) {
+  if (const Array* value = constant_value(v))
+    return value->rank() == 0 && value->item<double>() == 0;
+  const auto from = v.op().origin(v.owner(), 0);
+  return from.moves() && from.end - from.first == 1 && is_zero(v.inputs()[from.first]);
+}
+
+/// Of the last value of a sum that a loop makes, from 0 on and for nothing else: the loop's input
+/// with its initial value.
+std::optional<std::size_t> input_of_sum(const Var& last) {
+  const Scan* scan = as<Scan>(last);
+  if (scan == nullptr) return {};
+  const auto [state, keep] = scan->spec().outputs[last.index()];
+  if (state >= scan->spec().n_states || keep != Scan::Keep::last) return {};
+  if (!is_zero(last.owner().input(scan->state_input(state)))) return {};
+  // The sum of a step's parts stands first in each of them.
+  Var next = scan->spec().body.outputs[state];
+  while (next.op().name() == "add" && !same(next, scan->body_state(state))) next = next.inputs()[0];
+  if (!same(next, scan->body_state(state))) return {};
+  return scan->state_input(state);
+}
 
 }  // namespace
 
@@ -136,6 +167,43 @@ void BackwardLoop::add_results() {
         {zero_gradient(node_.input(scan_.non_sequence_input(i))), sum, added_to(sum, parts)});
   }
   add_marks();
+  if (spec_.in_pieces) continue_sums();
+}
+
+void BackwardLoop::continue_sums() {
+  struct Piece {
+    std::size_t state;
+    Var part;
+  };
+  std::vector<Piece> pieces;
+  std::vector<std::pair<const Apply*, Vars>> loops;
+  for (OpenLoop::State& s : loop_.states) {
+    const auto part = added_by(s);
+    if (!part) continue;
+    const Apply& inner = part->owner();
+    const auto input = input_of_sum(*part);
+    if (!input) continue;
+    auto at = std::find_if(loops.begin(), loops.end(),
+                           [&](const auto& loop) { return loop.first == &inner; });
+    if (at == loops.end()) at = loops.insert(at, {&inner, inner.inputs()});
+    at->second[*input] = of_sizes(s.inner, inner.input(*input).type());
+    pieces.push_back({static_cast<std::size_t>(&s - loop_.states.data()), *part});
+  }
+  VarMap moved;
+  for (const auto& [inner, inputs] : loops) {
+    const Vars fresh = make_node(inner->op_ptr(), inputs, inner->site());
+    const auto& scan = static_cast<const Scan&>(inner->op());
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      const std::size_t from = scan.spec().outputs[i].body_output;
+      const bool sum = from < scan.spec().n_states &&
+                       !same(inputs[scan.state_input(from)], inner->input(scan.state_input(from)));
+      if (!sum) moved.emplace(inner->output(i), fresh[i]);
+    }
+    for (const Piece& p : pieces) {
+      if (p.part.owner_ptr() == inner) loop_.states[p.state].next = fresh[p.part.index()];
+    }
+  }
+  loop_.replace_in_body(moved);
 }
 
 Var BackwardLoop::added_to(Var sum, const Vars& parts) {

@@ -77,6 +77,9 @@ class BackwardLoop {
   static Var added_to(Var sum, const Vars& parts);
   void carry(std::size_t state, const Vars& parts);
   void add_marks();
+  /// Of a loop whose steps are pieces of a longer one: the sums go on from piece to piece, as the
+  /// longer loop's do, in place of being added up in each and then added.
+  void continue_sums();
   void add_mark_state(const Var& inner, const Var& outer_like, bool initially, const Var& given,
                       const Var& next);
   // What the forward loop stored need not be computed again: tanh' = 1 - y^2 reads y.

@@ -62,6 +62,7 @@ OpenLoop OpenLoop::of(const Apply& node) {
                 .mode = spec.mode,
                 .profile = spec.profile,
                 .truncate_gradient = spec.truncate_gradient,
+                .in_pieces = spec.in_pieces,
                 .roles = spec.roles,
                 .site = node.site()};
   for (std::size_t i = 0; i < spec.n_sequences; ++i)
@@ -188,6 +189,7 @@ Vars OpenLoop::build() const {
   spec.mode = mode;
   spec.profile = profile;
   spec.truncate_gradient = truncate_gradient;
+  spec.in_pieces = in_pieces;
   spec.roles = roles;
   for (const Output& o : outputs)
     spec.outputs.push_back({o.of_state ? o.index : states.size() + o.index, o.keep});

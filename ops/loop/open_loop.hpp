@@ -38,6 +38,7 @@ struct OpenLoop {
   ScanMode mode{};
   bool profile = false;
   std::int64_t truncate_gradient = -1;
+  bool in_pieces = false;
   /// What inputs of the body are to the user: (inside, "sequence 0 'x'").
   std::vector<std::pair<Var, std::string>> roles{};
   /// States that carry a shared variable. Where the last value of one is kept, the node knows it

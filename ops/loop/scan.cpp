@@ -12,6 +12,7 @@
 #include <damo/ops/loop/scan_builder.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/size_check.hpp>
 
 namespace damo::detail {
 namespace {
@@ -35,13 +36,13 @@ void widen_numbers(ScanOptions& options) {
 
 }  // namespace
 
-ScanResult scan(const Step& step, ScanOptions options) {
+ScanResult scan(const Step& step, ScanOptions options, bool in_pieces) {
   widen_numbers(options);
   // From bool over int64 and float32 to float64 there are three changes of a dtype.
   for (int change = 0; change < 3; ++change) {
-    if (auto result = ScanBuilder(step, options).run(false)) return *result;
+    if (auto result = ScanBuilder(step, options, in_pieces).run(false)) return *result;
   }
-  return *ScanBuilder(step, options).run(true);
+  return *ScanBuilder(step, options, in_pieces).run(true);
 }
 
 ScanResult fold(const Step& step, ScanOptions options) {
@@ -131,6 +132,85 @@ Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combi
   const ScanResult made = fold(step, std::move(options));
   for (std::size_t i = 0; i < items.size(); ++i) result.push_back(made.outputs[i + 1]);
   return result;
+}
+
+namespace {
+
+[[noreturn]] void refuse_pieces(const CheckpointOptions& o, const std::string& what) {
+  throw GraphError(fmt::format("scan_checkpoints{}: {}, at {}",
+                               o.name.empty() ? "" : " '" + o.name + "'", what,
+                               to_string(SiteScope::or_else(o.site))));
+}
+
+/// How many steps there are in all.
+Var steps_of(const CheckpointOptions& o) {
+  if (o.n_steps) return o.n_steps->is_literal() ? o.n_steps->var(DType::int64) : o.n_steps->var();
+  Var n;
+  for (const Sequence& s : o.sequences) {
+    const Var length = size_at(s.x, 0);
+    n = n.defined() ? minimum(n, length) : length;
+  }
+  if (!n.defined()) refuse_pieces(o, "n_steps is needed where there are no sequences");
+  return n;
+}
+
+/// N, once a run has found it, and the number of steps, to be such as they must.
+Var checked_piece(const CheckpointOptions& o, const Var& n_steps, const Site& site) {
+  const Arg& asked = o.save_every_N;
+  const Var every = asked.is_literal() ? asked.var(DType::int64) : asked.var();
+  if (every.dtype() != DType::int64 || every.ndim() != 0)
+    refuse_pieces(o, fmt::format("save_every_N is an int64 scalar, got {}", describe(every)));
+  const auto known = scalar_constant(every);
+  if (known && *known < 1)
+    refuse_pieces(o, fmt::format("save_every_N is {}, not 1 at least", *known));
+  Vars checks;
+  const auto check = [&](Demand::Kind kind, const Var& a, const Var& b) {
+    checks.push_back(size_check(kind, a, b, "scan_checkpoints", {n_steps, every}, site));
+  };
+  if (!known) check(Demand::Kind::at_least, every, int_constant(1));
+  if (!o.padding) check(Demand::Kind::equal, n_steps % every, int_constant(0));
+  return after_checks(every, checks);
+}
+
+void check_taps(const CheckpointOptions& o) {
+  for (const Sequence& s : o.sequences) {
+    if (s.taps != std::vector<int>{0}) refuse_pieces(o, "a sequence is read at tap 0 only");
+    if (s.x.ndim() == 0) refuse_pieces(o, "a sequence has an axis for time");
+  }
+  for (const OutputInfo& info : o.outputs_info) {
+    if (!info.taps.empty() && info.taps != std::vector<int>{-1})
+      refuse_pieces(o, "an output is fed back at tap -1 only");
+  }
+}
+
+}  // namespace
+
+ScanResult scan_checkpoints(const Step& step, const CheckpointOptions& o) {
+  const Site site = SiteScope::or_else(o.site);
+  const SiteScope scope(site);
+  check_taps(o);
+  const Var n_steps = steps_of(o);
+  const Var every = checked_piece(o, n_steps, site);
+  const Step piece{
+      [&](const Vars& now) {
+        const Var from = now[0] * every;
+        const Var n = minimum(every, n_steps - from);
+        ScanOptions inner{.non_sequences = o.non_sequences, .n_steps = Arg(n), .name = o.name};
+        for (const Sequence& s : o.sequences)
+          inner.sequences.emplace_back(s.x[range(from, from + n)]);
+        std::size_t next = 1;
+        for (const OutputInfo& info : o.outputs_info)
+          inner.outputs_info.push_back(info.taps.empty() ? info : OutputInfo(now[next++]));
+        ScanResult made = scan(step, std::move(inner));
+        for (Var& v : made.outputs) v = v[-1];
+        return StepResult(made.outputs, made.updates);
+      },
+      -1};
+  ScanOptions outer{.sequences = arange(floor_div(n_steps + every - 1, every)),
+                    .outputs_info = o.outputs_info,
+                    .name = o.name,
+                    .site = site};
+  return scan(piece, std::move(outer), true);
 }
 
 }  // namespace damo::detail

@@ -157,6 +157,20 @@ struct ScanResult {
   Updates updates;
 };
 
+/// What `scan_checkpoints` takes, in Theano's order.
+struct CheckpointOptions {
+  OneOrMore<Sequence> sequences{};
+  OneOrMore<OutputInfo> outputs_info{};
+  OneOrMore<Var> non_sequences{};
+  std::string name{};
+  std::optional<Arg> n_steps{};
+  /// A number or an int64 scalar, at least 1.
+  Arg save_every_N = 10;
+  /// Without it, a number of steps that save_every_N does not divide is a ShapeError of the run.
+  bool padding = true;
+  Site site = Site::here();
+};
+
 namespace detail {
 
 /// A step whose number of parameters is known (or not: -1, then it takes all).
@@ -198,11 +212,12 @@ Step make_step(F f) {
   }
 }
 
-ScanResult scan(const Step& step, ScanOptions options);
+ScanResult scan(const Step& step, ScanOptions options, bool in_pieces = false);
 ScanResult fold(const Step& step, ScanOptions options);
 ScanResult filter(const Step& step, const ScanOptions& options);
 Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combine,
                       const Vars& items, Site site);
+ScanResult scan_checkpoints(const Step& step, const CheckpointOptions& options);
 
 }  // namespace detail
 
@@ -212,6 +227,18 @@ Vars associative_scan(const std::function<Vars(const Vars&, const Vars&)>& combi
 template <class F>
 ScanResult scan(F step, const ScanOptions& options) {
   return detail::scan(detail::make_step(std::move(step)), options);
+}
+
+/// A scan that keeps every N-th value only, and computes those between anew for the gradient: a
+/// loop of n steps holds about n / N + N values where `scan` holds n. outs[k] has a row for every N
+/// steps and one for those that are left, so outs[k][-1] is the last value, with the bits that it
+/// and its gradient have where no pass takes a product out of the plain loop. Each output is fed
+/// back at tap -1 or not at all, and sequences are read at tap 0: GraphError otherwise. (Theano's
+/// fills the sequences up with zeros to a multiple of N and runs the step on these too; here the
+/// last piece is shorter.)
+template <class F>
+ScanResult scan_checkpoints(F step, const CheckpointOptions& options) {
+  return detail::scan_checkpoints(detail::make_step(std::move(step)), options);
 }
 
 struct MapOptions {

@@ -14,10 +14,11 @@
 // What a scan makes of its step: outputs, what is carried, what was captured.
 namespace damo::detail {
 
-ScanBuilder::ScanBuilder(const Step& step, ScanOptions& options)
+ScanBuilder::ScanBuilder(const Step& step, ScanOptions& options, bool in_pieces)
     : step_(step), options_(options), site_(SiteScope::or_else(options.site)) {
   loop_.name = options.name;
   loop_.truncate_gradient = options.truncate_gradient;
+  loop_.in_pieces = in_pieces;
   loop_.mode = options.mode;
   loop_.profile = options.profile;
   loop_.site = site_;

@@ -13,7 +13,7 @@ namespace damo::detail {
 /// the loop.
 class ScanBuilder {
  public:
-  ScanBuilder(const Step& step, ScanOptions& options);
+  ScanBuilder(const Step& step, ScanOptions& options, bool in_pieces = false);
   /// Nothing when a number among the initial values took another dtype: then build once more.
   std::optional<ScanResult> run(bool numbers_are_typed);
 

@@ -283,7 +283,7 @@ bool operator==(const Scan& a, const Scan& b) {
   const Scan::Spec& y = b.spec_;
   if (x.n_sequences != y.n_sequences || x.n_states != y.n_states || x.has_until != y.has_until ||
       x.outputs != y.outputs || x.truncate_gradient != y.truncate_gradient ||
-      x.carried != y.carried || !(x.mode == y.mode) ||
+      x.in_pieces != y.in_pieces || x.carried != y.carried || !(x.mode == y.mode) ||
       x.body.inputs.size() != y.body.inputs.size()) {
     return false;
   }

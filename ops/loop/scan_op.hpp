@@ -49,6 +49,9 @@ class Scan final : public OpOf<Scan>,
     ScanMode mode{};
     bool profile = false;
     std::int64_t truncate_gradient = -1;
+    /// Each step is a piece of a longer loop: gradients are added up from piece to piece as that
+    /// loop adds them up.
+    bool in_pieces = false;
     /// States that carry a shared variable (a random stream's state, an updated parameter): (state,
     /// output with its last).
     std::vector<std::pair<std::size_t, std::size_t>> carried{};

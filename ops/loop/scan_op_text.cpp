@@ -50,6 +50,7 @@ std::string Scan::parameters() const {
   if (!spec_.mode.empty()) text += ", mode " + quoted(spec_.mode.text());
   if (spec_.profile) text += ", profile";
   if (spec_.truncate_gradient != -1) text += fmt::format(", truncate={}", spec_.truncate_gradient);
+  if (spec_.in_pieces) text += ", pieces";
   for (const Output& o : spec_.outputs)
     text += fmt::format(", {}{}", keeps[static_cast<std::size_t>(o.keep)], o.body_output);
   for (const auto& [state, output] : spec_.carried)
@@ -79,6 +80,8 @@ OpPtr read_scan(OpText& text) {
       spec.mode = ScanMode(in.quoted());
     } else if (in.accept_word("profile")) {
       spec.profile = true;
+    } else if (in.accept_word("pieces")) {
+      spec.in_pieces = true;
     } else if (in.accept("truncate=")) {
       spec.truncate_gradient = in.integer();
     } else if (in.accept("carry ")) {

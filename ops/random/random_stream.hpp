@@ -115,6 +115,14 @@ class RandomStream {
   /// Probabilities along a new last axis, of the sizes of `alpha` there: `alpha` is a vector, or
   /// has the sample's shape. Differentiable in alpha.
   Var dirichlet(const Sizes& size, const Arg& alpha, std::optional<DType> dtype = {});
+  /// Normal vectors along a new last axis: mean + L z for standard normal z and the Cholesky factor
+  /// L of the covariance, of which the lower triangle is read. `mean` is a vector, or has the
+  /// sample's shape; `cov` a matrix, or one for each vector. Differentiable in both. Throws
+  /// NumericError when a run finds a covariance that is not positive definite; ShapeError for sizes
+  /// that differ. A NumPy-compatible stream has RandomState's normal numbers, but NumPy takes the
+  /// factor from singular values, so its vectors have the same distribution and other bits.
+  Var multivariate_normal(const Sizes& size, const Arg& mean, const Arg& cov,
+                          std::optional<DType> dtype = {});
   /// The number (int64) of the first success, from 1 on.
   Var geometric(const Sizes& size, const Arg& p);
   /// How many failures (int64) come before success number n; n may have a fraction.

@@ -125,9 +125,10 @@ const Distribution hypergeometric_distribution{
         },
 };
 
-/// A number keeps all its digits: 1e-300 is no float32.
-Var real(const Arg& x) {
-  if (x.is_literal()) return x.var(float64);
+/// A number keeps all its digits, 1e-300 is no float32; but for NumPy it is what Theano makes of
+/// it.
+Var real(const Arg& x, bool numpy = false) {
+  if (x.is_literal()) return numpy ? cast(x.var(), float64) : x.var(float64);
   return as_float(x);
 }
 
@@ -136,7 +137,8 @@ Var real(const Arg& x) {
 Var RandomStream::geometric(const Sizes& size, const Arg& p) {
   const SiteScope scope(SiteScope::or_else(p.site()));
   check_known(p, "geometric", "p", geometric_takes);
-  return draw(geometric_distribution, DType::int64, new_stream(), size.vars(), {real(p)}, p.site());
+  return draw(geometric_distribution, DType::int64, new_stream(), size.vars(), {real(p, numpy())},
+              p.site());
 }
 
 Var RandomStream::negative_binomial(const Sizes& size, const Arg& n, const Arg& p) {
@@ -144,7 +146,7 @@ Var RandomStream::negative_binomial(const Sizes& size, const Arg& n, const Arg& 
   check_known(n, "negative_binomial", "n", [](double x) { return x > 0; });
   check_known(p, "negative_binomial", "p", geometric_takes);
   return draw(negative_binomial_distribution, DType::int64, new_stream(), size.vars(),
-              {cast(real(n), float64), cast(real(p), float64)}, n.site());
+              {cast(real(n, numpy()), float64), cast(real(p, numpy()), float64)}, n.site());
 }
 
 Var RandomStream::beta_binomial(const Sizes& size, const Arg& n, const Arg& a, const Arg& b) {

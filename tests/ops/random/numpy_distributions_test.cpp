@@ -1,4 +1,6 @@
 #include <cstring>
+#include <functional>
+#include <vector>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -122,6 +124,44 @@ TEST_CASE("numpy streams: float32 draws of every kind are float64 ones rounded")
   check([&](R r, DType d) { return r.logistic({500}, x, s, d); });
   check([&](R r, DType d) { return r.gamma({500}, s, x, d); });
   check([&](R r, DType d) { return r.beta({500}, s, x, d); });
+}
+
+TEST_CASE("numpy streams: a float literal is what floatX makes of it, in every draw") {
+  using R = RandomStream&;
+  constexpr std::int64_t n = 20000;
+  const std::vector<std::function<Var(R, const Arg&)>> draws{
+      [](R r, const Arg& p) { return r.uniform({n}, 0.0, p); },
+      [](R r, const Arg& p) { return r.normal({n}, p, p); },
+      [](R r, const Arg& p) { return r.gumbel({n}, p, p); },
+      [](R r, const Arg& p) { return r.exponential({n}, p); },
+      [](R r, const Arg& p) { return r.laplace({n}, p, p); },
+      [](R r, const Arg& p) { return r.logistic({n}, p, p); },
+      [](R r, const Arg& p) { return r.gamma({n}, p, p); },
+      [](R r, const Arg& p) { return r.beta({n}, p, p); },
+      [](R r, const Arg& p) { return r.lognormal({n}, p, p); },
+      [](R r, const Arg& p) { return r.chisquare({n}, p); },
+      [](R r, const Arg& p) { return r.t({n}, p); },
+      [](R r, const Arg& p) { return r.weibull({n}, p); },
+      [](R r, const Arg& p) { return r.pareto({n}, p); },
+      [](R r, const Arg& p) { return r.rayleigh({n}, p); },
+      [](R r, const Arg& p) { return r.triangular({n}, 0.0, p, 1.0); },
+      [](R r, const Arg& p) { return r.vonmises({n}, p, p); },
+      [](R r, const Arg& p) { return r.wald({n}, p, p); },
+      [](R r, const Arg& p) { return r.geometric({n}, p); },
+      [](R r, const Arg& p) { return r.negative_binomial({n}, p, p); },
+      [](R r, const Arg& p) { return r.poisson({n}, p); },
+      [](R r, const Arg& p) { return r.bernoulli(p, {n}); },
+      [](R r, const Arg& p) { return r.binomial({.n = 9, .p = p, .size = Sizes{n}}); }};
+  const Var rounded = constant(Array::scalar(0.1).cast(floatX()));
+  for (std::size_t i = 0; i < draws.size(); ++i) {
+    CAPTURE(i);
+    RandomStream a = RandomStream::numpy_compatible(5), b = RandomStream::numpy_compatible(5);
+    test::check_same_bits(evaluate(draws[i](a, 0.1)), evaluate(draws[i](b, rounded)));
+  }
+  RandomStream c = RandomStream::numpy_compatible(5);
+  const Var wide = constant(test::number(static_cast<double>(0.1F)));
+  RandomStream d = RandomStream::numpy_compatible(5);
+  test::check_same_bits(evaluate(c.geometric({n}, 0.1)), evaluate(d.geometric({n}, wide)));
 }
 
 TEST_CASE("numpy streams: draws by rejection go on where they stopped in loops and calls") {

@@ -2,13 +2,16 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/random/stream_draws.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/size_check.hpp>
 
-// Draws made of gamma draws, and differentiable as these are.
+// Draws made of gamma or of normal draws, and differentiable as these are.
 namespace damo {
 
 using detail::check_known;
@@ -77,6 +80,57 @@ Var RandomStream::dirichlet(const Sizes& size, const Arg& alpha, std::optional<D
   const Var b = positive(each, "dirichlet", "alpha");
   const Var below = log1p(-uniform(whole, 0.0, 1.0, chosen)) / b;
   return softmax(log(gamma(whole, b + 1, 1.0, chosen)) + below);
+}
+
+namespace {
+
+[[noreturn]] void fail(const std::string& what, const Arg& mean, const Arg& cov) {
+  throw ShapeError(fmt::format(
+      "multivariate_normal: {}\n  mean        {}\n  covariance  {}\n  at {}", what,
+      describe(mean.var()), describe(cov.var()), to_string(SiteScope::or_else(mean.site()))));
+}
+
+/// The sizes of the sample with the vectors' axis. Throws ShapeError where the parameters do not
+/// fit.
+Vars whole_sizes(const Sizes& size, const Arg& mean, const Arg& cov) {
+  const Var m = mean.var(), square = cov.var();
+  if (m.ndim() == 0 || square.ndim() < 2)
+    fail("a mean is a vector and a covariance a matrix, or batches of them", mean, cov);
+  const Var n = size_at(m, m.ndim() - 1);
+  Vars whole = size.vars();
+  whole.push_back(n);
+  if (square.ndim() > whole.size() + 1)
+    fail(fmt::format("more covariances than the {} axes of the sample", whole.size()), mean, cov);
+  const auto known = scalar_constant(n), side = scalar_constant(size_at(square, square.ndim() - 1));
+  if (known && side && *known != *side)
+    fail(fmt::format("sizes differ: {} and {}", *known, *side), mean, cov);
+  return whole;
+}
+
+/// factor z.
+Var times(const Var& factor, const Var& z, const Vars& whole) {
+  if (factor.ndim() == 2) return matmul(z, factor.T());
+  Vars batch = whole;
+  batch.push_back(whole.back());
+  return sum(broadcast_to(factor, batch) * expand_dims(z, static_cast<int>(z.ndim()) - 1), -1);
+}
+
+}  // namespace
+
+Var RandomStream::multivariate_normal(const Sizes& size, const Arg& mean, const Arg& cov,
+                                      std::optional<DType> dtype) {
+  const Site site = SiteScope::or_else(mean.site());
+  const SiteScope scope(site);
+  const char* who = "multivariate_normal";
+  const DType chosen = detail::float_dtype(dtype, {&mean, &cov}, who);
+  const DType drawn = numpy() ? float64 : chosen;
+  const Vars whole = whole_sizes(size, mean, cov);
+  const Var square = cast(cov, drawn);
+  const Var check = size_check(Demand::Kind::equal, size_at(square, square.ndim() - 1),
+                               whole.back(), who, {mean.var(), cov.var()}, site);
+  const Var factor = cholesky(after_checks(square, {check}));
+  const Var center = detail::fitted(mean, drawn, whole, "multivariate_normal: mean");
+  return cast(center + times(factor, normal(whole, 0.0, 1.0, drawn), whole), chosen);
 }
 
 }  // namespace damo
