@@ -23,6 +23,7 @@ const Rules& reduction_rules();         ///< Reductions of repeated, scaled and 
 const Rules& specialize_rules();        ///< Cheaper ways to compute the same.
 const Rules& product_rules();  ///< Products that accumulate, and products with zeros and ones.
 const Rules& decomposition_rules();  ///< Solutions in place of inverses, determinants.
+const Rules& matrix_rules();         ///< Diagonal, triangular and symmetric matrices.
 const Rules& fold_rules();           ///< Computing what depends on constants only.
 
 /// Whether rules that are kept for last before a derivative is taken may apply.

@@ -68,6 +68,15 @@ Rules make() {
   rules.push_back(rule("vector_times_inverse", dot(v, matrix_inverse(a)), solve(a.T(), v))
                       .specializes()
                       .when(alone(1)));
+  const Var batch = any("a", 3), other = any("b", 3);
+  rules.push_back(rule("batched_inverse_times_matrix", batched_dot(matrix_inverse(batch), other),
+                       solve(batch, other))
+                      .specializes()
+                      .when(alone(0)));
+  rules.push_back(rule("batched_matrix_times_inverse", batched_dot(other, matrix_inverse(batch)),
+                       mT(solve(mT(batch), mT(other))))
+                      .specializes()
+                      .when(alone(1)));
   const Var l = cholesky(a);
   rules.push_back(rule("solve_of_cholesky", solve(l, b), solve_triangular(l, b, {.lower = true}))
                       .specializes());

@@ -30,6 +30,7 @@ TEST_CASE("rules: each has a line where it fires and a near miss in its theme's 
       {"products", product_rules()},
       {"fold", fold_rules()},
       {"decompositions", decomposition_rules()},
+      {"matrices", matrix_rules()},
   };
   std::size_t seen = 0;
   for (const auto& [theme, rules] : themes) {

@@ -19,11 +19,16 @@ RuleCases cases() {
   const Var v = vector("v", float64);
   const Var inverse = matrix_inverse(m);
   const Var l = cholesky(m);
+  const Var t = tensor3("t", float64), u = tensor3("u", float64);
+  const Var inverses = matrix_inverse(t);
   return {
       {"inverse_times_matrix", dot(inverse, x), dot(inverse, x) + inverse},
       {"inverse_times_vector", dot(inverse, v), dot(expm(m), v)},
       {"matrix_times_inverse", dot(x, inverse), dot(x, inverse) + inverse},
       {"vector_times_inverse", dot(v, inverse), dot(v, expm(m))},
+      {"batched_inverse_times_matrix", batched_dot(inverses, u),
+       batched_dot(inverses, u) + inverses},
+      {"batched_matrix_times_inverse", batched_dot(u, matrix_inverse(t)), batched_dot(u, expm(t))},
       {"solve_of_cholesky", solve(l, x), solve(x, l)},
       {"solve_of_turned_cholesky", solve(l.T(), v), solve(m.T(), v)},
       {"det_of_cholesky", det(l), det(m)},
