@@ -12,6 +12,7 @@
 #include "support/kernels.hpp"
 #include "support/program.hpp"
 #include "support/training.hpp"
+#include "support/whitening.hpp"
 
 namespace damo::examples {
 namespace {
@@ -69,6 +70,7 @@ constexpr std::int64_t chains = 20, sample_rows = 10, rows_of_epoch = 2, steps_b
 struct Options : TrainingOptions {
   std::int64_t hidden = 256;
   std::int64_t k = 1;
+  std::string whiten = "none";
 };
 
 int train_model(Training& training, const Options& o) {
@@ -77,13 +79,9 @@ int train_model(Training& training, const Options& o) {
   Batches batches(std::move(data.train), data.train_labels, o);
   info.add(batches.info()).add(kernel_info());
 
-  // Gray levels, with the mean image taken away, in units of their standard deviation: the noise of
-  // the visible units is 1.
+  // The noise of the visible units is 1, and gray levels are made so that it fits.
   const Var train_x = batches.all_images();
-  const Var mean_image = constant(evaluate(mean(train_x, 0)));
-  const Var deviation = constant(evaluate(std(train_x - mean_image)));
-  if (!(evaluate(deviation).item<double>() > 0))
-    throw ShapeError("all training images are the same: there is nothing to learn");
+  const Whitening whitening(train_x, o.whiten == "zca");
   const Var index = lscalar("index"), v = matrix("v");
   GaussianRBM model(data.pixels(), o.hidden, static_cast<std::uint64_t>(o.seed));
   const SharedVar chain = shared(Array(floatX(), {o.batch, data.pixels()}), "chain");
@@ -95,19 +93,19 @@ int train_model(Training& training, const Options& o) {
   updates += counter;
   Function train = function({index}, {cost},
                             {.updates = updates,
-                             .givens = {{v, (batches.images(index) - mean_image) / deviation}},
+                             .givens = {{v, whitening.whitened(batches.images(index))}},
                              .name = "train"});
 
-  FreeEnergyGap gap([&](const Var& x) { return model.free_energy((x - mean_image) / deviation); },
-                    train_x, data.valid);
+  FreeEnergyGap gap([&](const Var& x) { return model.free_energy(whitening.whitened(x)); }, train_x,
+                    data.valid);
   // Chains that start at test images: their random numbers are their own, others in each epoch.
   const auto samples = [&](std::int64_t rows, std::int64_t epoch) {
     GaussianRBM copy = model;
     copy.rng = RandomStream(static_cast<std::uint64_t>(o.seed + epoch) + 1);
     const SharedVar chain = shared(first_images(data, chains), "sample_chain");
-    auto [ends, moves] = copy.gibbs_chain((chain - mean_image) / deviation, steps_between_rows);
-    moves[chain] = ends[1] * deviation + mean_image;
-    Function sample = function({}, {ends[0] * deviation + mean_image}, {.updates = moves});
+    auto [ends, moves] = copy.gibbs_chain(whitening.whitened(chain), steps_between_rows);
+    moves[chain] = whitening.images(ends[1]);
+    Function sample = function({}, {whitening.images(ends[0])}, {.updates = moves});
     std::int64_t row = 0;
     const auto next = [&] {
       if (epoch == 0) training.part_done("drawing samples", row++, rows);
@@ -122,7 +120,8 @@ int train_model(Training& training, const Options& o) {
     training.draw("samples", samples(sample_rows, 0), samples_caption);
   };
   const auto draw_filters = [&](std::int64_t epoch) {
-    training.draw_epoch("filters", epoch, filter_picture(model.W.value(), data), filters_caption);
+    const Array weights = evaluate(whitening.in_pixels(constant(model.W.value())));
+    training.draw_epoch("filters", epoch, filter_picture(weights, data), filters_caption);
   };
   return training.run({.cost_name = "reconstruction_error",
                        .batches = batches.count(),
@@ -164,6 +163,11 @@ int main(int argc, char** argv) {
     add_training_options(cli, options);
     cli.option("--hidden", options.hidden, "hidden units", {1, 100000});
     cli.option("--k", options.k, "Gibbs steps in an update", {1, 100000});
+    cli.choice(
+        "--whiten", options.whiten,
+        "how images are made ready: zca makes pixels uncorrelated, and shows filters as what "
+        "they add to an image",
+        {"none", "zca"});
     if (const auto code = cli.parse(argc, argv)) return *code;
     Training training(cli, options);
     return train_model(training, options);
