@@ -1,5 +1,5 @@
-"""Writes activations_table.hpp beside this file: what activations_test.cpp expects, computed with 50 digits by mpmath
-1.2 from the definitions. Run: python3 tests/ops/nnet/activations_table.py > tests/ops/nnet/activations_table.hpp"""
+"""Writes activations_table.inc beside this file: what activations_test.cpp expects, computed with 50 digits by mpmath
+1.2 from the definitions. Run: python3 tests/ops/nnet/activations_table.py > tests/ops/nnet/activations_table.inc"""
 from mpmath import mp, mpf, exp, log, ncdf, expm1, log1p, inf, isinf
 
 mp.dps = 50
@@ -32,16 +32,7 @@ def text(x):
 
 
 points = [-inf, -750, -100, -40, -38, -20, -8.5, -3, -2.5, -1, -0.5, -0.125, 0, 0.125, 0.5, 1, 2.5, 3, 8.5, 20, 100, inf]
-print("""#pragma once
-#include <cmath>
-#include <vector>
-
-#include "tests/support/tabulated.hpp"
-
-// Made by activations_table.py beside this file.
-namespace damo::test {
-
-inline const std::vector<Tabulated> activations_table{""")
+print('// Written by activations_table.py.')
 for name, f in functions.items():
     for x in points:
         x = mpf(x)
@@ -49,8 +40,5 @@ for name, f in functions.items():
             value = f(x, *more)
             if abs(value) < mpf("1e-300") and value != 0:
                 continue
-            print(f'    {{"{name}", {{{", ".join(map(text, [x] + more))}}}, {text(value)}}},')
-    print(f'    {{"{name}", {{{", ".join(["NAN"] + ["0.25"] * (name == "relu"))}}}, NAN}},')
-print("""};
-
-}  // namespace damo::test""")
+            print(f'{{"{name}", {{{", ".join(map(text, [x] + more))}}}, {text(value)}}},')
+    print(f'{{"{name}", {{{", ".join(["NAN"] + ["0.25"] * (name == "relu"))}}}, NAN}},')

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <vector>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -6,13 +9,17 @@
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/nnet/activations.hpp>
 #include <damo/ops/reduction/reductions.hpp>
-#include "tests/ops/nnet/activations_table.hpp"
 #include "tests/support/rewrite.hpp"
+#include "tests/support/tabulated.hpp"
 #include "tests/support/values.hpp"
 
 using namespace damo;
 
 namespace {
+
+const std::vector<test::Tabulated> table{
+#include "tests/ops/nnet/activations_table.inc"
+};
 
 const test::Functions activations{
     {"elu", [](const Vars& x) { return elu(x[0]); }},
@@ -32,7 +39,7 @@ TEST_CASE("activations: have the tabulated values") {
     rewritten[name] = [&f](const Vars& x) { return test::rewritten(f(x)); };
   for (const auto& functions : {activations, rewritten})
     // ndtr(-20) has the 400-fold of its argument's rounding.
-    test::check_tabulated(test::activations_table, functions, 200);
+    test::check_tabulated(table, functions, 200);
 }
 
 TEST_CASE("activations: have the derivatives of finite differences, twice") {

@@ -1,5 +1,5 @@
-"""Writes special_functions_table.hpp beside this file: values of special functions with 60 digits by mpmath 1.2, rounded
-to float64. Run: python3 tests/ops/special/special_functions_table.py > tests/ops/special/special_functions_table.hpp"""
+"""Writes special_functions_table.inc beside this file: values of special functions with 60 digits by mpmath 1.2, rounded
+to float64. Run: python3 tests/ops/special/special_functions_table.py > tests/ops/special/special_functions_table.inc"""
 import itertools
 
 import mpmath as m
@@ -78,19 +78,10 @@ def text(x):
 
 
 def row(name, x, value):
-    print(f'    {{"{name}", {{{", ".join(map(text, x))}}}, {text(value)}}},')
+    print(f'{{"{name}", {{{", ".join(map(text, x))}}}, {text(value)}}},')
 
 
-print("""#pragma once
-#include <cmath>
-#include <vector>
-
-#include "tests/support/tabulated.hpp"
-
-// Made by special_functions_table.py beside this file.
-namespace damo::test {
-
-inline const std::vector<Tabulated> special_functions_table{""")
+print('// Written by special_functions_table.py.')
 for name, (f, arguments) in functions.items():
     for x in itertools.product(*arguments):
         value = f(*map(mpf, x))
@@ -98,6 +89,3 @@ for name, (f, arguments) in functions.items():
             row(name, x, value)
 for name, x, value in limits:
     row(name, x, value)
-print("""};
-
-}  // namespace damo::test""")

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <vector>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/extended_math.hpp>
@@ -6,8 +9,8 @@
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/special/special_functions.hpp>
-#include "tests/ops/special/special_functions_table.hpp"
 #include "tests/support/rewrite.hpp"
+#include "tests/support/tabulated.hpp"
 #include "tests/support/values.hpp"
 
 using namespace damo;
@@ -15,6 +18,10 @@ using test::check_close;
 using test::error_of;
 
 namespace {
+
+const std::vector<test::Tabulated> table{
+#include "tests/ops/special/special_functions_table.inc"
+};
 
 using One = Var (*)(const Arg&);
 using Two = Var (*)(const Arg&, const Arg&);
@@ -51,7 +58,7 @@ Var number(double x) { return constant(Array::scalar(x)); }
 }  // namespace
 
 TEST_CASE("special functions: have the tabulated values") {
-  test::check_tabulated(test::special_functions_table, functions, 100);
+  test::check_tabulated(table, functions, 100);
 }
 
 TEST_CASE("special functions: the parts of large distributions have the values of their limits") {
