@@ -93,10 +93,10 @@ class Seen {
   At at_;
 };
 
-/// log(1 - p + p e^-d) for d >= 0.
-double log_mixture(double p, double d) {
+/// log(q + p e^-d) for d >= 0 and q = 1 - p, of which either may be too small to be seen beside 1.
+double log_mixture(double p, double q, double d) {
   const double x = p * std::expm1(-d);
-  return x > -0.5 ? std::log1p(x) : std::log((1 - p) + p * std::exp(-d));
+  return x > -0.5 ? std::log1p(x) : std::log(q + p * std::exp(-d));
 }
 
 /// Of t = z at w0 where w = log(t / (1 - t)): how log t and log(1 - t) change.
@@ -104,10 +104,10 @@ struct LogOdds {
   double z;
   std::pair<double, double> operator()(double d) const {
     if (d > 0) {
-      const double log_t = -log_mixture(1 - z, d);
+      const double log_t = -log_mixture(1 - z, z, d);
       return {log_t, log_t - d};
     }
-    const double log_rest = -log_mixture(z, -d);
+    const double log_rest = -log_mixture(z, 1 - z, -d);
     return {log_rest + d, log_rest};
   }
 };

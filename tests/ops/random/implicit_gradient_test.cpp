@@ -124,6 +124,27 @@ TEST_CASE("implicit gradients: far in the tails they are those of high precision
   check_near(implicit_beta_b(0.3, 1000, 1e-20), -1.0003500466299014e-23L, 1e-10);
 }
 
+TEST_CASE("implicit gradients: of a beta draw that is nothing beside 1 they keep their digits") {
+  struct Point {
+    double a, b, z;
+    Wide by_a, by_b;
+  };
+  // mpmath at 60 digits, as above
+  const Point points[] = {
+      {0.05, 1000, 1.7e-12, 6.696382513769253e-10L, -1.7008077422293206e-15L},
+      {0.028, 1423, 3.6e-19, 4.4583319628449749e-16L, -2.5307307006199339e-22L},
+      {0.05, 1000, 1e-40, 1.6939650701811202e-37L, -1.0004751424886861e-43L},
+      {0.065, 0.035, 1 - 0x1p-48, 5.517825437684065e-13L, -4.3823991054716969e-12L},
+      {300, 0.05, 1 - 0x1p-40, 3.0364539156664514e-15L, -3.9155130114587393e-10L},
+      {2, 50, 1e-9, 8.8522264750484536e-9L, -1.9803921558758171e-11L},
+      {0.4, 0.9, 1e-17, 9.8129382312951152e-16L, -1.4643401527006294e-17L},
+  };
+  for (const Point& p : points) {
+    check_near(implicit_beta_a(p.a, p.b, p.z), p.by_a, 1e-10);
+    check_near(implicit_beta_b(p.a, p.b, p.z), p.by_b, 1e-10);
+  }
+}
+
 TEST_CASE("implicit gradients: ends of the range do not move and parameters out of range are nan") {
   CHECK(implicit_gamma(0.05, 0) == 0);
   CHECK(implicit_gamma(0, 0) == 0);
