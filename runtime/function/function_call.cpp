@@ -140,8 +140,9 @@ void Function::Impl::hand_over(OutputBlock& block) {
   }
   for (Result& update : updates) {
     const Array& old = update.cell->value;
-    const bool written_over =
-        old.elements() > 0 && program->slots[update.slot].tensor.data == old.raw();
+    // What has no storage of its own may be a view that begins where the variable does.
+    const bool written_over = update.storage >= 0 && old.elements() > 0 &&
+                              program->slots[update.slot].tensor.data == old.raw();
     if (!written_over)
       std::swap(update.cell->value, update.storage < 0 ? update.staged : storage(update));
     ++update.cell->version;

@@ -61,6 +61,30 @@ Var next_value(std::mt19937& rng, const std::vector<SharedVar>& all, std::size_t
   }
 }
 
+/// The matrix x as another view of its elements, or of some of them.
+Var other_view(std::mt19937& rng, const Var& x) {
+  switch (rng() % 9) {
+    case 0:
+      return x.T();
+    case 1:
+      return flip(x, 0);
+    case 2:
+      return flip(x, 1).T();
+    case 3:
+      return x(range(0, 2));
+    case 4:
+      return x(range(1, 3), range(0, 2));
+    case 5:
+      return x(range(0, 6, 2));
+    case 6:
+      return reshape(x, {-1, 2});
+    case 7:
+      return reshape(x, {1, -1});
+    default:
+      return x;
+  }
+}
+
 }  // namespace
 
 TEST_CASE("updates in place: any of them give what they are as outputs, and nothing on errors") {
@@ -166,6 +190,29 @@ TEST_CASE("updates in place: an argument may be the variable's own value") {
     for (std::int64_t c = 0; c < cols; ++c) {
       CHECK(w.value().data<double>()[r * cols + c] ==
             old.data<double>()[r * cols + c] + old.data<double>()[(rows - 1 - r) * cols + c]);
+    }
+  }
+}
+
+TEST_CASE("updates in place: a variable may become a view of itself or of another") {
+  std::mt19937 rng(6);
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    for (int round = 0; round < 100; ++round) {
+      std::vector<SharedVar> state;
+      for (int k = 0; k < 2; ++k) state.push_back(shared(random_array(rng, {6, 4}), "w"));
+      Updates updates;
+      Vars values;
+      for (std::size_t k = 0; k < 2; ++k) {
+        Var value = other_view(rng, state[rng() % 3 == 0 ? 1 - k : k]);
+        if (rng() % 3 == 0) value = other_view(rng, value);
+        if (rng() % 4 == 0) value = state[k] * 2.0;
+        values.push_back(value);
+        updates[state[k]] = value;
+      }
+      const std::vector<Array> expected = evaluate(values);
+      Function step = function({}, {}, {.updates = updates, .mode = mode});
+      step();
+      for (std::size_t k = 0; k < 2; ++k) check_same_bits(state[k].value(), expected[k]);
     }
   }
 }
