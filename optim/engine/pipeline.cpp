@@ -51,9 +51,20 @@ std::shared_ptr<const RuleIndex> index_of(const Mode& mode, const std::vector<st
 
 /// Whether there is nothing for a pass to do: no loops, or a graph that the same rules have left.
 bool is_idle(const Pass& pass, const FunctionGraph& graph, bool loops, const Learned& learned) {
-  if (pass.procedure) return !loops;
-  const auto left = learned.left_by.find(pass.rules);
-  return left != learned.left_by.end() && left->second == numbers_of(graph.roots());
+  return pass.procedure ? !loops : learned.is_done(pass.rules, graph);
+}
+
+FunctionGraph apply_rules(const Pass& pass, const FunctionGraph& graph, const Mode& mode,
+                          Trace* trace, Learned& learned, Trace::Pass& report) {
+  const auto index = index_of(mode, pass.rules);
+  Rewriter rewriter(
+      *index,
+      {.pass = pass.name, .trace = trace, .learned = &learned, .keeps_bits = mode.keeps_bits()});
+  FunctionGraph result = rewriter.run(graph);
+  learned.note_done(pass.rules, result);
+  report.applied = rewriter.applied();
+  report.visits = rewriter.visits();
+  return result;
 }
 
 FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode& mode, Trace* trace,
@@ -61,20 +72,12 @@ FunctionGraph run_pass(const Pass& pass, const FunctionGraph& graph, const Mode&
   Trace::Pass report{pass.name};
   FunctionGraph result = graph;
   const std::size_t before = trace != nullptr ? trace->applied().size() : 0;
-  if (is_idle(pass, graph, loops, learned)) {
-    report.applied = 0;
-  } else if (pass.procedure) {
+  const bool idle = is_idle(pass, graph, loops, learned);
+  if (!idle && pass.procedure) {
     result = pass.procedure(graph, {mode, trace});
     if (trace != nullptr) report.applied = trace->applied().size() - before;
-  } else {
-    const auto index = index_of(mode, pass.rules);
-    Rewriter rewriter(
-        *index,
-        {.pass = pass.name, .trace = trace, .learned = &learned, .keeps_bits = mode.keeps_bits()});
-    result = rewriter.run(graph);
-    report.applied = rewriter.applied();
-    report.visits = rewriter.visits();
-    learned.left_by[pass.rules] = numbers_of(result.roots());
+  } else if (!idle) {
+    result = apply_rules(pass, graph, mode, trace, learned, report);
   }
   if (trace != nullptr) {
     report.roots = result.roots();

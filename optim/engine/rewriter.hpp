@@ -9,8 +9,8 @@
 
 #include <damo/graph/function_graph.hpp>
 #include <damo/graph/walk.hpp>
+#include <damo/optim/engine/learned.hpp>
 #include <damo/optim/engine/merge_table.hpp>
-#include <damo/optim/engine/rule_index.hpp>
 #include <damo/optim/engine/trace.hpp>
 #include <damo/optim/language/context.hpp>
 
@@ -71,9 +71,9 @@ class Rewriter final : public Context {
   };
 
   FunctionGraph sweeps(const FunctionGraph& graph);
-  using Order = std::vector<const Apply*>;
+  using Order = Learned::Order;
   FunctionGraph sweep(const FunctionGraph& graph, const Order& order);
-  std::shared_ptr<const Order> order_of(const FunctionGraph& graph) const;
+  std::shared_ptr<const Order> order_of(const FunctionGraph& graph);
   Order aged(Order order) const;
   bool at_rest(const Order& order);
   void visit(const Apply& node);

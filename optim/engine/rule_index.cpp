@@ -20,12 +20,6 @@ std::size_t number_of(const Rule* rule) {
 
 }  // namespace
 
-std::vector<std::uint64_t> numbers_of(const Vars& roots) {
-  std::vector<std::uint64_t> numbers;
-  for (const Var& v : roots) numbers.insert(numbers.end(), {v.owner().id(), v.index()});
-  return numbers;
-}
-
 RuleIndex::RuleIndex(std::vector<const Rule*> rules) : rules_(std::move(rules)) {
   for (std::size_t i = 0; i < rules_.size(); ++i) {
     for (const std::string& root : rules_[i]->roots()) by_root_[root].push_back(i);

@@ -1,14 +1,9 @@
 #pragma once
 #include <bitset>
-#include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include <damo/graph/node_table.hpp>
-#include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/language/rule.hpp>
 
 namespace damo::optim {
@@ -16,24 +11,6 @@ namespace damo::optim {
 /// Which of the catalogue's rules are known not to apply at a node. Nodes never change, so neither
 /// does that, unless the rule asked for something that does: then it is not noted.
 using Refusals = std::bitset<320>;
-
-/// The numbers by which a graph with these roots is known.
-std::vector<std::uint64_t> numbers_of(const Vars& roots);
-
-/// What passes over a graph leave to those that follow.
-struct Learned {
-  Table<Refusals> refusals{};
-  Table<Reached> reached{};
-  /// Which variables are computed from what loops give.
-  Table<bool> of_loops{};
-  /// Graphs that a sweep has made, so that no two nodes are equal, by the numbers of their roots.
-  std::set<std::vector<std::uint64_t>> merged{};
-  /// The nodes of the graph that the last pass ended with, in their order, and its roots' numbers.
-  std::shared_ptr<const std::vector<const Apply*>> order{};
-  std::vector<std::uint64_t> ordered{};
-  /// By the tags of a pass's rules, the roots of the graph in which they have nothing to do.
-  std::map<std::vector<std::string>, std::vector<std::uint64_t>> left_by{};
-};
 
 /// Rules found by the op at which they apply, each list in the order of the rules.
 class RuleIndex {

@@ -11,8 +11,8 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/ops/shape/size_check.hpp>
+#include <damo/optim/analysis/size_numbers.hpp>
 #include <damo/optim/engine/size_demands.hpp>
-#include <damo/optim/engine/size_numbers.hpp>
 
 namespace damo::optim {
 namespace {

@@ -4,7 +4,10 @@
 
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/walk.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include <damo/optim/engine/rewriter.hpp>
+#include <damo/optim/verify/random_graph.hpp>
 #include "tests/support/random_expression.hpp"
 #include "tests/support/rewrite.hpp"
 
@@ -32,4 +35,34 @@ TEST_CASE("rules: random graphs and their gradients keep their values") {
       }
     }
   }
+}
+
+// A rule that needs a function is not tried where `reached` lacks it.
+TEST_CASE("rules: what a node's terms apply is among what it reaches") {
+  using Group = optim::Terms::Group;
+  const optim::RuleIndex no_rules({});
+  std::size_t several = 0;
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    const optim::RandomGraph graph(seed);
+    optim::Rewriter rewriter(no_rules, {});
+    for (const Apply* node : toposort(graph.outputs())) {
+      const Var v = node->output();
+      const optim::Reached reached = rewriter.reached(v);
+      CAPTURE(seed);
+      CAPTURE(pprint(v));
+      for (const Group group : {Group::sum, Group::product}) {
+        const Group other = group == Group::sum ? Group::product : Group::sum;
+        const optim::Terms& terms = rewriter.terms(group, v);
+        several += terms.leaves().size() > 1 ? 1 : 0;
+        CHECK_FALSE(
+            optim::lacks(group == Group::sum ? reached.in_sum : reached.in_product, terms.heads()));
+        for (const optim::Terms::Leaf& leaf : terms.leaves()) {
+          optim::Steps steps;
+          const optim::Terms inner(other, leaf.seen, steps);
+          CHECK_FALSE(optim::lacks(reached.in_both, inner.heads()));
+        }
+      }
+    }
+  }
+  CHECK(several > 1000);
 }

@@ -11,7 +11,7 @@
 #include <damo/ops/shape/shape_of.hpp>
 #include <damo/ops/shape/sizes.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
-#include <damo/optim/engine/size_numbers.hpp>
+#include <damo/optim/analysis/size_numbers.hpp>
 
 namespace damo::optim {
 
