@@ -115,7 +115,8 @@ std::optional<Vars> product_into_where(const Apply& node, Context& context) {
     if (!stable) continue;
     const Var y = rest.negative ? -*stable : *stable;
     const Var& c = choice.inputs()[0];
-    return Vars{fit(zero_first ? where(c, 0.0, y) : where(c, y, 0.0), node.output())};
+    const Var none = 0.0 * rest.v;  // NaN where what is multiplied is not finite
+    return Vars{fit(zero_first ? where(c, none, y) : where(c, y, none), node.output())};
   }
   return std::nullopt;
 }

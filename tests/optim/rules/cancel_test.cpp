@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <damo/core.hpp>
 #include "tests/support/rule_cases.hpp"
 
@@ -32,4 +34,23 @@ const RuleTheme cancels(cancel_cases);
 
 TEST_CASE("rules: of factors that cancel apply where they should and nowhere else") {
   check_cases(cancel_cases());
+}
+
+TEST_CASE("factors: what is not chosen is no zero beside what is not finite") {
+  const Var x = dvector("x"), y = dvector("y"), c = dvector("c");
+  const Var chosen = where(c > 0, 0.0, y / sigmoid(x)) * (sigmoid(x) * sigmoid(-x));
+  Function plain = function({x, y, c}, {chosen}, {.mode = Mode::none()});
+  Function fast = function({x, y, c}, {chosen});
+  const std::vector<double> values{0, -0.0, 1, -3, 800, -800, INFINITY, -INFINITY, NAN};
+  for (const double at : values) {
+    for (const double of : values) {
+      const std::vector<double> X{at}, Y{of}, C{1};
+      const double p = plain(X, Y, C)[0].values<double>()[0];
+      const double f = fast(X, Y, C)[0].values<double>()[0];
+      CAPTURE(at);
+      CAPTURE(of);
+      CHECK(std::isnan(p) == std::isnan(f));
+      if (!std::isnan(p)) CHECK(p == f);
+    }
+  }
 }
