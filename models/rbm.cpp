@@ -60,21 +60,21 @@ RBM::Propagation RBM::propdown(const Var& h) const {
   return propagation(BinaryRbm(W, vbias, hbias).visible(h));
 }
 
-RBM::Sampling RBM::sample_h_given_v(const Var& v) {
+RBM::Sampling RBM::sample_h_given_v(const Var& v) const {
   return sampling(BinaryRbm(W, vbias, hbias).hidden(v), rng);
 }
 
-RBM::Sampling RBM::sample_v_given_h(const Var& h) {
+RBM::Sampling RBM::sample_v_given_h(const Var& h) const {
   return sampling(BinaryRbm(W, vbias, hbias).visible(h), rng);
 }
 
-std::array<Var, 6> RBM::gibbs_hvh(const Var& h) {
+std::array<Var, 6> RBM::gibbs_hvh(const Var& h) const {
   const auto [pre_sigmoid_v, v_mean, v_sample] = sample_v_given_h(h);
   const auto [pre_sigmoid_h, h_mean, h_sample] = sample_h_given_v(v_sample);
   return {pre_sigmoid_v, v_mean, v_sample, pre_sigmoid_h, h_mean, h_sample};
 }
 
-std::array<Var, 6> RBM::gibbs_vhv(const Var& v) {
+std::array<Var, 6> RBM::gibbs_vhv(const Var& v) const {
   const auto [pre_sigmoid_h, h_mean, h_sample] = sample_h_given_v(v);
   const auto [pre_sigmoid_v, v_mean, v_sample] = sample_v_given_h(h_sample);
   return {pre_sigmoid_h, h_mean, h_sample, pre_sigmoid_v, v_mean, v_sample};

@@ -60,14 +60,14 @@ class RBM {
   };
   Propagation propup(const Var& v) const;
   Propagation propdown(const Var& h) const;
-  Sampling sample_h_given_v(const Var& v);
-  Sampling sample_v_given_h(const Var& h);
+  Sampling sample_h_given_v(const Var& v) const;
+  Sampling sample_v_given_h(const Var& h) const;
   /// One step of Gibbs sampling from the hidden units: pre_sigmoid_v, v_mean, v_sample,
   /// pre_sigmoid_h, h_mean, h_sample.
-  std::array<Var, 6> gibbs_hvh(const Var& h);
+  std::array<Var, 6> gibbs_hvh(const Var& h) const;
   /// The same from the visible units: pre_sigmoid_h, h_mean, h_sample, pre_sigmoid_v, v_mean,
   /// v_sample.
-  std::array<Var, 6> gibbs_vhv(const Var& v);
+  std::array<Var, 6> gibbs_vhv(const Var& v) const;
 
   struct Training {
     Var monitor;  ///< pseudo-likelihood with a persistent chain, reconstruction cost without; both

@@ -1,9 +1,10 @@
 #include <algorithm>
-#include <compare>
 #include <map>
 #include <memory>
+#include <ranges>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include <damo/graph/branch_guards.hpp>
 #include <damo/graph/variables.hpp>
@@ -22,7 +23,9 @@ struct Under {
   enum class Kind : std::uint8_t { holds, fails, loop_runs };
   Kind kind;
   std::uint32_t number;
-  auto operator<=>(const Under&) const = default;
+  friend bool operator<(const Under& a, const Under& b) {
+    return std::pair(a.kind, a.number) < std::pair(b.kind, b.number);
+  }
 };
 
 /// A demand in variables of the outermost graph, and when it is made.
@@ -176,9 +179,9 @@ Var check_of(const Found& f, SizeNumbers& numbers) {
                  f.node.op().name(), f.node.inputs(), f.node.site());
   const Var fine = Arg(true).var();
   for (const Var& n : f.steps) check = ifelse(n > 0, check, fine);
-  for (auto g = f.when.rbegin(); g != f.when.rend(); ++g) {
-    const Var condition = numbers.known(numbers.number(g->condition), g->condition);
-    check = g->holds ? ifelse(condition, check, fine) : ifelse(condition, fine, check);
+  for (const Guard& g : std::views::reverse(f.when)) {
+    const Var condition = numbers.known(numbers.number(g.condition), g.condition);
+    check = g.holds ? ifelse(condition, check, fine) : ifelse(condition, fine, check);
   }
   return check;
 }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/same_elements.hpp>
@@ -296,7 +297,7 @@ std::optional<Vars> log_of_scatter(const Apply& node, Context& context) {
   const auto stable = context.stable_log(x.inputs()[1]);
   if (!stable) return std::nullopt;
   Vars inputs = x.inputs();
-  inputs[0] = fit(filled_like(inputs[0], -INFINITY), inputs[0]);
+  inputs[0] = fit(filled_like(inputs[0], -std::numeric_limits<double>::infinity()), inputs[0]);
   inputs[1] = fit(*stable, inputs[1]);
   return fitted(
       make_var(std::make_shared<IncSubtensor>(scatter->index(), true), std::move(inputs), x.site()),

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include <damo/graph/errors/error.hpp>
@@ -163,7 +162,11 @@ bool same_element(const Tensor& a, const Tensor& b, const Shape& index) {
     }
     const T x = a.as<T>()[at_a];
     const T y = b.as<T>()[at_b];
-    return std::memcmp(&x, &y, sizeof(T)) == 0 || (x != x && y != y);
+    if constexpr (std::is_floating_point_v<T>) {
+      return (x == y && std::signbit(x) == std::signbit(y)) || (std::isnan(x) && std::isnan(y));
+    } else {
+      return x == y;
+    }
   });
 }
 
