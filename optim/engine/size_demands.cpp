@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <ranges>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -179,7 +178,8 @@ Var check_of(const Found& f, SizeNumbers& numbers) {
                  f.node.op().name(), f.node.inputs(), f.node.site());
   const Var fine = Arg(true).var();
   for (const Var& n : f.steps) check = ifelse(n > 0, check, fine);
-  for (const Guard& g : std::views::reverse(f.when)) {
+  for (std::size_t i = f.when.size(); i-- > 0;) {
+    const Guard& g = f.when[i];
     const Var condition = numbers.known(numbers.number(g.condition), g.condition);
     check = g.holds ? ifelse(condition, check, fine) : ifelse(condition, fine, check);
   }

@@ -130,10 +130,11 @@ void qr_of(Matrix<T> a, Matrix<T> q, Matrix<T> r) {
   assign(by_columns(memory, a.rows, a.cols), a);
   const int m = lapack_int(a.rows), n = lapack_int(a.cols), lda = leading(a.rows);
   int info = 0;
-  if (k > 0)
+  if (k > 0) {
     with_work<T>([&](T* work, int* size) {
       lapack<T>().geqrf(&m, &n, memory, &lda, tau, work, size, &info);
     });
+  }
   for (std::int64_t i = 0; i < r.rows; ++i) {
     for (std::int64_t j = 0; j < r.cols; ++j) r(i, j) = j < i ? T(0) : memory[j * a.rows + i];
   }

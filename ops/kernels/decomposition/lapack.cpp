@@ -125,6 +125,7 @@ struct Alone {
   std::mutex mutex{};
   int users = 0;
   int threads_before = 1;
+  void (*set_threads)(int) = nullptr;  ///< null where the library has no threads of its own
 } alone;
 }  // namespace
 
@@ -132,15 +133,15 @@ OneThread::OneThread() {
   const Library& lib = library();
   if (lib.threads == nullptr || lib.set_threads == nullptr) return;
   const std::lock_guard lock(alone.mutex);
+  alone.set_threads = lib.set_threads;
   if (alone.users++ > 0) return;
   alone.threads_before = lib.threads();
   if (alone.threads_before != 1) lib.set_threads(1);
 }
 OneThread::~OneThread() {
-  const Library& lib = library();
-  if (lib.threads == nullptr || lib.set_threads == nullptr) return;
   const std::lock_guard lock(alone.mutex);
-  if (--alone.users == 0 && alone.threads_before != 1) lib.set_threads(alone.threads_before);
+  if (alone.set_threads == nullptr || --alone.users > 0) return;
+  if (alone.threads_before != 1) alone.set_threads(alone.threads_before);
 }
 
 }  // namespace damo
