@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include <damo/graph/errors/error.hpp>
@@ -34,12 +35,14 @@ void widen_numbers(ScanOptions& options) {
   }
 }
 
+/// From bool over int64 and float32 to float64 a number changes its dtype as often.
+constexpr int n_dtype_changes = 3;
+
 }  // namespace
 
 ScanResult scan(const Step& step, ScanOptions options, bool in_pieces) {
   widen_numbers(options);
-  // From bool over int64 and float32 to float64 there are three changes of a dtype.
-  for (int change = 0; change < 3; ++change) {
+  for (int change = 0; change < n_dtype_changes; ++change) {
     if (auto result = ScanBuilder(step, options, in_pieces).run(false)) return *result;
   }
   return *ScanBuilder(step, options, in_pieces).run(true);
@@ -142,9 +145,33 @@ namespace {
                                to_string(SiteScope::or_else(o.site))));
 }
 
+/// `asked` as an int64 scalar that is at least `least`: of a number here, else in `checks`, which a
+/// run makes.
+Var checked_count(const CheckpointOptions& o, const char* what, const Arg& asked, int least,
+                  Vars& checks) {
+  const auto known =
+      asked.is_literal() ? std::optional(asked.real()) : scalar_constant(asked.var());
+  if (known && (*known != std::floor(*known) || *known < least)) {
+    refuse_pieces(o,
+                  fmt::format("{} is {}, not a whole number of at least {}", what, *known, least));
+  }
+  const Var n = asked.is_literal() ? asked.var(DType::int64) : asked.var();
+  if (n.dtype() != DType::int64 || n.ndim() != 0)
+    refuse_pieces(o, fmt::format("{} is an int64 scalar, got {}", what, describe(n)));
+  if (!known) {
+    checks.push_back(size_check(Demand::Kind::at_least, n, int_constant(least), "scan_checkpoints",
+                                {n}, o.site));
+  }
+  return n;
+}
+
 /// How many steps there are in all.
 Var steps_of(const CheckpointOptions& o) {
-  if (o.n_steps) return o.n_steps->is_literal() ? o.n_steps->var(DType::int64) : o.n_steps->var();
+  if (o.n_steps) {
+    Vars checks;
+    const Var n = checked_count(o, "n_steps", *o.n_steps, 0, checks);
+    return after_checks(n, checks);
+  }
   Var n;
   for (const Sequence& s : o.sequences) {
     const Var length = size_at(s.x, 0);
@@ -155,20 +182,13 @@ Var steps_of(const CheckpointOptions& o) {
 }
 
 /// N, once a run has found it, and the number of steps, to be such as they must.
-Var checked_piece(const CheckpointOptions& o, const Var& n_steps, const Site& site) {
-  const Arg& asked = o.save_every_N;
-  const Var every = asked.is_literal() ? asked.var(DType::int64) : asked.var();
-  if (every.dtype() != DType::int64 || every.ndim() != 0)
-    refuse_pieces(o, fmt::format("save_every_N is an int64 scalar, got {}", describe(every)));
-  const auto known = scalar_constant(every);
-  if (known && *known < 1)
-    refuse_pieces(o, fmt::format("save_every_N is {}, not 1 at least", *known));
+Var checked_piece(const CheckpointOptions& o, const Var& n_steps) {
   Vars checks;
-  const auto check = [&](Demand::Kind kind, const Var& a, const Var& b) {
-    checks.push_back(size_check(kind, a, b, "scan_checkpoints", {n_steps, every}, site));
-  };
-  if (!known) check(Demand::Kind::at_least, every, int_constant(1));
-  if (!o.padding) check(Demand::Kind::equal, n_steps % every, int_constant(0));
+  const Var every = checked_count(o, "save_every_N", o.save_every_N, 1, checks);
+  if (!o.padding) {
+    checks.push_back(size_check(Demand::Kind::equal, n_steps % every, int_constant(0),
+                                "scan_checkpoints", {n_steps, every}, o.site));
+  }
   return after_checks(every, checks);
 }
 
@@ -183,14 +203,32 @@ void check_taps(const CheckpointOptions& o) {
   }
 }
 
-}  // namespace
+/// The step, if it does not end the loop: a piece that ends early would be followed by the next.
+/// Numbers among the initial values take the dtypes that it makes of them, and `changed` says so.
+Step step_of_piece(const Step& step, const CheckpointOptions& o, std::vector<OutputInfo>& infos,
+                   bool& changed) {
+  return {[&](const Vars& arguments) {
+            StepResult made = step.call(arguments);
+            if (made.condition.defined()) refuse_pieces(o, "until cannot end a loop in pieces");
+            const std::vector<OutputInfo> before = infos;
+            if (!type_numbers(infos, made.outputs)) return made;
+            changed = true;
+            for (std::size_t i = 0; i < std::min(made.outputs.size(), infos.size()); ++i) {
+              if (infos[i].number)
+                made.outputs[i] = cast(made.outputs[i], before[i].initial.dtype());
+            }
+            return made;
+          },
+          step.arity};
+}
 
-ScanResult scan_checkpoints(const Step& step, const CheckpointOptions& o) {
-  const Site site = SiteScope::or_else(o.site);
-  const SiteScope scope(site);
-  check_taps(o);
+/// Nothing when a number among the initial values took another dtype: then build once more.
+std::optional<ScanResult> scan_pieces(const Step& step, const CheckpointOptions& o,
+                                      std::vector<OutputInfo>& infos) {
   const Var n_steps = steps_of(o);
-  const Var every = checked_piece(o, n_steps, site);
+  const Var every = checked_piece(o, n_steps);
+  bool changed = false;
+  const Step inside = step_of_piece(step, o, infos, changed);
   const Step piece{
       [&](const Vars& now) {
         const Var from = now[0] * every;
@@ -199,18 +237,37 @@ ScanResult scan_checkpoints(const Step& step, const CheckpointOptions& o) {
         for (const Sequence& s : o.sequences)
           inner.sequences.emplace_back(s.x[range(from, from + n)]);
         std::size_t next = 1;
-        for (const OutputInfo& info : o.outputs_info)
+        for (const OutputInfo& info : infos)
           inner.outputs_info.push_back(info.taps.empty() ? info : OutputInfo(now[next++]));
-        ScanResult made = scan(step, std::move(inner));
+        ScanResult made = scan(inside, std::move(inner));
         for (Var& v : made.outputs) v = v[-1];
         return StepResult(made.outputs, made.updates);
       },
       -1};
-  ScanOptions outer{.sequences = arange(floor_div(n_steps + every - 1, every)),
-                    .outputs_info = o.outputs_info,
-                    .name = o.name,
-                    .site = site};
-  return scan(piece, std::move(outer), true);
+  // Not n_steps + every - 1, which an N that is to be larger than all may take out of range.
+  ScanOptions outer{
+      .sequences = arange(floor_div(n_steps - 1, every) + 1), .name = o.name, .site = o.site};
+  for (const OutputInfo& info : infos)
+    outer.outputs_info.push_back(info.number ? OutputInfo(info.initial) : info);
+  ScanResult result = scan(piece, std::move(outer), true);
+  return changed ? std::nullopt : std::optional(std::move(result));
+}
+
+}  // namespace
+
+ScanResult scan_checkpoints(const Step& step, const CheckpointOptions& options) {
+  CheckpointOptions o = options;
+  o.site = SiteScope::or_else(options.site);
+  const SiteScope scope(o.site);
+  check_taps(o);
+  ScanOptions all{
+      .sequences = o.sequences, .outputs_info = o.outputs_info, .non_sequences = o.non_sequences};
+  widen_numbers(all);
+  for (int change = 0; change < n_dtype_changes; ++change) {
+    if (auto result = scan_pieces(step, o, all.outputs_info)) return *result;
+  }
+  for (OutputInfo& info : all.outputs_info) info.number.reset();
+  return *scan_pieces(step, o, all.outputs_info);
 }
 
 }  // namespace damo::detail

@@ -233,7 +233,8 @@ ScanResult scan(F step, const ScanOptions& options) {
 /// loop of n steps holds about n / N + N values where `scan` holds n. outs[k] has a row for every N
 /// steps and one for those that are left, so outs[k][-1] is the last value, with the bits that it
 /// and its gradient have where no pass takes a product out of the plain loop. Each output is fed
-/// back at tap -1 or not at all, and sequences are read at tap 0: GraphError otherwise. (Theano's
+/// back at tap -1 or not at all, sequences are read at tap 0, and the step does not end the loop by
+/// `until`: GraphError otherwise. A negative number of steps is a ShapeError of the run. (Theano's
 /// fills the sequences up with zeros to a multiple of N and runs the step on these too; here the
 /// last piece is shorter.)
 template <class F>

@@ -37,17 +37,18 @@ std::optional<ScanResult> ScanBuilder::run(bool numbers_are_typed) {
   }
   for (const Var& v : options_.non_sequences) add_non_sequence(v);
   StepResult result = call_step();
-  if (!numbers_are_typed && type_numbers(result.outputs)) return std::nullopt;
+  if (!numbers_are_typed && type_numbers(options_.outputs_info, result.outputs))
+    return std::nullopt;
   match_outputs(result.outputs);
   collect_shared_updates(result);
   capture_outside(result);
   return finish(result);
 }
 
-bool ScanBuilder::type_numbers(const Vars& outputs) {
+bool type_numbers(std::vector<OutputInfo>& infos, const Vars& outputs) {
   bool changed = false;
-  for (std::size_t i = 0; i < std::min(outputs.size(), options_.outputs_info.size()); ++i) {
-    OutputInfo& info = options_.outputs_info[i];
+  for (std::size_t i = 0; i < std::min(outputs.size(), infos.size()); ++i) {
+    OutputInfo& info = infos[i];
     if (!info.number || !outputs[i].defined() || outputs[i].dtype() == info.initial.dtype())
       continue;
     const DType dtype = outputs[i].dtype();

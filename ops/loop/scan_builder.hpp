@@ -9,6 +9,9 @@
 
 namespace damo::detail {
 
+/// Gives numbers among the initial values the dtypes of a step's outputs; whether any changed.
+bool type_numbers(std::vector<OutputInfo>& infos, const Vars& outputs);
+
 /// Builds one scan: gathers the step's arguments, calls it, finds what it captured, and assembles
 /// the loop.
 class ScanBuilder {
@@ -37,7 +40,6 @@ class ScanBuilder {
   // The step gets the variable itself; like anything else from outside it is captured afterwards.
   void add_non_sequence(const Var& v);
   StepResult call_step();
-  bool type_numbers(const Vars& outputs);
   void match_outputs(const Vars& outputs);
   /// The next value of a state as a variable of exactly the state's type.
   Var checked_carry(const Var& next, const OpenLoop::State& state, const std::string& role);

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <optional>
 
 #include <damo/graph/errors/error.hpp>
@@ -140,7 +142,9 @@ Var with_equal_sizes(const char* who, const Vars& tensors, const RunTimeAxis* bu
 
 std::optional<int> known_axis(const Var& axis) {
   const auto value = scalar_constant(axis);
-  if (!value || axis.dtype() != DType::int64) return {};
+  // Of others a run says that they are not there.
+  const bool fits = value && std::abs(*value) <= std::numeric_limits<int>::max();
+  if (!fits || axis.dtype() != DType::int64) return {};
   return static_cast<int>(*value);
 }
 

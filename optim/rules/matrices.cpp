@@ -1,6 +1,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/decomposition/matrices.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/advanced_subtensor.hpp>
 #include <damo/ops/linalg/linalg.hpp>
@@ -185,7 +186,9 @@ std::optional<Triangular> triangle_of(const Var& m) {
   if (!named(m, "where") || !is_zero(m.inputs()[2]) || m.inputs()[1].ndim() != m.ndim()) return {};
   const auto kept = kept_part(m.inputs()[0]);
   if (!kept || (kept->lower ? kept->k > 0 : kept->k < 0)) return {};
-  return Triangular{kept->lower, kept->k == 0 ? m.inputs()[1] : m};
+  const Var& value = m.inputs()[1];
+  const bool whole = kept->k == 0 && stretched_axes(value.type(), m.type()).empty();
+  return Triangular{kept->lower, whole ? value : m};
 }
 
 std::optional<Vars> solve_of_triangle(const Apply& node, Context&) {

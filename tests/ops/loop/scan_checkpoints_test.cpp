@@ -1,5 +1,6 @@
 // Loops that keep every N-th value, held to the plain ones.
 #include <algorithm>
+#include <limits>
 #include <random>
 
 #include <damo/graph/errors/error.hpp>
@@ -213,6 +214,13 @@ TEST_CASE("scan_checkpoints: what it cannot do is an error with the line") {
   refused({.sequences = {x}, .outputs_info = {init(m, {-2, -1})}}, "fed back at tap -1 only");
   refused({.outputs_info = {h}}, "n_steps is needed");
   refused({.sequences = {x}, .outputs_info = {h}, .save_every_N = 0}, "save_every_N is 0");
+  refused({.sequences = {x}, .outputs_info = {h}, .save_every_N = 2.5}, "save_every_N is 2.5");
+  for (const double n : {-3.0, 2.5})
+    refused({.sequences = {x}, .outputs_info = {h}, .n_steps = n}, "n_steps is ");
+  for (const Var& n : {dscalar("n"), lvector("n"), bscalar("n")}) {
+    refused({.sequences = {x}, .outputs_info = {h}, .n_steps = n},
+            "n_steps is an int64 scalar, got ");
+  }
   refused({.sequences = {x}, .outputs_info = {h}, .save_every_N = dscalar("every")},
           "an int64 scalar");
   const Var last =
@@ -232,6 +240,74 @@ TEST_CASE("scan_checkpoints: what it cannot do is an error with the line") {
   const Bindings none{
       {x, counting({2})}, {h, test::number(0)}, {every, Array::scalar<std::int64_t>(0)}};
   CHECK(contains(error_of<ShapeError>([&] { evaluate(rows, none); }), "at least 1 is needed"));
+}
+
+TEST_CASE("scan_checkpoints: a negative number of steps that a run finds is an error, 0 is not") {
+  const Power p;
+  const Var rows = damo::scan_checkpoints(Power::times, {.outputs_info = {ones_like(p.a)},
+                                                         .non_sequences = {p.a},
+                                                         .n_steps = p.k,
+                                                         .save_every_N = 4})
+                       .outputs[0];
+  for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+    Function f = function({p.a, p.k}, {rows, grad(sum(rows), p.a)}, {.mode = mode});
+    for (const std::int64_t k : {-1, -3, -20}) {
+      const std::string text = error_of<ShapeError>([&] { f(counting({3}), k); });
+      CHECK(contains(text, "scan_checkpoints: " + std::to_string(k) + ", where at least 0"));
+      CHECK(contains(text, "scan_checkpoints_test.cpp:"));
+    }
+    const Outputs none = f(counting({3}), 0);
+    CHECK(Array(none[0]).shape() == Shape{0, 3});
+    check_close(none[1], test::vector({0, 0, 0}), 0);
+  }
+}
+
+TEST_CASE("scan_checkpoints: an N beyond all numbers of steps makes one piece") {
+  const Power p;
+  const Var every = lscalar("every");
+  Function f = function({p.a, p.k, every}, {p.kept(every), grad(sum(p.kept(every)), p.a)});
+  for (const std::int64_t k : {1, 2, 7}) {
+    const Outputs expected = f(counting({3}), k, k);
+    for (const std::int64_t least : {0, 1, 5}) {
+      const Outputs found = f(counting({3}), k, std::numeric_limits<std::int64_t>::max() - least);
+      for (std::size_t i = 0; i < 2; ++i) check_same_bits(found[i], expected[i]);
+    }
+  }
+}
+
+TEST_CASE("scan_checkpoints: a loop that ends itself is refused, not cut short piece by piece") {
+  const Var h = dscalar("h");
+  const std::string text = error_of<GraphError>([&] {
+    damo::scan_checkpoints([](const Var& a) { return until(a + 1.0, a > 3.0); },
+                           {.outputs_info = {h}, .n_steps = 20, .save_every_N = 3});
+  });
+  CHECK(contains(text, "until"));
+  CHECK(contains(text, "scan_checkpoints_test.cpp:"));
+}
+
+TEST_CASE("scan_checkpoints: a number to start from takes the dtype that scan gives it") {
+  std::mt19937 rng(12);
+  const auto step = [](const Var& item, const Var& a, const Var& b) {
+    return Vars{a + item, b * 2};
+  };
+  for (const DType dtype : {DType::int64, float32, float64}) {
+    const Var x = vector("x", dtype);
+    const auto last = [&](bool kept, const OutputInfo& first) {
+      const ScanResult r =
+          kept ? damo::scan_checkpoints(
+                     step, {.sequences = {x}, .outputs_info = {first, 1}, .save_every_N = 3})
+               : damo::scan(step, {.sequences = {x}, .outputs_info = {first, 1}});
+      return Vars{r.outputs[0][-1], r.outputs[1][-1]};
+    };
+    const Bindings at{{x, random_array(float64, {7}, rng).cast(dtype)}};
+    for (const bool fraction : {false, true}) {
+      if (fraction && !is_float(dtype)) continue;
+      const OutputInfo first = fraction ? OutputInfo(0.5) : OutputInfo(0);
+      const Vars plain = last(false, first), kept = last(true, first);
+      for (std::size_t i = 0; i < plain.size(); ++i)
+        check_same_bits(evaluate(kept[i], at), evaluate(plain[i], at));
+    }
+  }
 }
 
 TEST_CASE("scan_checkpoints: survives being written and read") {

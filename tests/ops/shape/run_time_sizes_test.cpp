@@ -206,6 +206,19 @@ TEST_CASE("concatenate, stack, split: what does not fit along a run-time axis is
                  "no axis"));
 }
 
+TEST_CASE("concatenate, stack, split: an axis beyond int is as little there as others") {
+  const Var a = dmatrix("a");
+  const Bindings at{{a, counting({2, 3})}};
+  for (const std::int64_t k : {std::int64_t{1} << 32, (std::int64_t{1} << 32) + 1,
+                               -(std::int64_t{1} << 40), std::int64_t{1} << 62}) {
+    const Var axis = constant(whole(k));
+    const std::string words = "index " + std::to_string(k) + " is out of bounds for size ";
+    check_error(concatenate({a, a}, axis), at, "concatenate: " + words + "2");
+    check_error(stack({a, a}, axis), at, "stack: " + words + "3");
+    check_error(split(a, {1, 1}, axis)[0], at, "split: " + words + "2");
+  }
+}
+
 TEST_CASE("concatenate, stack, split: derivatives go along a run-time axis") {
   const VerifyGradOptions all{.second_order = true, .forward_mode = true};
   for (const int k : {0, 1, -1}) {

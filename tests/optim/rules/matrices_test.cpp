@@ -138,6 +138,29 @@ TEST_CASE("rules: batches of inverses that only a product reads are solutions") 
   }
 }
 
+TEST_CASE("rules: a triangle cut from something smaller, stretched, is as large as its mask") {
+  std::mt19937 rng(6);
+  const Var b = dmatrix("b"), i = arange(3);
+  const Var below = expand_dims(i, 1) >= expand_dims(i, 0), above = below.T();
+  for (const Shape& shape : {Shape{3}, Shape{1, 3}, Shape{3, 1}, Shape{1, 1}, Shape{3, 3}}) {
+    const Var part = input({float64, shape}, "part");
+    Vars outputs;
+    for (const Var& mask :
+         {below, above, below(all(), range(0, 3)), Var(expand_dims(i, 1) > i - 1)}) {
+      const Var m = where(mask, part, 0.0);
+      outputs.push_back(solve(m, b));
+      outputs.push_back(solve(m.T(), b));
+      outputs.push_back(grad(sum(sqr(solve(m, b))), part));
+    }
+    Function plain = function({part, b}, outputs, {.mode = Mode::none()});
+    Function fast = function({part, b}, outputs);
+    CHECK(contains(fast.trace(), "solve_of_triangle"));
+    const Array p = random_matrix(rng, float64, shape, 4), c = random_matrix(rng, float64, {3, 2});
+    const Outputs expected = plain(p, c), found = fast(p, c);
+    for (std::size_t k = 0; k < outputs.size(); ++k) check_close(found[k], expected[k], 1e-9);
+  }
+}
+
 TEST_CASE("rules: a triangle that is singular is an error in every mode") {
   const Var m = dmatrix("m"), b = dvector("b");
   const Array singular = array({2, 2}, {1, 5, 7, 0});
