@@ -47,9 +47,13 @@ Var known_before(Var size) {
 
 }  // namespace
 
-Var if_loop_runs(const Var& n_steps, const Var& value) {
+bool surely_runs(const Var& n_steps) {
   const Array* steps = constant_value(n_steps);
-  if (steps != nullptr && steps->item<std::int64_t>() > 0) return value;
+  return steps != nullptr && steps->item<std::int64_t>() > 0;
+}
+
+Var if_loop_runs(const Var& n_steps, const Var& value) {
+  if (surely_runs(n_steps)) return value;
   Vars known = sizes(value);
   for (Var& size : known) size = known_before(size);
   return ifelse(n_steps > 0, value, zeros(Sizes(known), value.dtype()));

@@ -8,6 +8,9 @@ namespace damo::optim {
 /// look tells.
 bool may_raise(const Apply& node);
 
+/// Whether a loop of so many steps, at most, runs its first one for sure.
+bool surely_runs(const Var& n_steps);
+
 /// `value`, which has left a loop of `n_steps` steps; zeros of its shape when no step runs.
 Var if_loop_runs(const Var& n_steps, const Var& value);
 

@@ -77,7 +77,8 @@ std::optional<OpenLoop::Output> last_of(const OpenLoop::Output& from, bool of_ta
 /// Rebuilds the loops of one graph with the outputs that its reading asks for.
 class KeepWhatIsRead {
  public:
-  explicit KeepWhatIsRead(const FunctionGraph& graph) : reading_(read_outputs(graph)) {}
+  explicit KeepWhatIsRead(const FunctionGraph& graph)
+      : reading_(read_outputs(graph)), guards_(graph.roots()) {}
 
   std::optional<Vars> operator()(const Apply& node, const Apply& before, Trace* trace) {
     if (const auto it = reading_.lasts.find(before.output()); it != reading_.lasts.end()) {
@@ -102,7 +103,7 @@ class KeepWhatIsRead {
     for (const auto& [reader, last] : reading_.lasts) {
       if (last.output.owner_ptr() != &before || reading_.whole.contains(last.output)) continue;
       const auto output = last_of(had[last.output.index()], last.of_tail);
-      if (output) {
+      if (output && may_fail_with(*output, reader.owner(), node, before)) {
         lasts.emplace_back(reader, edit.add_output(*output));
       } else {
         place[last.output.index()] = edit.add_output(had[last.output.index()]);
@@ -127,7 +128,16 @@ class KeepWhatIsRead {
     return result;
   }
 
+  /// Without a step a loop fails that has to have a last one. A reader in a branch may not be
+  /// reached where the loop runs all the same.
+  bool may_fail_with(const OpenLoop::Output& last, const Apply& reader, const Apply& loop,
+                     const Apply& before) const {
+    return last.keep != Scan::Keep::last_strict || surely_runs(loop.input(0)) ||
+           guards_.of(reader) == guards_.of(before);
+  }
+
   Reading reading_;
+  Guards guards_;
   std::unordered_map<Var, Var, VarHash, VarSame> last_values_;
 };
 

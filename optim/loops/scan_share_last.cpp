@@ -4,6 +4,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
+#include <damo/optim/loops/if_loop_runs.hpp>
 
 // What a loop ends with goes on outside: a Gibbs chain's last sample is multiplied with the weights
 // for its free energy, as the last step has done for its next sample.
@@ -16,12 +17,6 @@ struct Shared {
   std::size_t output;        ///< of the loop: its left operand
   std::size_t non_sequence;  ///< its right one
 };
-
-bool runs_at_least_once(const OpenLoop& loop) {
-  const Array* n = constant_value(loop.n_steps);
-  return n != nullptr && n->rank() == 0 && n->item<std::int64_t>() >= 1 &&
-         !loop.condition.defined();
-}
 
 /// The product of these two in the body, if every step makes it.
 Var product_inside(const OpenLoop& loop, std::size_t output, std::size_t non_sequence) {
@@ -43,7 +38,8 @@ std::optional<Shared> shared_by(const Apply& product) {
   if (is_leaf(last) || as<Scan>(last.op()) == nullptr || last.owner().op().keeps_body())
     return std::nullopt;
   const OpenLoop loop = OpenLoop::of(last.owner());
-  if (!runs_at_least_once(loop) || loop.outputs[last.index()].keep < Scan::Keep::last)
+  if (!surely_runs(loop.n_steps) || loop.condition.defined() ||
+      loop.outputs[last.index()].keep < Scan::Keep::last)
     return std::nullopt;
   const auto at = std::find_if(loop.non_sequences.begin(), loop.non_sequences.end(),
                                [&](const auto& w) { return same(w.outer, product.input(1)); });

@@ -76,3 +76,23 @@ TEST_CASE("the shapes of a loop that does not run are those that its steps would
     CHECK(to_string(f(a, b, std::int64_t{2})[0].shape()) == "(2, 5)");
   }
 }
+
+TEST_CASE("a last value that no branch reads does not fail when the loop does not run") {
+  for (const Mode& mode : modes()) {
+    const Var x = dvector("x"), k = lscalar("k");
+    const SharedVar w = shared(test::number(1), "w");
+    auto [outs, updates] = scan(
+        [&](Var h) -> StepResult {
+          return {Vars{h + w, h * x}, Updates{{w, 2.0 * w}}};
+        },
+        {.outputs_info = {x, none}, .n_steps = k});
+    const Var result = ifelse(k > 0, outs[0][-1] + outs[1][-1], x);
+    Function f = function({x, k}, {result}, {.updates = updates, .mode = mode});
+    Function g = function({x, k}, {ifelse(k >= 0, outs[0][-1], x)}, {.updates = updates});
+    check_close(f(test::vector({1, 3}), std::int64_t{0})[0], test::vector({1, 3}), 0);
+    CHECK(w.value().item<double>() == 1);
+    check_close(f(test::vector({1, 3}), std::int64_t{2})[0], test::vector({6, 18}), 0);
+    CHECK(w.value().item<double>() == 4);
+    CHECK_THROWS_AS(g(test::vector({1, 3}), std::int64_t{0}), Error);
+  }
+}
