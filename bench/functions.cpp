@@ -4,22 +4,16 @@
 // prints "name<tab>milliseconds", the least of many calls, on one thread.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <ctime>
 #include <string>
+#include <utility>
 
 #include <damo/damo.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
+#include "fastest.hpp"
 
 using namespace damo;
 
 namespace {
-
-double thread_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
 
 class Bench {
  public:
@@ -28,17 +22,7 @@ class Bench {
   template <class F>
   void time(const std::string& what, F&& f) const {
     if (what.find(only_) == std::string::npos) return;
-    f();
-    double best = 1e9;
-    double total = 0;
-    for (int i = 0; i < 2000 && total < 0.2; ++i) {
-      const double start = thread_seconds();
-      f();
-      const double seconds = thread_seconds() - start;
-      best = std::min(best, seconds);
-      total += seconds;
-    }
-    fmt::print("{}\t{:.5f}\n", what, best * 1e3);
+    fmt::print("{}\t{:.5f}\n", what, bench::fastest(f) * 1e3);
   }
 
  private:

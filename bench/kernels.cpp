@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 #include <vector>
 
@@ -25,32 +24,12 @@
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/kernels/random/philox.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
+#include "fastest.hpp"
 
 using namespace damo;
+using bench::fastest;
 
 namespace {
-
-double thread_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-/// Seconds of the fastest of many calls.
-template <class F>
-double fastest(F f) {
-  f();
-  double best = 1e9;
-  double total = 0;
-  for (int i = 0; i < 1000 && total < 0.2; ++i) {
-    const double start = thread_seconds();
-    f();
-    const double seconds = thread_seconds() - start;
-    best = std::min(best, seconds);
-    total += seconds;
-  }
-  return best;
-}
 
 using Sgemm = void (*)(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                        const float* a, int lda, const float* b, int ldb, float beta, float* c,

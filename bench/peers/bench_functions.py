@@ -1,27 +1,14 @@
 """The functions of bench_functions by NumPy and PyTorch, on one thread: "name<tab>milliseconds<tab>who", of the faster.
 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=SkylakeX taskset -c 0 python3 bench_functions.py [PART OF A NAME]"""
 import sys
-import time
 
 import numpy as np
 import torch
+from common import fastest
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
 ONLY = sys.argv[1] if len(sys.argv) > 1 else ''
-
-
-def fastest(f):
-    f()
-    best, total = 1e9, 0
-    for _ in range(2000):
-        start = time.thread_time()
-        f()
-        seconds = time.thread_time() - start
-        best, total = min(best, seconds), total + seconds
-        if total > 0.2:
-            break
-    return best * 1e3
 
 
 def bench(what, **ways):

@@ -1,26 +1,13 @@
 """Decompositions by NumPy and convolutions by PyTorch, as bench_kernels times Damo's, on one thread:
 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_CORETYPE=SkylakeX taskset -c 0 python3 bench_kernels.py"""
-import time
 import warnings
 
 import numpy as np
 import torch
+from common import fastest
 
 warnings.simplefilter('ignore')  # LAPACK sets flags of overflow on its way
 torch.set_num_threads(1)
-
-
-def fastest(f):
-    f()
-    best, total = 1e9, 0
-    for _ in range(1000):
-        start = time.thread_time()
-        f()
-        seconds = time.thread_time() - start
-        best, total = min(best, seconds), total + seconds
-        if total > 0.2:
-            break
-    return best * 1e3
 
 
 for n in [50, 500]:
