@@ -14,6 +14,7 @@
 #include <damo/models/energy/evaluation/diagnostics.hpp>
 #include <damo/models/energy/evaluation/fit.hpp>
 #include <damo/models/energy/evaluation/langevin.hpp>
+#include <damo/models/energy/evaluation/variational.hpp>
 #include <damo/models/energy/explain_model.hpp>
 #include <damo/models/frame_scores.hpp>
 #include <damo/models/initialize.hpp>

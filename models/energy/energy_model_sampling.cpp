@@ -40,6 +40,15 @@ RandomStream required(const std::optional<RandomStream>& rng, const char* who) {
   return *rng;
 }
 
+void require_mean_energy(const Units& units, const char* who) {
+  for (const Unit& unit : units) {
+    if (unit.kind().squares)
+      throw GraphError(
+          fmt::format("{}: the mean energy is not the energy at the mean of hidden {} {}", who,
+                      unit.kind().name, describe(unit)));
+  }
+}
+
 std::vector<Block> EnergyModel::blocks() const {
   // Units in the first group that none of it interacts with; the groups backwards, so that visible
   // units, which come first, are drawn last.

@@ -26,6 +26,9 @@ struct EnergyModel::Data {
 
 /// The stream, or a GraphError that names who needs one.
 RandomStream required(const std::optional<RandomStream>& rng, const char* who);
+/// Throws GraphError, in the name of `who`, for units whose mean energy is not the energy at their
+/// mean.
+void require_mean_energy(const Units& units, const char* who);
 
 inline bool contains(const Units& units, const Var& v) {
   return std::any_of(units.begin(), units.end(), [&](const Unit& u) { return same(u, v); });

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
@@ -97,12 +95,7 @@ Objective tempered_cd(const EnergyModel& model, const VarsOf& data, const Temper
 Objective mean_field_pcd(const EnergyModel& model, const VarsOf& data,
                          const MeanFieldPcdOptions& o) {
   const RandomStream rng = required(o.rng, "mean_field_pcd");
-  for (const Unit& unit : model.hidden()) {
-    if (unit.kind().squares)
-      throw GraphError(fmt::format(
-          "mean_field_pcd: the mean energy is not the energy at the mean of hidden {} {}",
-          unit.kind().name, describe(unit)));
-  }
+  require_mean_energy(model.hidden(), "mean_field_pcd");
   const Vars x = visible_states(model, data);
   const Vars means = as_constants(
       model.mean_field({.clamped = model.visible(), .steps = o.steps, .damping = o.damping}, x));
