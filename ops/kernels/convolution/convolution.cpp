@@ -4,6 +4,7 @@
 
 #include <damo/ops/kernels/convolution/direct_images.hpp>
 #include <damo/ops/kernels/convolution/problem.hpp>
+#include <damo/ops/kernels/elementwise/nonfinite.hpp>
 #include <damo/ops/kernels/machine/for_float.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/machine/scratch.hpp>
@@ -155,17 +156,33 @@ void correlate_image(const ConvolutionProblem<T>& p, const T* x, const T* y, T* 
   }
 }
 
+/// Whether sums over places are made without patches.
 template <class T>
-void correlate_all(const ConvolutionProblem<T>& p, const T* x, const T* y, T* w) {
+bool sums_directly(const ConvolutionProblem<T>& p, const Tensor& x, const Tensor& y) {
+  if (x.elements() == 0 || y.elements() == 0 || !DirectSums<T>::pay(p)) return false;
+  return DirectSums<T>::exact(p) || !has_nonfinite(x);
+}
+
+template <class T>
+void correlate_all(const ConvolutionProblem<T>& p, const T* x, const T* y, T* w, bool direct) {
   const std::int64_t elements = p.plan.groups * p.filters * p.patch();
   const std::int64_t blocks = (p.images + images_in_turn - 1) / images_in_turn;
   static thread_local Scratch memory;
   T* partial = memory.reserve<T>(blocks * elements);
   std::fill(partial, partial + blocks * elements, T(0));
-  parallel_for(p.images, images_in_turn, [&](std::int64_t first, std::int64_t end) {
-    for (std::int64_t i = first; i < end; ++i)
-      correlate_image(p, x, y, partial + first / images_in_turn * elements, i);
-  });
+  const auto run = [&](auto&& f) {
+    parallel_for(p.images, images_in_turn, [&](std::int64_t first, std::int64_t end) {
+      f(partial + first / images_in_turn * elements, first, end);
+    });
+  };
+  if (direct) {
+    const DirectSums<T> sums(p);
+    run([&](T* to, std::int64_t first, std::int64_t end) { sums.run(x, y, to, first, end); });
+  } else {
+    run([&](T* to, std::int64_t first, std::int64_t end) {
+      for (std::int64_t i = first; i < end; ++i) correlate_image(p, x, y, to, i);
+    });
+  }
   std::fill(w, w + elements, T(0));
   for (std::int64_t block = 0; block < blocks; ++block) {
     for (std::int64_t k = 0; k < elements; ++k) w[k] += partial[block * elements + k];
@@ -183,7 +200,7 @@ void convolve(const ConvolutionPlan& plan, const Tensor& x, const Tensor& filter
       return;
     }
     if (y.elements() == 0) return;
-    if (DirectImages<T>::pays(p)) {
+    if (DirectImages<T>::pay(p)) {
       const DirectImages<T> direct(p, filters.as<T>());
       parallel_for(p.images, 1, [&](std::int64_t first, std::int64_t end) {
         for (std::int64_t i = first; i < end; ++i) direct.run(x.as<T>(), y.as<T>(), i);
@@ -211,8 +228,8 @@ void convolve_back(const ConvolutionPlan& plan, const Tensor& y, const Tensor& f
 void correlate_places(const ConvolutionPlan& plan, const Tensor& x, const Tensor& y,
                       const Tensor& filters) {
   for_float(x, [&]<class T>(T) {
-    correlate_all(ConvolutionProblem<T>(plan, x, filters, y), x.as<T>(), y.as<T>(),
-                  filters.as<T>());
+    const ConvolutionProblem<T> p(plan, x, filters, y);
+    correlate_all(p, x.as<T>(), y.as<T>(), filters.as<T>(), sums_directly(p, x, y));
   });
 }
 

@@ -24,6 +24,32 @@ void pack_filters(const T* w, std::int64_t filters, std::int64_t patch, T* packe
   DAMO_BEST_ISA(pack(w, filters, patch, packed));
 }
 
+template <class T>
+void DirectCorrelation<T>::run(std::int64_t images, const T* x, const T* y, std::int64_t y_step,
+                               T* sums) const {
+  DAMO_BEST_ISA(correlate_direct(*this, images, x, y, y_step, sums));
+}
+
+template <class T>
+void DirectCorrelation<T>::find_starts(std::int64_t* found, std::int64_t row_step,
+                                       std::int64_t out_rows, std::int64_t out_cols) const {
+  DAMO_BEST_ISA(find_half_starts<T>(found, row_step, out_rows, out_cols));
+}
+
+template <class T>
+std::int64_t DirectCorrelation<T>::padded_row(std::int64_t out_cols) {
+  std::int64_t n = 0;
+  DAMO_BEST_ISA(pad_row<T>(out_cols, n));
+  return n;
+}
+template <class T>
+std::int64_t DirectCorrelation<T>::padded(std::int64_t out_rows, std::int64_t out_cols) {
+  const std::int64_t half = padded_row(1);
+  return (padded_row(out_cols) * out_rows + 2 * half - 1) / (2 * half) * (2 * half);
+}
+
+template struct DirectCorrelation<float>;
+template struct DirectCorrelation<double>;
 template struct DirectConvolution<float>;
 template struct DirectConvolution<double>;
 template void pack_filters(const float*, std::int64_t, std::int64_t, float*);

@@ -23,6 +23,27 @@ struct DirectConvolution {
   static double use(std::int64_t out_cols);
 };
 
+/// What elements of filters meet in images, times `y`, summed over places straight from the images.
+template <class T>
+struct DirectCorrelation {
+  std::int64_t filters;
+  std::int64_t patch;           ///< elements of a filter
+  const std::int64_t* offsets;  ///< where each of them meets an image for the first place
+  std::int64_t places;          ///< of one filter in y, `padded`
+  const std::int64_t* starts;   ///< where the first element meets an image at each half of a vector
+  std::int64_t image_step;      ///< elements from one image to the next
+
+  /// Adds to `sums`, filters x patch, what `images` of them give. From one image's y to the next
+  /// there are `y_step` elements. y is 0 where `padded` adds places, which meet any element of the
+  /// images: these must be finite there.
+  void run(std::int64_t images, const T* x, const T* y, std::int64_t y_step, T* sums) const;
+  void find_starts(std::int64_t* starts, std::int64_t row_step, std::int64_t out_rows,
+                   std::int64_t out_cols) const;
+  /// Places of a row in whole halves of vectors, and of rows in whole vectors.
+  static std::int64_t padded_row(std::int64_t out_cols);
+  static std::int64_t padded(std::int64_t out_rows, std::int64_t out_cols);
+};
+
 /// Lays filters x patch elements out in the order in which they are read.
 template <class T>
 void pack_filters(const T* w, std::int64_t filters, std::int64_t patch, T* packed);
