@@ -148,6 +148,6 @@ Var RBM::log_pseudo_likelihood(const Var& v) const {
   return mean(sum(map(log_conditional, arange(n_visible)).outputs[0], 0));
 }
 
-Var RBM::log_partition() const { return logsumexp(-free_energy(all_binary_states(n_visible))); }
+Var RBM::log_partition() const { return energy_model().log_z(); }
 
 }  // namespace damo::models

@@ -86,7 +86,7 @@ class RBM {
   /// The exact log pseudo-likelihood: every visible unit, mean over the rows of `v`. Costs
   /// n_visible free energies.
   Var log_pseudo_likelihood(const Var& v) const;
-  /// The exact log Z by enumeration of the 2^n_visible visible states; for n_visible up to 20.
+  /// The exact log Z, all states of the smaller side enumerated: up to 2^30 (GraphError for more).
   Var log_partition() const;
 
   Var input;

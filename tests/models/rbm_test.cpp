@@ -107,6 +107,34 @@ TEST_CASE("RBM: log Z and the exact pseudo-likelihood are those of enumeration")
   CHECK(std::abs(out.scalar<double>(1) - pl) < 1e-10);
 }
 
+TEST_CASE("RBM: log Z is summed over whichever side has fewer states") {
+  const FloatX scope(float64);
+  for (const auto& [n_visible, n_hidden] : {std::pair{100, 5}, {5, 100}}) {
+    const models::RBM rbm({.n_visible = n_visible,
+                           .n_hidden = n_hidden,
+                           .hbias = models::normal_parameter({n_hidden}, 0.5, 2, "hbias"),
+                           .vbias = models::normal_parameter({n_visible}, 0.5, 3, "vbias"),
+                           .seed = 1});
+    const double* W = rbm.W.value().data<double>();
+    const bool few_hidden = n_hidden < n_visible;
+    const double* few = (few_hidden ? rbm.hbias : rbm.vbias).value().data<double>();
+    const double* many = (few_hidden ? rbm.vbias : rbm.hbias).value().data<double>();
+    double z = 0;
+    for (int state = 0; state < 1 << 5; ++state) {
+      double log_weight = 0;
+      for (int i = 0; i < 5; ++i) log_weight += (state >> i & 1) * few[i];
+      for (int j = 0; j < 100; ++j) {
+        double field = many[j];
+        for (int i = 0; i < 5; ++i)
+          field += (state >> i & 1) * (few_hidden ? W[j * 5 + i] : W[i * 100 + j]);
+        log_weight += std::log1p(std::exp(field));
+      }
+      z += std::exp(log_weight);
+    }
+    CHECK(evaluate(rbm.log_partition()).item<double>() == doctest::Approx(std::log(z)));
+  }
+}
+
 TEST_CASE("RBM: the stochastic pseudo-likelihood goes through the units in turn") {
   const FloatX scope(float64);
   const SmallRbm m;
