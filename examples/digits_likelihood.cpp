@@ -86,7 +86,7 @@ Trainer make_trainer(const Parameters& p, const Array& images, const Array& mean
   RandomStream rng(1);
   const Var rows = input(TensorType{int64, {batch}}, "rows");
   const Var x = rng.bernoulli(constant(images)[rows]);
-  const Objective pcd = deep ? mean_field_pcd(model, {x}, {.k = 5, .rng = rng, .steps = 10})
+  const Objective pcd = deep ? mean_field_pcd(model, {x}, {.k = 2, .rng = rng, .steps = 10})
                              : persistent_cd(model, {x}, {.k = 1, .rng = rng});
   Updates all = pcd.updates;
   const Vars means = model.mean_field({.clamped = model.visible(), .steps = deep ? 10 : 1}, {x});
@@ -96,7 +96,7 @@ Trainer make_trainer(const Parameters& p, const Array& images, const Array& mean
     all[offset] = 0.99 * offset + 0.01 * mean(means[l], 0);
     offsets.push_back(offset);
   }
-  const Var lr = models::linear_schedule(deep ? 0.03 : 0.1, 0, updates, all);
+  const Var lr = models::linear_schedule(0.1, 0, updates, all);
   all += models::sgd(p.all(), centred(pcd.gradients(vars_of(p.all())), offsets), {.lr = lr});
   const auto averages = models::average_parameters(p.all(), all, 0.0005);
   const auto biases = averages.begin() + static_cast<std::ptrdiff_t>(p.W.size());

@@ -20,10 +20,12 @@ class Hoist {
   std::optional<Vars> run() {
     merge_inputs();
     find_invariants();
-    if (!changed_) return std::nullopt;
-    edit_.replace_in_body(replaced_);
-    edit_.drop_unused();
-    return edit_.build();
+    if (changed_) {
+      edit_.replace_in_body(replaced_);
+      edit_.drop_unused();
+    }
+    order_by_use();
+    return changed_ ? std::optional(edit_.build()) : std::nullopt;
   }
 
  private:
@@ -136,6 +138,23 @@ class Hoist {
         edit_.add_non_sequence(raises ? if_loop_runs(edit_.n_steps, it->second) : it->second);
     if (!(inside.type() == v.type())) return;
     replaced_[v] = inside;
+    changed_ = true;
+  }
+
+  /// Loops that differ only in what left them at which time are to be the same.
+  void order_by_use() {
+    std::unordered_map<Var, std::size_t, VarHash, VarSame> place;
+    for (const Var& v : leaves(edit_.body_outputs())) place.emplace(v, place.size());
+    const auto earlier = [&](const OpenLoop::Entry& a, const OpenLoop::Entry& b) {
+      const auto at = [&](const Var& v) {
+        const auto it = place.find(v);
+        return it != place.end() ? it->second : place.size();
+      };
+      return at(a.inner) < at(b.inner);
+    };
+    auto& list = edit_.non_sequences;
+    if (std::is_sorted(list.begin(), list.end(), earlier)) return;
+    std::stable_sort(list.begin(), list.end(), earlier);
     changed_ = true;
   }
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 
 #include <damo/core.hpp>
 #include "tests/support/rewrite.hpp"
@@ -55,4 +56,24 @@ TEST_CASE("loops over other things, or with states, are not joined") {
       evaluate(merged, std::vector<std::pair<Var, Array>>{{x, array_of({1, 2}, DType::float64)}});
   CHECK(values_of(values[0]) == std::vector<double>{1, 5});
   CHECK(values_of(values[1])[1] == doctest::Approx(-std::exp(1.0) - std::exp(2.0)));
+}
+
+TEST_CASE("loops that become the same when what no step changes leaves them are one") {
+  const Var x = matrix("x", float64), W = matrix("W", float64);
+  const auto loop = [&](const std::function<Var(Var)>& step) {
+    return scan(step, {.outputs_info = {x}, .n_steps = 3}).outputs[0][-1];
+  };
+  const Var inside = loop([&](Var h) { return tanh(dot(h, W.T()) + 2.0 * dot(h, W)); });
+  const Var turned = W.T();
+  const Var outside = loop([&](Var h) { return tanh(dot(h, turned) + 2.0 * dot(h, W)); });
+  const Vars outputs{sum(inside), sum(sqr(outside))};
+  const Vars merged = rewritten(outputs);
+  CHECK(count_loops(outputs) == 2);
+  CHECK(count_loops(merged) == 1);
+  const std::vector<std::pair<Var, Array>> at{
+      {x, array_of({0.1, -0.2, 0.3, 0.4}, float64).reshaped({2, 2})},
+      {W, array_of({1, 0.5, -0.3, 0.2}, float64).reshaped({2, 2})}};
+  const auto was = evaluate(outputs, at), now = evaluate(merged, at);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(values_of(now[i])[0] == doctest::Approx(values_of(was[i])[0]).epsilon(1e-13));
 }
