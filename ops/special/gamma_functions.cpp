@@ -3,8 +3,9 @@
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
+#include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/kernels/elementwise/implicit.hpp>
 #include <damo/ops/kernels/elementwise/incomplete.hpp>
-#include <damo/ops/random/stream_draws.hpp>
 #include <damo/ops/special/gamma_functions.hpp>
 #include <damo/ops/special/special_functions.hpp>
 
@@ -21,11 +22,66 @@ DAMO_SCALAR(Betainc, (T a, T b, T x), static_cast<T>(beta_below(a, b, x)));
 DAMO_SCALAR(GammaDensity, (T a, T x), static_cast<T>(gamma_density(a, x)));
 DAMO_SCALAR(BetaDensity, (T a, T b, T x), static_cast<T>(beta_density(a, b, x)));
 
-/// What flows back from the part below x, as g times its slopes: in x the density, in a parameter
-/// minus the density times how a draw moves with it.
+DAMO_SCALAR(GammaInShape, (T a, T x), static_cast<T>(gamma_below_in_shape(a, x)));
+DAMO_SCALAR(BetaInA, (T a, T b, T x), static_cast<T>(beta_below_in_a(a, b, x)));
+DAMO_SCALAR(BetaInB, (T a, T b, T x), static_cast<T>(beta_below_in_b(a, b, x)));
+
+/// A parameter in which a slope has no derivative: what flows there ends in an error.
+Arg once_only(const char* who, const Arg& parameter) {
+  if (parameter.is_literal()) return parameter;
+  const Var v = grad_undefined(parameter, std::string(who) +
+                                              ": no second derivative in its "
+                                              "parameters is provided");
+  return {v, parameter.site().file, parameter.site().line};
+}
+
+/// The slope of the density in a parameter, by the logarithm there and its mean. No density, no
+/// slope, whatever the logarithm.
+Var moved_density(const Var& density, const Var& logarithm, const Var& mean) {
+  return where(eq(density, 0), 0.0, density * (logarithm - mean));
+}
+
+/// The slope of `gammainc` in its shape.
+Var gamma_in_shape(const Arg& a, const Arg& x) {
+  static const auto op =
+      define({.name = "gammainc_in_shape",
+              .arity = 2,
+              .types = Types::real,
+              .loops = double_loops<GammaInShape, 2>(),
+              .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                const Var density = gamma_density(in[0], in[1]);
+                return {g, g * moved_density(density, log(in[1]), digamma(in[0]))};
+              }});
+  return elementwise(op, {once_only("gammainc", a), x});
+}
+/// Those of `betainc` in a and in b.
+Var beta_in_a(const Arg& a, const Arg& b, const Arg& x) {
+  static const auto op = define({.name = "betainc_in_a",
+                                 .arity = 3,
+                                 .types = Types::real,
+                                 .loops = double_loops<BetaInA, 3>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   const Var density = beta_density(in[0], in[1], in[2]);
+                                   const Var mean = digamma(in[0]) - digamma(in[0] + in[1]);
+                                   return {g, g, g * moved_density(density, log(in[2]), mean)};
+                                 }});
+  return elementwise(op, {once_only("betainc", a), once_only("betainc", b), x});
+}
+Var beta_in_b(const Arg& a, const Arg& b, const Arg& x) {
+  static const auto op = define({.name = "betainc_in_b",
+                                 .arity = 3,
+                                 .types = Types::real,
+                                 .loops = double_loops<BetaInB, 3>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   const Var density = beta_density(in[0], in[1], in[2]);
+                                   const Var mean = digamma(in[1]) - digamma(in[0] + in[1]);
+                                   return {g, g, g * moved_density(density, log1p(-in[2]), mean)};
+                                 }});
+  return elementwise(op, {once_only("betainc", a), once_only("betainc", b), x});
+}
+
 Vars gamma_slopes(const Vars& in, const Var& g) {
-  const Var flow = g * gamma_density(in[0], in[1]);
-  return {-(flow * gamma_derivative(in[0], in[1])), flow};
+  return {g * gamma_in_shape(in[0], in[1]), g * gamma_density(in[0], in[1])};
 }
 
 }  // namespace
@@ -76,16 +132,16 @@ Var gammaincc(const Arg& a, const Arg& x) {
   return elementwise(op, {a, x});
 }
 Var betainc(const Arg& a, const Arg& b, const Arg& x) {
-  static const auto op = define({.name = "betainc",
-                                 .arity = 3,
-                                 .types = Types::real,
-                                 .loops = double_loops<Betainc, 3>(),
-                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
-                                   const Var flow = g * beta_density(in[0], in[1], in[2]);
-                                   return {-(flow * beta_derivative_a(in[0], in[1], in[2])),
-                                           -(flow * beta_derivative_b(in[0], in[1], in[2])), flow};
-                                 },
-                                 .fact = always({.nonnegative = true, .at_most_one = true})});
+  static const auto op =
+      define({.name = "betainc",
+              .arity = 3,
+              .types = Types::real,
+              .loops = double_loops<Betainc, 3>(),
+              .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                return {g * beta_in_a(in[0], in[1], in[2]), g * beta_in_b(in[0], in[1], in[2]),
+                        g * beta_density(in[0], in[1], in[2])};
+              },
+              .fact = always({.nonnegative = true, .at_most_one = true})});
   return elementwise(op, {a, b, x});
 }
 
@@ -96,8 +152,8 @@ Var gamma_density(const Arg& a, const Arg& x) {
               .types = Types::real,
               .loops = double_loops<GammaDensity, 2>(),
               .gradient = [](const Vars& in, const Var& y, const Var& g) -> Vars {
-                const Var flow = g * y;
-                return {flow * (log(in[1]) - digamma(in[0])), flow * ((in[0] - 1) / in[1] - 1)};
+                return {g * moved_density(y, log(in[1]), digamma(in[0])),
+                        g * y * ((in[0] - 1) / in[1] - 1)};
               },
               .fact = always({.nonnegative = true})});
   return elementwise(op, {a, x});
@@ -112,8 +168,8 @@ Var beta_density(const Arg& a, const Arg& b, const Arg& x) {
                 const Var flow = g * y;
                 const Var both = digamma(in[0] + in[1]);
                 const Var rest = 1 - in[2];
-                return {flow * (log(in[2]) - digamma(in[0]) + both),
-                        flow * (log1p(-in[2]) - digamma(in[1]) + both),
+                return {g * moved_density(y, log(in[2]), digamma(in[0]) - both),
+                        g * moved_density(y, log1p(-in[2]), digamma(in[1]) - both),
                         flow * ((in[0] - 1) / in[2] - (in[1] - 1) / rest)};
               },
               .fact = always({.nonnegative = true})});
@@ -139,6 +195,14 @@ DAMO_OPS(gamma_functions) {
                                    {.dims = "mn", .low = 0.1, .high = 0.9}};
   ops.sample(elementwise("beta_density", three,
                          [](const Vars& in) { return beta_density(in[0], in[1], in[2]); }));
+  const auto in_a = [](const Vars& in) { return beta_in_a(in[0], in[1], in[2]); };
+  const auto in_b = [](const Vars& in) { return beta_in_b(in[0], in[1], in[2]); };
+  for (OpSample sample :
+       {binary("gammainc_in_shape", gamma_in_shape, shape, point),
+        elementwise("betainc_in_a", three, in_a), elementwise("betainc_in_b", three, in_b)}) {
+    sample.differentiable = false;
+    ops.sample(std::move(sample));
+  }
   OpSample below =
       elementwise("betainc", three, [](const Vars& in) { return betainc(in[0], in[1], in[2]); });
   below.twice_differentiable = false;

@@ -14,12 +14,13 @@ Var gamma(const Arg& x);
 /// log |B(a, b)|.
 Var betaln(const Arg& a, const Arg& b);
 /// The regularized lower incomplete gamma function: the part of a gamma distribution of shape `a`
-/// below x. Derivatives in `a` exist to first order.
+/// below x. Derivatives in `a` exist to first order, and of these in x; a second one in `a` is a
+/// GradError.
 Var gammainc(const Arg& a, const Arg& x);
 /// The regularized upper one.
 Var gammaincc(const Arg& a, const Arg& x);
 /// The regularized incomplete beta function: the part of a beta distribution below x. Derivatives
-/// in `a` and `b` exist to first order.
+/// in `a` and `b` exist to first order, and of these in x; second ones in them are a GradError.
 Var betainc(const Arg& a, const Arg& b, const Arg& x);
 
 /// Bessel functions of the first kind, of orders 0 and 1.

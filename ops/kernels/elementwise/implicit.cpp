@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <damo/ops/kernels/elementwise/implicit.hpp>
+#include <damo/ops/kernels/elementwise/incomplete.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 namespace damo {
@@ -53,10 +54,21 @@ class Seen {
   /// The integral of score * p / p(w0) over what is right of w0, or minus that over what is left,
   /// which is the same: of the two, the one in which the score has one sign and nothing cancels.
   double integral() const {
-    static const Rule rule = gauss_legendre();
     const double side = (at_(0).score < 0) == rising_ ? -1 : 1;
     const double start = std::asinh((from_ - center_) / width_);
-    const double half = (far_end(start, side) - start) / 2;
+    const double end = far_end(start, side);
+    if (std::abs(end - start) < long_way) return part(start, end);
+    const double middle = (start + end) / 2;
+    return part(start, middle) + part(middle, end);
+  }
+
+ private:
+  /// Where densities are so wide, one rule would keep 8 digits.
+  static constexpr double long_way = 12;
+
+  double part(double start, double end) const {
+    static const Rule rule = gauss_legendre();
+    const double half = (end - start) / 2;
     double sum = 0;
     for (std::size_t i = 0; i < nodes; ++i) {
       const double grown = std::exp(start + half * (1 + rule.at[i]));
@@ -66,7 +78,6 @@ class Seen {
     return sum * half * width_ / 2;
   }
 
- private:
   /// Points are dense around the center: w = center + width sinh(v).
   double log_ratio(double v) const {
     return at_(center_ - from_ + width_ * std::sinh(v)).log_ratio;
@@ -115,10 +126,12 @@ struct LogOdds {
 bool positive(double x) { return x > 0 && x < std::numeric_limits<double>::infinity(); }
 constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 
-/// A beta draw's derivative in a, or in b.
-double implicit_beta(double a, double b, double z, bool in_a) {
-  if (!positive(a) || !positive(b) || !(z >= 0) || !(z <= 1)) return nan_value;
-  if (z == 0 || z == 1) return 0;
+bool in_range(double a, double b, double z) {
+  return positive(a) && positive(b) && z >= 0 && z <= 1;
+}
+
+/// The derivative in a, or in b, of the log odds of a beta draw inside of the range.
+double drift_of_beta(double a, double b, double z, bool in_a) {
   const double log_z = std::log(z), log_rest = std::log1p(-z);
   const double at_z = in_a ? log_z : log_rest;
   const double offset = at_z - math::digamma(in_a ? a : b) + math::digamma(a + b);
@@ -129,23 +142,41 @@ double implicit_beta(double a, double b, double z, bool in_a) {
   };
   const double width = std::min(1.0, std::sqrt(1 / a + 1 / b));
   const double center = std::log(std::max(a, 1.0) / std::max(b, 1.0));
-  return z * (1 - z) * Seen(log_z - log_rest, center, width, in_a, at).integral();
+  return Seen(log_z - log_rest, center, width, in_a, at).integral();
+}
+double implicit_beta(double a, double b, double z, bool in_a) {
+  if (!in_range(a, b, z)) return nan_value;
+  return z == 0 || z == 1 ? 0 : z * (1 - z) * drift_of_beta(a, b, z, in_a);
+}
+double beta_below_in(double a, double b, double x, bool in_a) {
+  if (!in_range(a, b, x)) return nan_value;
+  return x == 0 || x == 1 ? 0 : -beta_front(a, b, x, 1 - x) * drift_of_beta(a, b, x, in_a);
+}
+
+/// The derivative in the shape of the logarithm of a gamma draw inside of the range.
+double drift_of_gamma(double shape, double z) {
+  const double log_z = std::log(z);
+  const double offset = log_z - math::digamma(shape);
+  // The density of w = log t.
+  const auto at = [=](double d) -> Sight { return {shape * d - z * std::expm1(d), d + offset}; };
+  const double width = std::min(1.0, 1 / std::sqrt(shape));
+  return Seen(log_z, std::log(std::max(shape, 1.0)), width, true, at).integral();
 }
 
 }  // namespace
 
 double implicit_gamma(double shape, double z) {
   if (!positive(shape) || !(z >= 0)) return shape == 0 && z == 0 ? 0 : nan_value;
-  if (!positive(z)) return 0;
-  const double log_z = std::log(z);
-  const double offset = log_z - math::digamma(shape);
-  // The density of w = log t.
-  const auto at = [=](double d) -> Sight { return {shape * d - z * std::expm1(d), d + offset}; };
-  const double width = std::min(1.0, 1 / std::sqrt(shape));
-  return z * Seen(log_z, std::log(std::max(shape, 1.0)), width, true, at).integral();
+  return positive(z) ? z * drift_of_gamma(shape, z) : 0;
+}
+double gamma_below_in_shape(double shape, double x) {
+  if (!positive(shape) || !(x >= 0)) return nan_value;
+  return positive(x) ? -gamma_front(shape, x) * drift_of_gamma(shape, x) : 0;
 }
 
 double implicit_beta_a(double a, double b, double z) { return implicit_beta(a, b, z, true); }
 double implicit_beta_b(double a, double b, double z) { return implicit_beta(a, b, z, false); }
+double beta_below_in_a(double a, double b, double x) { return beta_below_in(a, b, x, true); }
+double beta_below_in_b(double a, double b, double x) { return beta_below_in(a, b, x, false); }
 
 }  // namespace damo

@@ -12,4 +12,10 @@ double implicit_gamma(double shape, double z);
 double implicit_beta_a(double a, double b, double z);
 double implicit_beta_b(double a, double b, double z);
 
+/// The derivatives of distribution functions in parameters, which the above are made of: of
+/// gamma_below in the shape, of beta_below in a and b. 0 at the ends of the range.
+double gamma_below_in_shape(double shape, double x);
+double beta_below_in_a(double a, double b, double x);
+double beta_below_in_b(double a, double b, double x);
+
 }  // namespace damo

@@ -64,11 +64,14 @@ double log_gamma_after_one(double x) {
   return -x * (0.57721566490153286061 + sum);
 }
 
-/// x^a e^-x / Gamma(a).
+}  // namespace
+
 double gamma_front(double a, double x) {
   if (a < large) return x > 1000 ? 0 : std::pow(x, a) * std::exp(-x) / std::tgamma(a);
   return std::sqrt(a / two_pi) * std::exp(deviance(a, x / a, (x - a) / a) - stirling_rest(a));
 }
+
+namespace {
 
 /// The part below by its power series: for x < a + 1.
 double below_by_series(double a, double x) {
@@ -172,7 +175,6 @@ double gamma_density(double a, double x) {
   if (!(a > 0) || !(x >= 0) || a == inf) return nan_value;
   if (x == 0) return a < 1 ? inf : a > 1 ? 0 : 1;
   if (x == inf) return 0;
-  if (a < 1) return gamma_front(a + 1, x) / x * (a / x);
   return gamma_front(a, x) / x;
 }
 
@@ -198,9 +200,6 @@ double log_beta(double a, double b) {
   return std::log(std::tgamma(p) / std::tgamma(p + q) * std::tgamma(q));
 }
 
-namespace {
-
-/// x^a y^b / B(a, b), where y = 1 - x.
 double beta_front(double a, double b, double x, double y) {
   if (std::min(a, b) < large)
     return std::exp(a * std::log(x) + b * (x < 0.5 ? std::log1p(-x) : std::log(y)) -
@@ -211,6 +210,8 @@ double beta_front(double a, double b, double x, double y) {
   return std::sqrt(a / total * b / two_pi) * std::exp(deviance(a, x / a * total, -away / a) +
                                                       deviance(b, y / b * total, away / b) - rest);
 }
+
+namespace {
 
 /// The continued fraction of the part below (Lentz's method): for x at most about a / (a + b).
 double beta_fraction(double a, double b, double x) {

@@ -29,6 +29,25 @@ def betainc(a, b, x):
     return m.betainc(a, b, 0, x, regularized=True)
 
 
+def slope(below, above, parameters, k):
+    """The derivative of the part below in parameter k, by whichever part is small."""
+    h = parameters[k] * mpf(10)**-20
+    f = below if below(*parameters) < 0.5 else lambda *p: -above(*p)
+    at = lambda p: f(*parameters[:k], p, *parameters[k + 1:])
+    return (at(parameters[k] + h) - at(parameters[k] - h)) / (2 * h)
+
+
+def betaincc(a, b, x):
+    return m.betainc(b, a, 0, 1 - x, regularized=True)
+
+
+def mixed(a, x):
+    """d2 P / da dx by the density, x^(a - 1) e^-x / Gamma(a)."""
+    return x**(a - 1) * m.exp(-x) / m.gamma(a) * (m.log(x) - m.psi(0, a))
+
+
+shapes = [[1e-8, 1e-3, 0.1, 0.5, 1, 2.5, 9.75, 200, 1e4], [1e-300, 1e-30, 1e-5, 0.25, 1, 2, 8, 50, 210, 10050]]
+odds = [[1e-3, 0.1, 0.5, 1, 3, 150], [1e-3, 0.25, 1, 2.5, 120], [1e-30, 1e-5, 0.125, 0.5, 0.96875, 1 - 2.0**-40]]
 functions = {
     "arcsinh": (m.asinh, [[-1e300, -3, -1e-8, 1e-300, 0.5, 2, 1e10]]),
     "arccosh": (m.acosh, [[1, 1 + 2.0**-40, 1.5, 2, 1e10, 1e300]]),
@@ -44,6 +63,11 @@ functions = {
     "gammainc": (gammainc, [[1e-3, 0.1, 0.5, 1, 5, 9.75, 30, 200], [1e-5, 0.25, 1, 2, 5, 10, 35, 180, 250]]),
     "gammaincc": (gammaincc, [[1e-3, 0.1, 0.5, 1, 5, 9.75, 30, 200], [1e-5, 0.25, 1, 2, 5, 10, 35, 180, 250]]),
     "betainc": (betainc, [[0.1, 0.5, 1, 3, 20, 150], [0.25, 1, 2.5, 30, 120], [1e-5, 0.125, 0.5, 0.75, 0.96875]]),
+    "gammainc in a": (lambda *p: slope(gammainc, gammaincc, p, 0), shapes),
+    "gammaincc in a": (lambda *p: -slope(gammainc, gammaincc, p, 0), shapes),
+    "gammainc in a and x": (mixed, shapes),
+    "betainc in a": (lambda *p: slope(betainc, betaincc, p, 0), odds),
+    "betainc in b": (lambda *p: slope(betainc, betaincc, p, 1), odds),
     "j0": (lambda x: m.besselj(0, x), [[-5, 0, 1e-5, 0.5, 1, 2, 10, 30.5, 100]]),
     "j1": (lambda x: m.besselj(1, x), [[-5, 0, 1e-5, 0.5, 1, 2, 10, 30.5, 100]]),
     "i0": (lambda x: m.besseli(0, x), [[-700, -5, 0, 1e-5, 0.5, 1, 8, 29.5, 30.5, 100]]),

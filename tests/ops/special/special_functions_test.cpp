@@ -32,25 +32,45 @@ std::function<Var(const Vars&)> two(Two f) {
   return [f](const Vars& x) { return f(x[0], x[1]); };
 }
 
-const test::Functions functions{
-    {"arcsinh", one(arcsinh)},
-    {"arccosh", one(arccosh)},
-    {"arctanh", one(arctanh)},
-    {"exp2", one(exp2)},
-    {"hypot", two(hypot)},
-    {"xlog1py", two(xlog1py)},
-    {"erfinv", one(erfinv)},
-    {"erfcinv", one(erfcinv)},
-    {"gamma", one(damo::gamma)},
-    {"betaln", two(betaln)},
-    {"gammainc", two(gammainc)},
-    {"gammaincc", two(gammaincc)},
-    {"betainc", [](const Vars& x) { return betainc(x[0], x[1], x[2]); }},
-    {"j0", one(damo::j0)},
-    {"j1", one(damo::j1)},
-    {"i0", one(i0)},
-    {"i1", one(i1)},
-    {"ive", two(ive)}};
+/// A function's slope in its parameter k.
+std::function<Var(const Vars&)> in(std::size_t k, std::function<Var(const Vars&)> f) {
+  return [k, f = std::move(f)](const Vars& x) { return grad(sum(f(x)), x[k]); };
+}
+const auto betainc_of = [](const Vars& x) { return betainc(x[0], x[1], x[2]); };
+
+const test::Functions functions{{"arcsinh", one(arcsinh)},
+                                {"arccosh", one(arccosh)},
+                                {"arctanh", one(arctanh)},
+                                {"exp2", one(exp2)},
+                                {"hypot", two(hypot)},
+                                {"xlog1py", two(xlog1py)},
+                                {"erfinv", one(erfinv)},
+                                {"erfcinv", one(erfcinv)},
+                                {"gamma", one(damo::gamma)},
+                                {"betaln", two(betaln)},
+                                {"gammainc", two(gammainc)},
+                                {"gammaincc", two(gammaincc)},
+                                {"betainc", betainc_of},
+                                {"j0", one(damo::j0)},
+                                {"j1", one(damo::j1)},
+                                {"i0", one(i0)},
+                                {"i1", one(i1)},
+                                {"ive", two(ive)}};
+
+/// Integrated, in part: some digits fewer.
+const test::Functions slopes{{"gammainc in a", in(0, two(gammainc))},
+                             {"gammaincc in a", in(0, two(gammaincc))},
+                             {"gammainc in a and x", in(1, in(0, two(gammainc)))},
+                             {"betainc in a", in(0, betainc_of)},
+                             {"betainc in b", in(1, betainc_of)}};
+
+std::vector<test::Tabulated> rows_of(const test::Functions& functions) {
+  std::vector<test::Tabulated> rows;
+  for (const test::Tabulated& row : table) {
+    if (functions.contains(row.function)) rows.push_back(row);
+  }
+  return rows;
+}
 
 double at(const Var& v) { return evaluate(v).item<double>(); }
 Var number(double x) { return constant(Array::scalar(x)); }
@@ -58,7 +78,9 @@ Var number(double x) { return constant(Array::scalar(x)); }
 }  // namespace
 
 TEST_CASE("special functions: have the tabulated values") {
-  test::check_tabulated(table, functions, 100);
+  test::check_tabulated(rows_of(functions), functions, 100);
+  test::check_tabulated(rows_of(slopes), slopes, 20000);
+  CHECK(rows_of(functions).size() + rows_of(slopes).size() == table.size());
 }
 
 TEST_CASE("special functions: the parts of large distributions have the values of their limits") {
@@ -117,6 +139,40 @@ TEST_CASE("special functions: the parameters of incomplete functions have deriva
   CHECK_NOTHROW(
       verify_grad([](const Var& s, const Var& t, const Var& u) { return betainc(s, t, u); },
                   {a, b, x}, with_tangents));
+}
+
+TEST_CASE("special functions: a second derivative in a parameter is an error that says so") {
+  const Var a = dscalar("a"), b = dscalar("b"), x = dscalar("x");
+  for (const Var& f : {gammainc(a, x), gammaincc(a, x), betainc(a, b, x)}) {
+    const std::string text = error_of<GradError>([&] { grad(grad(f, a), a); });
+    CHECK(test::contains(text, "no second derivative"));
+    CHECK(test::contains(text, "special_functions_test.cpp:"));
+    error_of<GradError>([&] { Rop(grad(f, a), a, constant(test::number(1))); });
+    CHECK_NOTHROW(grad(grad(f, a), x));
+    CHECK_NOTHROW(grad(grad(f, x), a));
+    CHECK_NOTHROW(grad(grad(grad(f, x), x), x));
+  }
+  error_of<GradError>([&] { grad(grad(betainc(a, b, x), a), b); });
+}
+
+TEST_CASE("special functions: where there is no density, parts have no slopes in parameters") {
+  const Var a = dscalar("a"), b = dscalar("b"), x = dscalar("x");
+  const auto at = [&](const Var& v, double point) {
+    const std::vector<std::pair<Var, Array>> values{
+        {a, test::number(2.5)}, {b, test::number(3)}, {x, test::number(point)}};
+    return evaluate(v, values).item<double>();
+  };
+  for (const double end : {0.0, HUGE_VAL}) {
+    CHECK(at(grad(gammainc(a, x), a), end) == 0);
+    CHECK(at(grad(grad(gammainc(a, x), a), x), end) == 0);
+    CHECK(at(grad(grad(gammainc(a, x), x), a), end) == 0);
+  }
+  for (const double end : {0.0, 1.0}) {
+    CHECK(at(grad(betainc(a, b, x), a), end) == 0);
+    CHECK(at(grad(betainc(a, b, x), b), end) == 0);
+    CHECK(at(grad(grad(betainc(a, b, x), a), x), end) == 0);
+    CHECK(at(grad(grad(betainc(a, b, x), x), b), end) == 0);
+  }
 }
 
 TEST_CASE("special functions: fused and rewritten they are the same") {

@@ -43,6 +43,11 @@ double gamma_derivative(const std::vector<double>& x) {
   const auto below = [&](Wide shape) { return gamma_below(shape, z); };
   return static_cast<double>(-derivative(below, x[0], 2e-4L) / gamma_density(x[0], z));
 }
+double gamma_in_shape(const std::vector<double>& x) {
+  const Wide z = x[1];
+  return static_cast<double>(
+      derivative([&](Wide shape) { return gamma_below(shape, z); }, x[0], 2e-4L));
+}
 double beta_derivative(Wide a, Wide b, Wide z, bool in_a) {
   if (z > 0.5L) return -beta_derivative(b, a, 1 - z, !in_a);
   const auto below = [&](Wide s) { return beta_below(in_a ? s : a, in_a ? b : s, z, 1 - z); };
@@ -50,7 +55,14 @@ double beta_derivative(Wide a, Wide b, Wide z, bool in_a) {
                              beta_density(a, b, z, 1 - z));
 }
 
+double beta_in(Wide a, Wide b, Wide z, bool in_a) {
+  return static_cast<double>(-beta_derivative(a, b, z, in_a) * beta_density(a, b, z, 1 - z));
+}
+
 void add_draw_derivatives(References& all) {
+  all["gammainc_in_shape"] = elementwise(gamma_in_shape);
+  all["betainc_in_a"] = elementwise([](const auto& x) { return beta_in(x[0], x[1], x[2], true); });
+  all["betainc_in_b"] = elementwise([](const auto& x) { return beta_in(x[0], x[1], x[2], false); });
   all["gamma_derivative"] = elementwise(gamma_derivative);
   all["beta_derivative_a"] =
       elementwise([](const auto& x) { return beta_derivative(x[0], x[1], x[2], true); });
