@@ -1,8 +1,9 @@
 // Annealed importance sampling of a 784-500 RBM given by its energy: the workload of
 // bench/peers/bench_annealing.py.
-//   bench_annealing [CHAINS] [STEPS]
+//   bench_annealing [CHAINS [STEPS [FILE]]]
 // CHAINS  100 when it is not given
 // STEPS   sweeps, one a temperature; 10000 when it is not given
+// FILE    the parameters of a trained one, an npz file of examples/digits_likelihood
 // Prints one JSON line with the seconds of the run and log Z.
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include <damo/damo.hpp>
+#include <damo/io.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
 
 using namespace damo;
@@ -31,9 +33,15 @@ int main(int argc, char** argv) {
   const std::int64_t steps = argc > 2 ? std::atol(argv[2]) : 10000;
   if (std::getenv("DAMO_NUM_THREADS") == nullptr) set_num_threads(1);
   // Digits have an eighth of their pixels on; so has this model.
-  const SharedVar W = models::normal_parameter({784, 500}, 0.05, 1, "W");
-  const SharedVar b = shared(std::vector<float>(784, -2), "b");
-  const SharedVar c = models::zero_parameter(500, "c");
+  SharedVar W = models::normal_parameter({784, 500}, 0.05, 1, "W");
+  SharedVar b = shared(std::vector<float>(784, -2), "b");
+  SharedVar c = models::zero_parameter(500, "c");
+  if (argc > 3) {
+    const auto trained = io::read_npz(argv[3]);
+    W.set_array(trained.at("W0"));
+    b.set_array(trained.at("b0"));
+    c.set_array(trained.at("b1"));
+  }
   const Unit v = bernoulli("v", 784), h = bernoulli("h", 500);
   const EnergyModel rbm(-dot(v, b) - dot(h, c) - sum(dot(v, W) * h, 1),
                         {.visible = {v}, .hidden = {h}, .params = {W, b, c}});

@@ -1,8 +1,9 @@
 """PyTorch (CPU, float32) version of bench_annealing: softplus and sigmoid of the library, weights in float64.
 
-usage: bench_annealing.py [CHAINS] [STEPS] [VARIANT]
+usage: bench_annealing.py [CHAINS [STEPS [VARIANT [FILE]]]]
 VARIANT  script  one scripted loop, samples by rand_like (the default)
          eager   a Python loop, samples by torch.bernoulli
+FILE     the parameters of a trained one, an npz file of examples/digits_likelihood
 """
 import json, math, os, sys, time
 import torch
@@ -45,6 +46,10 @@ if variant == 'script':
 with torch.no_grad():
     W = 0.05 * torch.randn(784, 500)
     bv, bh = torch.full((784,), -2.0), torch.zeros(500)
+    if len(sys.argv) > 4:
+        import numpy
+        kept = numpy.load(sys.argv[4])
+        W, bv, bh = (torch.from_numpy(kept[name]) for name in ('W0', 'b0', 'b1'))
     base = bv.clone()
     v = sample(torch.sigmoid(base).expand(chains, 784).contiguous())
     for _ in range(3):  # the script is compiled and specialised

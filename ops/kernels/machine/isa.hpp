@@ -22,6 +22,8 @@ enum class Isa : std::uint8_t { sse2, avx2, avx512 };
 Isa isa();
 /// Uses `wanted`, or the best available below it. For tests: results have the same bits on each.
 void set_isa(Isa wanted);
+/// Whether this CPU multiplies one vector of 64 bytes in a cycle rather than two, as AMD's Zen 4.
+bool multiplies_half_width();
 std::string_view name(Isa isa);
 
 }  // namespace damo

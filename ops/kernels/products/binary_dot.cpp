@@ -46,9 +46,19 @@ constexpr std::int64_t parallel_work = std::int64_t{3} << 19;
 // Rows of w that a pass keeps in the first-level cache.
 constexpr std::int64_t depth_block_in_place = 112;
 constexpr std::int64_t depth_block_packed = 112;
-// Densities at which the dense product takes over: measured at (20, 784) by (784, 500).
-constexpr double dense_from_in_place[] = {0.95, 0.55, 0.34};
-constexpr double dense_from_packed[] = {0.95, 0.55, 0.42};
+// Densities at which the dense product takes over, by instruction set.
+struct Takeover {
+  double in_place[3], packed[3];
+};
+// Measured at (20, 784) by (784, 500) where AVX-512 multiplies two vectors a cycle.
+constexpr Takeover full_width = {{0.95, 0.55, 0.34}, {0.95, 0.55, 0.42}};
+// Measured on Zen 4, which multiplies one, at 20 to 500 rows: adding loses less there.
+constexpr Takeover half_width = {{0.6, 0.4, 0.45}, {0.95, 0.62, 0.7}};
+
+const Takeover& takeover() {
+  static const Takeover& chosen = multiplies_half_width() ? half_width : full_width;
+  return chosen;
+}
 
 template <class T>
 struct Table {
@@ -166,7 +176,7 @@ BinaryProblem<T> problem(Matrix<const T> x, const PackedMatrix<T>& w, Matrix<T> 
 }
 
 template <class T>
-bool sparse(Matrix<const T> x, Isa isa, const double (&dense_from)[3]) {
+bool sparse(Matrix<const T> x, Isa isa, const double* dense_from) {
   // One row: each row of w is read once or not at all, so that the dense product is never faster.
   return x.rows == 1 || share_of_nonzeros(x) < dense_from[static_cast<std::size_t>(isa)];
 }
@@ -206,23 +216,23 @@ double density(Matrix<const float> x) { return share_of_nonzeros(x); }
 double density(Matrix<const double> x) { return share_of_nonzeros(x); }
 
 bool binary_dot_if_sparse(Matrix<const float> x, Matrix<const float> w, Matrix<float> out) {
-  const bool use = sparse(x, isa(), dense_from_in_place);
+  const bool use = sparse(x, isa(), takeover().in_place);
   if (use) binary_dot(x, w, out);
   return use;
 }
 bool binary_dot_if_sparse(Matrix<const double> x, Matrix<const double> w, Matrix<double> out) {
-  const bool use = sparse(x, isa(), dense_from_in_place);
+  const bool use = sparse(x, isa(), takeover().in_place);
   if (use) binary_dot(x, w, out);
   return use;
 }
 bool binary_dot_if_sparse(Matrix<const float> x, const PackedMatrix<float>& w, Matrix<float> out) {
-  const bool use = sparse(x, w.isa(), dense_from_packed);
+  const bool use = sparse(x, w.isa(), takeover().packed);
   if (use) binary_dot(x, w, out);
   return use;
 }
 bool binary_dot_if_sparse(Matrix<const double> x, const PackedMatrix<double>& w,
                           Matrix<double> out) {
-  const bool use = sparse(x, w.isa(), dense_from_packed);
+  const bool use = sparse(x, w.isa(), takeover().packed);
   if (use) binary_dot(x, w, out);
   return use;
 }
