@@ -67,8 +67,8 @@ struct Pool2dOptions {
   /// Whether means count padding as elements.
   bool count_padding = true;
 };
-/// The largest element of each window of the last two axes. The gradient goes to every element that
-/// equals it.
+/// The largest element of each window of the last two axes. The gradient is shared equally by all
+/// elements that equal it.
 Var max_pool2d(const Arg& x, std::array<int, 2> window, const Pool2dOptions& options = {});
 Var mean_pool2d(const Arg& x, std::array<int, 2> window, const Pool2dOptions& options = {});
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -20,6 +21,21 @@ namespace {
 
 bool is_zero(const Flow& f) { return !f.value.defined() || uniform_value(f.value) == 0.0; }
 
+/// Whether anything of the outputs counts, where that is one bool for each; an empty Var otherwise.
+Var mark_of_whole(const Flows& outputs) {
+  Var some;
+  for (const Flow& f : outputs) {
+    if (!f.value.defined()) continue;
+    const Vars conditions = f.mask.all();
+    const bool scalars = std::all_of(conditions.begin(), conditions.end(),
+                                     [](const Var& c) { return c.ndim() == 0; });
+    if (conditions.empty() || !scalars) return {};
+    const Var counts = conjunction(conditions);
+    some = some.defined() ? or_(some, counts) : counts;
+  }
+  return some;
+}
+
 }  // namespace
 
 BackwardSweep::BackwardSweep(const Vars& roots, const Vars& wrt, VarSet stops,
@@ -31,9 +47,16 @@ BackwardSweep::BackwardSweep(const Vars& roots, const Vars& wrt, VarSet stops,
   // graph hangs together: a loop and its unrolled graph then agree to the last bit.
   std::sort(order_.begin(), order_.end(),
             [](const Apply* a, const Apply* b) { return a->id() < b->id(); });
+  std::unordered_set<const Apply*> perhaps_infinite;
   for (const Apply* node : order_) {
-    if (!influenced(*node)) continue;
     Slope slope = slope_of(*node);
+    const bool operand_infinite =
+        std::any_of(node->inputs().begin(), node->inputs().end(), [&](const Var& in) {
+          return is_float(in.dtype()) && perhaps_infinite.contains(in.owner_ptr());
+        });
+    if (operand_infinite && slope == Slope::tame) slope = Slope::wild;
+    if (slope == Slope::wild || operand_infinite) perhaps_infinite.insert(node);
+    if (!influenced(*node)) continue;
     for (const Var& in : node->inputs()) slope = std::max(slope, this->behind(in));
     influenced_.emplace(node, slope);
   }
@@ -170,12 +193,17 @@ void BackwardSweep::through_op(const Apply& node, const Flows& in,
     throw InternalError(fmt::format("{}: its gradient has {} parts for {} inputs", node.op().name(),
                                     flowing.size(), node.inputs().size()));
   }
+  const Var whole = slope_of(node) == Slope::constant ? Var{} : mark_of_whole(in);
   for (std::size_t i = 0; i < flowing.size(); ++i) {
     const bool goes_on = flowing[i].value.defined() && leads_to_wrt(node.input(i));
     const Var picked = goes_on ? picked_of(node, i, in) : Var{};
     Mask mask = goes_on ? read_mask(node, i, in) : Mask{};
+    // The op multiplies by its operands: 0 times what is infinite there is to be chosen, too.
+    Gradient to_input = flowing[i];
+    if (goes_on && whole.defined() && mask.empty())
+      to_input.value = selected(to_input.value, {whole});
     if (picked.defined()) mask.compared.push_back(picked);
-    pass_on(node, i, flowing[i], mask, guards, picked.defined());
+    pass_on(node, i, to_input, mask, guards, picked.defined());
   }
 }
 

@@ -64,16 +64,18 @@ class BatchedDot final : public OpOf<BatchedDot>,
   }
   Gradients gradient_of_marked(const Apply& node, const Vars& g,
                                const Vars& marked) const override {
-    if (!is_float(node.input(0).dtype()) || !marked[0].defined()) return gradient(node, g);
+    if (!is_float(node.input(0).dtype()) || !marked[0].defined() || marked[0].ndim() == 0)
+      return gradient(node, g);
     const Var a = read_by_some(node.input(0), marked[0], 2, 1);
     const Var b = read_by_some(node.input(1), marked[0], 1, 2);
-    return {times_operand(g[0], marked[0], b, false,
-                          [](const Var& gz, const Var& right) {
-                            return batched_dot(gz, transpose(right, {0, 2, 1}));
-                          }),
-            times_operand(g[0], marked[0], a, true, [](const Var& gz, const Var& left) {
-              return batched_dot(transpose(left, {0, 2, 1}), gz);
-            })};
+    const Var to_a = times_operand(g[0], marked[0], b, false, [](const Var& gz, const Var& right) {
+      return batched_dot(gz, transpose(right, {0, 2, 1}));
+    });
+    const Var to_b = times_operand(g[0], marked[0], a, true, [](const Var& gz, const Var& left) {
+      return batched_dot(transpose(left, {0, 2, 1}), gz);
+    });
+    return {constant_along(marked[0], 2) ? selected(to_a, marked) : to_a,
+            constant_along(marked[0], 1) ? selected(to_b, marked) : to_b};
   }
   Vars push_forward(const Apply& node, const Vars& tangents) const override {
     Var t;

@@ -144,7 +144,7 @@ Var some_along(const Var& marked, std::size_t axis) {
 }
 
 // Where no row is apart from the others there is nothing to take out: what flows on is chosen by
-// the same mark.
+// the same mark, since 0 times what is infinite in the operand is NaN.
 Var read_by_some(const Var& operand, const Var& marked, std::size_t summed, std::size_t rows) {
   if (constant_along(marked, rows)) return operand;
   return where(some_along(marked, summed), operand, 0);
@@ -192,17 +192,27 @@ Var Dot::read_for(const Apply& node, std::size_t input, std::size_t, const Var& 
 Gradients Dot::gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const {
   const Var& a = node.input(0);
   const Var& b = node.input(1);
-  if (!is_float(a.dtype()) || node.types()[0].rank() == 0 || !marked[0].defined())
+  if (!is_float(a.dtype()) || !marked[0].defined() || marked[0].ndim() == 0)
     return gradient(node, g);
   const Var matrix = as_matrix(node, marked[0]);
   const Var read_a = a.ndim() == 2 ? read_by_some(a, matrix, 1, 0) : a;
   const Var read_b = b.ndim() == 2 ? read_by_some(b, matrix, 0, 1) : b;
-  if (a.ndim() == 1) return {dot(g[0], read_b.T()), outer(a, g[0])};
-  if (b.ndim() == 1) return {outer(g[0], b), dot(read_a.T(), g[0])};
-  return {times_operand(g[0], matrix, read_b, false,
-                        [](const Var& gz, const Var& right) { return dot(gz, right.T()); }),
-          times_operand(g[0], matrix, read_a, true,
-                        [](const Var& gz, const Var& left) { return dot(left.T(), gz); })};
+  Gradients flowing;
+  if (a.ndim() == 1) {
+    flowing = {dot(g[0], read_b.T()), outer(a, g[0])};
+  } else if (b.ndim() == 1) {
+    flowing = {outer(g[0], b), dot(read_a.T(), g[0])};
+  } else {
+    flowing = {times_operand(g[0], matrix, read_b, false,
+                             [](const Var& gz, const Var& right) { return dot(gz, right.T()); }),
+               times_operand(g[0], matrix, read_a, true,
+                             [](const Var& gz, const Var& left) { return dot(left.T(), gz); })};
+  }
+  if (constant_along(matrix, 1))
+    flowing[0].value = selected(flowing[0].value, {as_operand(matrix, a, 1)});
+  if (constant_along(matrix, 0))
+    flowing[1].value = selected(flowing[1].value, {as_operand(matrix, b, 0)});
+  return flowing;
 }
 
 Vars Dot::push_forward(const Apply& node, const Vars& tangents) const {

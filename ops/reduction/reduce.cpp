@@ -105,9 +105,16 @@ Gradients Reduce::gradient(const Apply& node, const Vars& g) const {
       return {broadcast_like(gx, x)};
     case Reduction::prod:
       return {gx * product_of_others(x, axes_)};
-    default:
-      return {where(eq(x, restored(node.output())), gx, 0)};
+    default: {
+      const Var best = picked(node, 0);
+      return {where(best, gx / ties(best, x.dtype()), 0)};
+    }
   }
+}
+
+// Equals share: what moves all of them by one moves the extremum by one.
+Var Reduce::ties(const Var& best, DType dtype) const {
+  return cast(sum(best, axis_list(axes_), {.keepdims = true}), dtype);
 }
 
 Slope Reduce::slope(const Apply&) const {
@@ -140,8 +147,8 @@ Vars Reduce::push_forward(const Apply& node, const Vars& tangents) const {
     case Reduction::prod:
       return {total(t * product_of_others(x, axes_))};
     default: {
-      const Var y = keepdims_ ? node.output() : restore_axes(node.output(), axes_, x.ndim());
-      return {total(where(eq(x, y), t, 0))};
+      const Var best = picked(node, 0);
+      return {total(where(best, t / ties(best, x.dtype()), 0))};
     }
   }
 }

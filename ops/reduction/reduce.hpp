@@ -37,6 +37,9 @@ class Reduce final : public OpOf<Reduce>, public ReadsElements, public ComputesW
   friend bool operator==(const Reduce&, const Reduce&) = default;
 
  private:
+  /// How many elements are the extremum, along the reduced axes.
+  Var ties(const Var& best, DType dtype) const;
+
   Reduction kind_;
   std::uint32_t axes_;
   bool keepdims_;

@@ -13,8 +13,8 @@ inline Var sum(const Arg& x, ReduceOptions options) { return sum(x, Axes{}, opti
 /// 0.
 Var prod(const Arg& x, const Axes& axes = {}, ReduceOptions options = {});
 inline Var prod(const Arg& x, ReduceOptions options) { return prod(x, Axes{}, options); }
-/// The largest element, NaN if there is one. The gradient goes to every element that equals it, as
-/// in Theano. Throws ShapeError when there are none.
+/// The largest element, NaN if there is one. The gradient is shared equally by all elements that
+/// equal it. Throws ShapeError when there are none.
 Var max(const Arg& x, const Axes& axes = {}, ReduceOptions options = {});
 inline Var max(const Arg& x, ReduceOptions options) { return max(x, Axes{}, options); }
 /// The smallest, likewise.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/wide/wide.hpp>
@@ -11,6 +12,7 @@
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/reduction/softmax.hpp>
+#include <limits>
 
 namespace damo {
 namespace {
@@ -25,8 +27,21 @@ void check_float(std::span<const TensorType> in, std::uint32_t axes) {
 
 Var total(const Var& v, std::uint32_t axes) { return sum(v, axis_list(axes), {.keepdims = true}); }
 
-Var softmax_over(const Var& x, std::uint32_t axes) {
-  return make_var(std::make_shared<Softmax>(axes), {x});
+Var softmax_over(const Var& x, std::uint32_t axes, Infinities several = Infinities::share) {
+  return make_var(std::make_shared<Softmax>(axes, several), {x});
+}
+
+constexpr const char* undefined_text = ", inf undefined";
+
+std::string text_of(std::uint32_t axes, Infinities several) {
+  return axes_text(axes, false) + (several == Infinities::share ? "" : undefined_text);
+}
+
+template <class Op>
+OpPtr read_normalised(OpText& text) {
+  const std::uint32_t axes = read_axes(text.parameters).first;
+  const bool undefined = text.parameters.accept(undefined_text);
+  return std::make_shared<Op>(axes, undefined ? Infinities::undefined : Infinities::share);
 }
 
 /// v less its mean under the probabilities y. What a probability near 1 weighs is taken out of both
@@ -62,22 +77,8 @@ Var LogSumExp::read_for(const Apply& node, std::size_t, std::size_t, const Var& 
   return restore ? restore_axes(marked, axes_, node.input(0).ndim()) : marked;
 }
 
-std::string Softmax::parameters() const { return axes_text(axes_, false); }
+std::string Softmax::parameters() const { return text_of(axes_, several_); }
 
-namespace {
-
-OpPtr read_softmax(OpText& text) {
-  return std::make_shared<Softmax>(read_axes(text.parameters).first);
-}
-
-}  // namespace
-namespace {
-
-OpPtr read_log_softmax(OpText& text) {
-  return std::make_shared<LogSoftmax>(read_axes(text.parameters).first);
-}
-
-}  // namespace
 namespace {
 
 OpPtr read_logsumexp(OpText& text) {
@@ -110,19 +111,20 @@ Vars Softmax::push_forward(const Apply& node, const Vars& tangents) const {
 }
 
 void Softmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  damo::softmax(*in[0], axes_, *out[0]);
+  damo::softmax(*in[0], axes_, several_, *out[0]);
 }
 
 namespace {
 
 /// The elements of a group less the largest, and the logarithm of the sum of their exponentials.
-/// Infinite elements share the mass, as in the kernels.
+/// Infinite elements share the mass if they may, as in the kernels.
 struct WideGroup {
   std::vector<Wide> x{};
   Wide largest{};
   Wide log_sum{};
 
-  WideGroup(const WideMath& math, const WideArray& in, const std::vector<std::size_t>& group) {
+  WideGroup(const WideMath& math, const WideArray& in, const std::vector<std::size_t>& group,
+            Infinities several = Infinities::share) {
     largest.value = -INFINITY;
     for (const std::size_t i : group) largest = math.max(largest, in[i]);
     Wide sum{0};
@@ -137,6 +139,13 @@ struct WideGroup {
       most.doubt = std::max(most.doubt, x.back().doubt);
       most.rounding = std::max(most.rounding, x.back().rounding);
     }
+    const auto is_largest = [&](std::size_t i) { return in[i].value == largest.value; };
+    const bool shared =
+        std::isinf(largest.value) && std::count_if(group.begin(), group.end(), is_largest) > 1;
+    for (std::size_t k = 0; k < group.size(); ++k) {
+      if (shared && several == Infinities::undefined && is_largest(group[k]))
+        x[k].value = std::numeric_limits<long double>::quiet_NaN();
+    }
     log_sum = math.log(sum);
     log_sum.doubt += most.doubt;
     log_sum.rounding += most.rounding;
@@ -149,13 +158,13 @@ void Softmax::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
   out[0] = *in[0];
   const WideMath math(in[0]->dtype());
   for (const auto& group : reduced_groups(in[0]->shape(), axes_)) {
-    const WideGroup g(math, *in[0], group);
+    const WideGroup g(math, *in[0], group, several_);
     for (std::size_t i = 0; i < group.size(); ++i)
       out[0][group[i]] = math.exp(math.sub(g.x[i], g.log_sum));
   }
 }
 
-std::string LogSoftmax::parameters() const { return axes_text(axes_, false); }
+std::string LogSoftmax::parameters() const { return text_of(axes_, several_); }
 
 std::vector<TensorType> LogSoftmax::infer(std::span<const TensorType> in) const {
   check_float(in, axes_);
@@ -168,7 +177,7 @@ std::vector<std::optional<Vars>> LogSoftmax::shape_rule(const Apply&,
 }
 
 Gradients LogSoftmax::gradient(const Apply& node, const Vars& g) const {
-  const Var y = softmax_over(node.input(0), axes_);
+  const Var y = softmax_over(node.input(0), axes_, several_);
   const Var slope = g[0] - y * total(g[0], axes_);
   // The slopes add up to 0: that of a probability near 1, where 1 - y is lost, from the others'.
   const Var others = where(y > 0.5, 0, slope);
@@ -178,18 +187,18 @@ Gradients LogSoftmax::gradient(const Apply& node, const Vars& g) const {
 Vars LogSoftmax::push_forward(const Apply& node, const Vars& tangents) const {
   const Var& t = tangents[0];
   if (!t.defined()) return {Var{}};
-  return {centred(t, softmax_over(node.input(0), axes_), axes_)};
+  return {centred(t, softmax_over(node.input(0), axes_, several_), axes_)};
 }
 
 void LogSoftmax::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  damo::log_softmax(*in[0], axes_, *out[0]);
+  damo::log_softmax(*in[0], axes_, several_, *out[0]);
 }
 
 void LogSoftmax::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
   out[0] = *in[0];
   const WideMath math(in[0]->dtype());
   for (const auto& group : reduced_groups(in[0]->shape(), axes_)) {
-    const WideGroup g(math, *in[0], group);
+    const WideGroup g(math, *in[0], group, several_);
     for (std::size_t i = 0; i < group.size(); ++i) out[0][group[i]] = math.sub(g.x[i], g.log_sum);
   }
 }
@@ -253,8 +262,8 @@ Var logsumexp(const Arg& x, const Axes& axes, ReduceOptions options) {
 }
 
 DAMO_OPS(softmax) {
-  ops.reader({"softmax", read_softmax, 1, 1});
-  ops.reader({"log_softmax", read_log_softmax, 1, 1});
+  ops.reader({"softmax", read_normalised<Softmax>, 1, 1});
+  ops.reader({"log_softmax", read_normalised<LogSoftmax>, 1, 1});
   ops.reader({"logsumexp", read_logsumexp, 1, 1});
   ops.sample({.name = "softmax", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
                 return softmax(in[0], {0, 2});

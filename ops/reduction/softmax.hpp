@@ -3,15 +3,19 @@
 
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
+#include <damo/ops/kernels/reductions/softmax.hpp>
 
 namespace damo {
 
 /// exp(x) / sum(exp(x)) over some axes (a bit for each). Where an infinity leaves it undefined, the
-/// largest elements share the mass equally.
+/// largest element has all the mass; several share it equally, or are NaN in what rewriting makes
+/// of a quotient, which has no limit there.
 class Softmax final : public OpOf<Softmax>, public ReadsElements, public ComputesWide {
  public:
-  explicit Softmax(std::uint32_t axes) : axes_(axes) {}
+  explicit Softmax(std::uint32_t axes, Infinities several = Infinities::share)
+      : axes_(axes), several_(several) {}
   std::uint32_t axes() const { return axes_; }
+  Infinities several() const { return several_; }
 
   std::string name() const override { return "softmax"; }
   std::string parameters() const override;
@@ -33,13 +37,16 @@ class Softmax final : public OpOf<Softmax>, public ReadsElements, public Compute
 
  private:
   std::uint32_t axes_;
+  Infinities several_;
 };
 
 /// log(softmax(x)).
 class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements, public ComputesWide {
  public:
-  explicit LogSoftmax(std::uint32_t axes) : axes_(axes) {}
+  explicit LogSoftmax(std::uint32_t axes, Infinities several = Infinities::share)
+      : axes_(axes), several_(several) {}
   std::uint32_t axes() const { return axes_; }
+  Infinities several() const { return several_; }
 
   std::string name() const override { return "log_softmax"; }
   std::string parameters() const override;
@@ -61,6 +68,7 @@ class LogSoftmax final : public OpOf<LogSoftmax>, public ReadsElements, public C
 
  private:
   std::uint32_t axes_;
+  Infinities several_;
 };
 
 /// log(sum(exp(x))) over some axes; -inf of nothing.

@@ -39,6 +39,17 @@ Var fit(const Var& v, const Var& like) {
   return specify_shape(result, Sizes(promised));
 }
 
+Var nothing_along(const Var& v, std::uint32_t axes) {
+  const Vars all = sizes_of(v);
+  Var nothing;
+  for (std::size_t axis = 0; axis < v.ndim(); ++axis) {
+    if ((axes >> axis & 1U) == 0 || v.type().dims[axis] > 0) continue;
+    const Var none = eq(all[axis], 0);
+    nothing = nothing.defined() ? or_(nothing, none) : none;
+  }
+  return nothing;
+}
+
 Var filled_like(const Var& like, double value) {
   const Var one = number(value, like.dtype());
   return like.ndim() == 0 ? one : broadcast_to(one, sizes_of(like));

@@ -247,7 +247,9 @@ std::optional<Vars> divisor_out_of_sum(const Apply& node, Context& context) {
     drop[i] = true;
     const Var rest = fit(terms.without(drop).value(Group::product), x);
     const Var total = make_var(std::make_shared<Reduce>(r.kind(), r.axes(), false), {rest});
-    return Vars{fit(total / shuffle_axes(y, kept), node.output())};
+    const Var divided = total / shuffle_axes(y, kept);
+    const Var nothing = nothing_along(x, r.axes());  // adds up to 0, whatever y is
+    return Vars{fit(nothing.defined() ? where(nothing, 0.0, divided) : divided, node.output())};
   }
   return std::nullopt;
 }

@@ -4,7 +4,9 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/near.hpp>
 #include <damo/ops/gradient/altered_gradient.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
@@ -55,15 +57,19 @@ class Factors {
       const bool inverse = leaves[i].inverse && leaves.size() == terms.n_constants() + 1;
       auto stable = context.stable_log(surface(leaves[i].seen));
       if (!stable && inverse) stable = log(surface(leaves[i].seen));
-      if (stable) take(i, *stable);
+      if (!stable) continue;
+      take(i, *stable);
+      if (inverse && !nonnegative && !context.fact(leaves[i].seen.core).finite)
+        below_ = surface(leaves[i].seen);
     }
   }
   /// log of the product, or an empty Var when nothing was taken out.
   Var logarithm() const {
     if (!total_.defined()) return {};
     const Terms::Rest rest = terms_.without(taken_);
-    if (!rest.negative && !rest.v.defined()) return total_;
-    return total_ + log(rest.value(Group::product));
+    const Var l =
+        rest.negative || rest.v.defined() ? total_ + log(rest.value(Group::product)) : total_;
+    return below_.defined() ? where(eq(below_, -INFINITY), -INFINITY, l) : l;
   }
 
  private:
@@ -97,6 +103,7 @@ class Factors {
   const Terms& terms_;
   std::vector<bool> taken_;
   Var total_{};
+  Var below_{};  ///< What 1 is divided by, if it may be -inf: log(-0) is -inf, log(-inf) is NaN.
 };
 
 /// log(s * y / t) = log(s) + log(y) - log(t) for nonnegative s and t with stable logarithms.
@@ -121,6 +128,17 @@ std::optional<Vars> log_of_guarded(const Apply& node, Context& context) {
   return stable ? fitted(where(isnan(u), u, *stable), node) : std::nullopt;
 }
 
+/// y * l for l = log(x): 0 where x^y is 1 for any x or any y, and y * l is 0 times what is not
+/// finite.
+Var log_of_variable_power(const Var& l, const Var& y) {
+  const auto meets = [](const Var& zero, const Var& wild) {
+    return and_(eq(zero, 0), not_(isfinite(wild)));
+  };
+  const auto c = uniform_value(y);
+  if (c && *c != 0 && std::isfinite(*c)) return y * l;
+  return where(or_(meets(y, l), meets(l, y)), 0.0, y * l);
+}
+
 /// log(x^c) = c log(x), log(sqrt(x)) = log(x) / 2 where log(x) has a stable form, and log(c^x) =
 /// x log(c).
 std::optional<Vars> log_of_power(const Apply& node, Context& context) {
@@ -129,12 +147,12 @@ std::optional<Vars> log_of_power(const Apply& node, Context& context) {
   const bool root = f == words().sqrt;
   if (!root && f != words().pow) return std::nullopt;
   const Var& base = x.inputs()[0];
-  if (const auto c = uniform_value(base); c && !root && *c > 0)
+  if (const auto c = uniform_value(base); c && !root && *c > 0 && *c != 1 && std::isfinite(*c))
     return fitted(x.inputs()[1] * log(base), node);
   if (!root && !context.fact(base).nonnegative) return std::nullopt;
   const auto stable = context.stable_log(base);
   if (!stable) return std::nullopt;
-  return fitted(root ? *stable * 0.5 : x.inputs()[1] * *stable, node);
+  return fitted(root ? *stable * 0.5 : log_of_variable_power(*stable, x.inputs()[1]), node);
 }
 
 /// Whether `v` neither overflows nor matters less for underflowing beside a constant.
@@ -240,7 +258,9 @@ struct Shifted {
 
 // What is shifted and put back has no derivative in the shift.
 Shifted shifted(const Var& x, int axis) {
-  const Var largest = max(x, axis, {.keepdims = true});
+  Var largest = max(x, axis, {.keepdims = true});
+  if (const Var nothing = nothing_along(x, 1U << axis); nothing.defined())
+    largest = ifelse(nothing, filled_like(largest, -INFINITY), largest);
   const Var shift = disconnected_grad(where(isinf(largest), 0.0, largest));
   return {exp(x - shift), shift};
 }

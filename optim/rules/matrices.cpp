@@ -1,13 +1,20 @@
+#include <limits>
+#include <typeinfo>
+
 #include <damo/graph/variables.hpp>
 #include <damo/ops/decomposition/decomposition.hpp>
 #include <damo/ops/decomposition/matrices.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/near.hpp>
 #include <damo/ops/indexing/advanced_subtensor.hpp>
 #include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
+#include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
 
@@ -15,7 +22,16 @@
 namespace damo::optim {
 namespace {
 
-bool named(const Var& v, std::string_view op) { return v.op().name() == op; }
+const Vocabulary& words() { return vocabulary(); }
+
+bool adds(const Var& v) { return scalar_op(v) == words().add; }
+
+/// Whatever is known of its length.
+bool is_arange(const Var& v) {
+  static const Var example = arange(0, lscalar());
+  const Op &op = v.op(), &counts = example.op();
+  return typeid(op) == typeid(counts);
+}
 
 bool is_number_zero(const Var& v) { return scalar_constant(v) == 0; }
 
@@ -34,8 +50,8 @@ bool is_zero(const Var& v) {
 
 /// What is left when zeros that are added are not.
 Var without_zeros(const Var& v) {
-  if (named(v, "add") && is_number_zero(v.inputs()[1])) return without_zeros(v.inputs()[0]);
-  if (named(v, "add") && is_number_zero(v.inputs()[0])) return without_zeros(v.inputs()[1]);
+  if (adds(v) && is_number_zero(v.inputs()[1])) return without_zeros(v.inputs()[0]);
+  if (adds(v) && is_number_zero(v.inputs()[0])) return without_zeros(v.inputs()[1]);
   return v;
 }
 
@@ -49,7 +65,7 @@ bool same_size(const Var& a, const Var& b) {
 /// Whether these are the numbers 0, 1, ... below n.
 bool counts_to(const Var& v, const Var& n) {
   const Var x = without_zeros(v);
-  if (named(x, "arange")) {
+  if (is_arange(x)) {
     return is_number_zero(x.inputs()[0]) && scalar_constant(x.inputs()[2]) == 1 &&
            same_size(x.inputs()[1], n);
   }
@@ -82,11 +98,22 @@ std::optional<Var> diagonal_of(const Var& m) {
   return whole ? std::optional(in[1]) : std::nullopt;
 }
 
-std::optional<Vars> product_with_diagonal(const Apply& node, Context&) {
+/// `scaled`, of which each element reads one of x along `axis`, and NaN where another one there is
+/// not finite: 0 times that is NaN.
+Var beside_others(const Var& scaled, const Var& x, int axis, Context& context) {
+  if (context.fact(x).finite) return scaled;
+  const Var wild = not_(isfinite(x));
+  return where(sum(wild, axis, {.keepdims = true}) > wild, std::numeric_limits<double>::quiet_NaN(),
+               scaled);
+}
+
+std::optional<Vars> product_with_diagonal(const Apply& node, Context& context) {
   const Var &a = node.input(0), &b = node.input(1);
   const SiteScope scope(node.site());
-  if (const auto v = diagonal_of(a)) return Vars{b.ndim() == 1 ? *v * b : scale_rows(*v, b)};
-  if (const auto v = diagonal_of(b)) return Vars{a.ndim() == 1 ? a * *v : scale_columns(a, *v)};
+  if (const auto v = diagonal_of(a))
+    return Vars{beside_others(b.ndim() == 1 ? *v * b : scale_rows(*v, b), b, 0, context)};
+  if (const auto v = diagonal_of(b))
+    return Vars{beside_others(a.ndim() == 1 ? a * *v : scale_columns(a, *v), a, -1, context)};
   return std::nullopt;
 }
 
@@ -107,9 +134,8 @@ bool adds_leading_axes(const Var& v) {
 
 /// The first of numbers that go up by 1.
 std::optional<double> first_number(const Var& v) {
-  if (named(v, "arange") && scalar_constant(v.inputs()[2]) == 1)
-    return scalar_constant(v.inputs()[0]);
-  if (!named(v, "add")) return {};
+  if (is_arange(v) && scalar_constant(v.inputs()[2]) == 1) return scalar_constant(v.inputs()[0]);
+  if (!adds(v)) return {};
   for (const int k : {0, 1}) {
     const auto plus = number(v.inputs()[1 - k]);
     const auto first = plus ? first_number(v.inputs()[k]) : std::nullopt;
@@ -125,7 +151,7 @@ struct Numbered {
 };
 
 std::optional<Numbered> numbered(const Var& v) {
-  if (named(v, "add")) {
+  if (adds(v)) {
     for (const int k : {0, 1}) {
       const auto plus = number(v.inputs()[1 - k]);
       const auto rest = plus ? numbered(v.inputs()[k]) : std::nullopt;
@@ -151,12 +177,14 @@ struct Kept {
 
 std::optional<Kept> kept_part(const Var& mask) {
   if (adds_leading_axes(mask)) return kept_part(mask.inputs()[0]);
-  const bool greater = named(mask, "greater_equal") || named(mask, "greater");
-  if (!greater && !named(mask, "less_equal") && !named(mask, "less")) return {};
+  const ScalarOp* compares = scalar_op(mask);
+  const bool greater = compares == words().greater_equal || compares == words().greater;
+  const bool less = compares == words().less_equal || compares == words().less;
+  if (!greater && !less) return {};
   const auto left = numbered(mask.inputs()[0]), right = numbered(mask.inputs()[1]);
   if (!left || !right || left->row == right->row) return {};
   // As column <= row + k, or column >= row + k.
-  const double strict = named(mask, "greater") || named(mask, "less") ? 1 : 0;
+  const double strict = compares == words().greater || compares == words().less ? 1 : 0;
   const bool lower = greater == left->row;
   const double k = left->row ? left->plus - right->plus : right->plus - left->plus;
   return Kept{lower, lower ? k - strict : k + strict};
@@ -183,7 +211,8 @@ std::optional<Triangular> triangle_of(const Var& m) {
     const auto turned = triangle_of(m.inputs()[0]);
     return turned ? std::optional(Triangular{!turned->lower, mT(turned->value)}) : std::nullopt;
   }
-  if (!named(m, "where") || !is_zero(m.inputs()[2]) || m.inputs()[1].ndim() != m.ndim()) return {};
+  if (scalar_op(m) != words().where || !is_zero(m.inputs()[2]) || m.inputs()[1].ndim() != m.ndim())
+    return {};
   const auto kept = kept_part(m.inputs()[0]);
   if (!kept || (kept->lower ? kept->k > 0 : kept->k < 0)) return {};
   const Var& value = m.inputs()[1];

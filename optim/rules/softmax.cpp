@@ -1,3 +1,4 @@
+#include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/linalg.hpp>
@@ -19,6 +20,14 @@ namespace {
 using Group = Terms::Group;
 const Vocabulary& words() { return vocabulary(); }
 
+Var softmax_of(const Var& x, std::uint32_t axes, Infinities several) {
+  return make_var(std::make_shared<Softmax>(axes, several), {x});
+}
+/// Of a quotient or a difference: where several elements are infinite it is as undefined.
+Var log_softmax_of(const Var& x, std::uint32_t axes, Infinities several = Infinities::undefined) {
+  return make_var(std::make_shared<LogSoftmax>(axes, several), {x});
+}
+
 /// log(softmax(x)) = log_softmax(x).
 std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
   Steps steps;
@@ -26,8 +35,8 @@ std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
   while (as<Softmax>(seen.core) == nullptr) {
     if (!look_deeper(seen, steps)) return std::nullopt;
   }
-  const auto axes = as<Softmax>(seen.core)->axes();
-  const Var result = log_softmax(seen.core.inputs()[0], axis_list(axes));
+  const auto* p = as<Softmax>(seen.core);
+  const Var result = log_softmax_of(seen.core.inputs()[0], p->axes(), p->several());
   return Vars{fit(surface({result, seen.path}), node.output())};
 }
 
@@ -78,6 +87,15 @@ std::optional<Vars> quotient_of_sums(const Apply& node, Context& context) {
   return std::nullopt;
 }
 
+/// `inside` in place of v / s, where v adds up what lies along `axes` of x. Nothing adds up to 0
+/// before s divides it, which may be 0 too.
+Var unless_nothing(const Var& inside, const Var& v, const Var& s, const Var& x,
+                   std::uint32_t axes) {
+  const Var nothing = nothing_along(x, axes);
+  if (!nothing.defined()) return inside;
+  return ifelse(nothing, fit(filled_like(v, 0) / s, inside), inside);
+}
+
 /// sum(x) / s = sum(x / s) and dot(x, y) / s = dot(x / s, y) where the quotient has a stable form.
 std::optional<Var> divided_inside(const Var& v, const Var& s, Context& context) {
   if (const auto* r = as<Reduce>(v)) {
@@ -87,21 +105,25 @@ std::optional<Var> divided_inside(const Var& v, const Var& s, Context& context) 
     const auto q =
         context.stabilized(x / (s.ndim() == 0 ? s : restore_axes(s, r->axes(), x.ndim())));
     if (!q) return std::nullopt;
-    return make_var(std::make_shared<Reduce>(r->kind(), r->axes(), false), {fit(*q, x)});
+    const Var total = make_var(std::make_shared<Reduce>(r->kind(), r->axes(), false), {fit(*q, x)});
+    return unless_nothing(total, v, s, x, r->axes());
   }
   if (as<Dot>(v) == nullptr) return std::nullopt;
   const Var& a = v.inputs()[0];
   const Var& b = v.inputs()[1];
+  const auto product = [&](const Var& left, const Var& right) {
+    return unless_nothing(dot(left, right), v, s, a, 1U << (a.ndim() - 1));
+  };
   if (s.ndim() == 0) {
-    if (const auto q = context.stabilized(b / s)) return dot(a, fit(*q, b));
-    if (const auto q = context.stabilized(a / s)) return dot(fit(*q, a), b);
+    if (const auto q = context.stabilized(b / s)) return product(a, fit(*q, b));
+    if (const auto q = context.stabilized(a / s)) return product(fit(*q, a), b);
     return std::nullopt;
   }
   if (a.ndim() != 2 || s.ndim() != v.ndim()) return std::nullopt;
   if (s.ndim() == 2 && s.type().dims[1] != 1) return std::nullopt;
   const auto q = context.stabilized(a / (s.ndim() == 2 ? s : dimshuffle(s, {0, newaxis})));
   if (!q) return std::nullopt;
-  return dot(fit(*q, a), b);
+  return product(fit(*q, a), b);
 }
 
 std::optional<Vars> quotient_of_weighted_sums(const Apply& node, Context& context) {
@@ -137,7 +159,7 @@ std::optional<Vars> part_of_log_softmax(const Apply& node, const Seen& total) {
   while (!same(part.core, x)) {
     if (is_float_cast(part.core) || !look_deeper(part, steps)) return std::nullopt;
   }
-  const Var all = log_softmax(x, axis_list(l->axes()));
+  const Var all = log_softmax_of(x, l->axes());
   return Vars{fit(surface({all, part.path}), node.output())};
 }
 
@@ -154,7 +176,7 @@ std::optional<Vars> minus_log_sum_exp(const Apply& node, Context&) {
   if (!same(x, node.input(0))) return part_of_log_softmax(node, seen);
   if (!(l->keepdims() && seen.path == nullptr) && !restores(seen, l->axes(), x.ndim()))
     return std::nullopt;
-  return Vars{fit(log_softmax(x, axis_list(l->axes())), node.output())};
+  return Vars{fit(log_softmax_of(x, l->axes()), node.output())};
 }
 
 /// exp(log_softmax(x)) = softmax(x).
@@ -164,7 +186,8 @@ std::optional<Vars> exp_of_log_softmax(const Apply& node, Context&) {
   while (as<LogSoftmax>(seen.core) == nullptr) {
     if (!look_deeper(seen, steps)) return std::nullopt;
   }
-  const Var p = softmax(seen.core.inputs()[0], axis_list(as<LogSoftmax>(seen.core)->axes()));
+  const auto* l = as<LogSoftmax>(seen.core);
+  const Var p = softmax_of(seen.core.inputs()[0], l->axes(), l->several());
   return Vars{fit(surface({p, seen.path}), node.output())};
 }
 

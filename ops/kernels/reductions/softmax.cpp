@@ -34,6 +34,7 @@ struct Groups {
   std::int64_t n;                   // elements of a group
   const Walk<2>* group;             // steps inside one
   bool rows;                        // the elements of a group are neighbours; else the groups are
+  Infinities several;
   const T* largest;
   /// What exp(x - largest) sums up to: the ones would hide small ones in the rest.
   double* ones;
@@ -73,7 +74,8 @@ DAMO_INLINE double softmax_divisor(const Groups<T>& g, std::int64_t j) {
 namespace damo {
 namespace {
 
-/// A group whose largest element is infinite, which shares the mass with its equals, or NaN.
+/// A group whose largest element is infinite, which shares the mass with its equals if it may, or
+/// NaN.
 template <Normalised N, class T>
 void normalise_nonfinite(const Groups<T>& g, std::int64_t j) {
   const T* from = g.from + j * g.from_step;
@@ -87,7 +89,8 @@ void normalise_nonfinite(const Groups<T>& g, std::int64_t j) {
   for_each_index(*g.group, g.group->rank(),
                  [&](const auto& at) { count += from[at[0]] == largest ? 1 : 0; });
   const bool nan = largest != largest;
-  const T share = static_cast<T>(N == Normalised::softmax ? 1 / count : -std::log(count));
+  T share = static_cast<T>(N == Normalised::softmax ? 1 / count : -std::log(count));
+  if (count > 1 && g.several == Infinities::undefined) share = std::numeric_limits<T>::quiet_NaN();
   const T none = N == Normalised::softmax ? T{0} : -std::numeric_limits<T>::infinity();
   for_each_index(*g.group, g.group->rank(), [&](const auto& at) {
     to[at[1]] = nan ? largest : from[at[0]] == largest ? share : none;
@@ -143,7 +146,7 @@ void normalise_copies(const Groups<T>& g) {
   side_by_side.push_back(g.n, {1, 1});
   constexpr bool one = N == Normalised::logsumexp;
   normalise_groups<N>(Groups<T>{copies, one ? g.to : copies, g.count, g.n, one ? g.to_step : g.n,
-                                g.n, &side_by_side, true, nullptr, nullptr, nullptr});
+                                g.n, &side_by_side, true, g.several, nullptr, nullptr, nullptr});
   if (!one) for_each([](T& copied, T, T* y) { *y = copied; });
 }
 
@@ -178,7 +181,7 @@ struct Layout {
 };
 
 template <Normalised N, class T>
-void normalise_tensor(const Layout& layout, const T* in, T* out) {
+void normalise_tensor(const Layout& layout, Infinities several, const T* in, T* out) {
   const std::int64_t n = layout.group.shape.elements();
   const std::size_t last = layout.groups.rank() - 1;
   const std::int64_t line = layout.groups.shape[last];
@@ -202,6 +205,7 @@ void normalise_tensor(const Layout& layout, const T* in, T* out) {
                           n,
                           &layout.group,
                           layout.rows,
+                          several,
                           nullptr,
                           nullptr,
                           nullptr};
@@ -212,7 +216,7 @@ void normalise_tensor(const Layout& layout, const T* in, T* out) {
 }
 
 template <Normalised N>
-void normalise_any(Tensor in, std::uint32_t axes, const Tensor& out) {
+void normalise_any(Tensor in, std::uint32_t axes, Infinities several, const Tensor& out) {
   constexpr bool reduces = N == Normalised::logsumexp;
   if (out.elements() == 0) return;
   if (!is_float(in.dtype)) throw InternalError("softmax: no kernel for integers");
@@ -227,7 +231,7 @@ void normalise_any(Tensor in, std::uint32_t axes, const Tensor& out) {
     if (in.elements() == 0) {  // the logarithm of no sum
       std::fill_n(out.as<T>(), out.elements(), -std::numeric_limits<T>::infinity());
     } else {
-      normalise_tensor<N>(layout, in.as<const T>(), out.as<T>());
+      normalise_tensor<N>(layout, several, in.as<const T>(), out.as<T>());
     }
   });
 }
@@ -235,15 +239,23 @@ void normalise_any(Tensor in, std::uint32_t axes, const Tensor& out) {
 }  // namespace
 
 void softmax(const Tensor& in, std::uint32_t axes, const Tensor& out) {
-  normalise_any<Normalised::softmax>(in, axes, out);
+  softmax(in, axes, Infinities::share, out);
 }
 
 void log_softmax(const Tensor& in, std::uint32_t axes, const Tensor& out) {
-  normalise_any<Normalised::log_softmax>(in, axes, out);
+  log_softmax(in, axes, Infinities::share, out);
+}
+
+void softmax(const Tensor& in, std::uint32_t axes, Infinities several, const Tensor& out) {
+  normalise_any<Normalised::softmax>(in, axes, several, out);
+}
+
+void log_softmax(const Tensor& in, std::uint32_t axes, Infinities several, const Tensor& out) {
+  normalise_any<Normalised::log_softmax>(in, axes, several, out);
 }
 
 void logsumexp(const Tensor& in, std::uint32_t axes, const Tensor& out) {
-  normalise_any<Normalised::logsumexp>(in, axes, out);
+  normalise_any<Normalised::logsumexp>(in, axes, Infinities::share, out);
 }
 
 }  // namespace damo

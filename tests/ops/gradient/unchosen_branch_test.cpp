@@ -384,3 +384,86 @@ TEST_CASE("unchosen branch: a graph as an op hands on what counts") {
   };
   check_slopes(in_loop, vec({0, 4}), vec({2, 0.5}), vec({0, -1.0 / 16}), {float64});
 }
+
+TEST_CASE("unchosen branch: a product of what is infinite counts nowhere where it is not taken") {
+  const auto scalar_cost = [](const Var& x) {
+    const Var d = dot(log(x), x);
+    return where(d > -1000.0, d, sum(x));
+  };
+  check_slopes(scalar_cost, vec({0, 2}), vec({1, 1}), vec({0, 0}));
+  check_slopes([](const Var& x) { return maximum(dot(log(x), x + 1.0), 0.0); }, vec({0, 2}),
+               vec({0, 0}));
+  check_slopes([](const Var& x) { return where(sum(x) > 100.0, outer(log(x), x), 0.0); },
+               vec({0, 2}), vec({0, 0}), vec({0, 0}));
+  check_slopes(
+      [](const Var& x) {
+        const Var image = reshape(x, {1, 1, 2, 2});
+        return where(sum(x) > 100.0, conv2d(log(image), image), 0.0);
+      },
+      vec({0, 2, 1, 3}), vec({0, 0, 0, 0}));
+  check_slopes([](const Var& x) { return where(sum(x) > 100.0, prod(log(x) * x), sum(x)); },
+               vec({0, 2}), vec({1, 1}), vec({0, 0}));
+}
+
+// Elements that only unchosen elements of a product read may be anything: the slopes are those
+// where they are 0.
+TEST_CASE(
+    "unchosen branch: random products with random choices, of every rank and either operand") {
+  std::mt19937 rng(41);
+  const std::vector<double> wild{inf, -inf, not_a_number};
+  for (int round = 0; round < 120; ++round) {
+    CAPTURE(round);
+    const int ranks = round % 4;  // vector or matrix on either side
+    const bool batched = round % 3 == 0;
+    const std::int64_t m = 1 + rng() % 3, k = 1 + rng() % 3, n = 1 + rng() % 3;
+    const Shape left = batched ? Shape{2, m, k} : ranks & 1 ? Shape{k} : Shape{m, k};
+    const Shape right = batched ? Shape{2, k, n} : ranks & 2 ? Shape{k} : Shape{k, n};
+    const auto random = [&](const Shape& shape) {
+      Array a(float64, shape);
+      for (std::int64_t i = 0; i < a.elements(); ++i)
+        a.data<double>()[i] = static_cast<double>(rng() % 7) - 3;
+      return a;
+    };
+    Array a = random(left), b = random(right);
+    const Var x = input({float64, Shape(std::vector<std::int64_t>(left.rank(), unknown))}, "x");
+    const Var w = input({float64, Shape(std::vector<std::int64_t>(right.rank(), unknown))}, "w");
+    const Var product = batched ? batched_dot(x, w) : dot(x, w);
+    // A mark for all, for each row, each column, or each element.
+    std::vector<std::int64_t> sizes =
+        batched ? std::vector<std::int64_t>{2, m, n} : std::vector<std::int64_t>{};
+    if (!batched && left.rank() == 2) sizes.push_back(m);
+    if (!batched && right.rank() == 2) sizes.push_back(n);
+    for (std::int64_t& size : sizes) {
+      if (rng() % 2 == 0) size = 1;
+    }
+    Array mask(boolean, Shape(sizes));
+    for (std::int64_t i = 0; i < mask.elements(); ++i) mask.data<bool>()[i] = rng() % 2 == 0;
+    const Var marks = constant(mask);
+    const auto cost = [&](const Var& y) { return sum(where(marks, sqr(y) + y, 0.5)); };
+    // Which elements the chosen ones read: those whose change shows.
+    const Array one_a =
+        Array::from(std::vector<double>(static_cast<std::size_t>(a.elements()), 1.0), left);
+    const Array one_b =
+        Array::from(std::vector<double>(static_cast<std::size_t>(b.elements()), 1.0), right);
+    const Var chosen = sum(where(marks, product, 0.0));
+    Function reads = function({x, w}, grad(chosen, {x, w}));
+    const Outputs read = reads(one_a, one_b);
+    Array clean_a = a, clean_b = b;
+    for (auto* pair : {&a, &b}) {
+      Array& clean = pair == &a ? clean_a : clean_b;
+      const Array& how = read[pair == &a ? 0 : 1];
+      for (std::int64_t i = 0; i < pair->elements(); ++i) {
+        if (how.data<double>()[i] != 0) continue;
+        clean.data<double>()[i] = 0;
+        if (rng() % 2 == 0) pair->data<double>()[i] = wild[rng() % wild.size()];
+      }
+    }
+    const Vars slopes = grad(cost(product), {x, w});
+    for (const Mode& mode : {Mode::none(), Mode::fast()}) {
+      Function f = function({x, w}, slopes, {.mode = mode});
+      const Outputs found = f(a, b);
+      const Outputs truth = f(clean_a, clean_b);
+      for (std::size_t i = 0; i < 2; ++i) check_close(found[i], truth[i], 1e-13);
+    }
+  }
+}

@@ -1,4 +1,6 @@
+#include <cmath>
 #include <limits>
+#include <random>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -7,6 +9,8 @@
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
+#include <damo/ops/shape/shape.hpp>
 #include "tests/support/values.hpp"
 
 using namespace damo;
@@ -97,12 +101,47 @@ TEST_CASE("max and min and argmax: NaN wins") {
   check_close(at_point(some, [](const Var& x) { return argmax(x); }), test::number(1), 0);
 }
 
-TEST_CASE("max: the gradient goes to every element that equals it") {
+TEST_CASE("max: the gradient is shared by the elements that equal it") {
   const Array ties = test::vector({2, 5, 5, 1});
   check_close(at_point(ties, [](const Var& x) { return grad(3 * max(x), x); }),
-              test::vector({0, 3, 3, 0}), 0);
+              test::vector({0, 1.5, 1.5, 0}), 0);
   check_close(at_point(ties, [](const Var& x) { return grad(min(x), x); }),
               test::vector({0, 0, 0, 1}), 0);
+  const double third = 1 / 3.0;
+  const auto of_norm = [](const Var& x) { return grad(norm(x, {.ord = inf}), x); };
+  check_close(at_point(test::vector({2, -2, 1, 2}), of_norm),
+              test::vector({third, -third, 0, third}), 1e-15);
+  const auto nan_wins = [](const Var& x) { return grad(max(x), x); };
+  check_close(at_point(test::vector({not_a_number, 1}), nan_wins), test::vector({0, 0}), 0);
+}
+
+TEST_CASE("max and min: what moves all elements alike moves them by as much, in both modes") {
+  std::mt19937 rng(31);
+  for (int round = 0; round < 60; ++round) {
+    Array at(float64, {2, 3, 4});
+    for (int i = 0; i < 24; ++i) at.data<double>()[i] = static_cast<double>(rng() % 3);
+    const Axes axes = round % 3 == 0 ? Axes{} : round % 3 == 1 ? Axes{1} : Axes{0, 2};
+    const bool keepdims = round % 2 == 0;
+    for (const bool largest : {true, false}) {
+      const auto f = [&](const Var& x) {
+        return largest ? max(x, axes, {.keepdims = keepdims})
+                       : min(x, axes, {.keepdims = keepdims});
+      };
+      const Array value = at_point(at, f);
+      const Array ones = Array::from(std::vector<double>(24, 1.0), {2, 3, 4});
+      const Array moved = at_point(at, [&](const Var& x) { return Rop(f(x), x, constant(ones)); });
+      for (std::int64_t i = 0; i < value.elements(); ++i)
+        CHECK(moved.cast(float64).data<double>()[i] == doctest::Approx(1));
+      // Backward is the transpose of forward: w.(J v) = (J' w).v.
+      const auto difference = [&](const Var& x) {
+        const Var v = sin(arange(24) + 1.0), w = cos(arange(value.elements()) + 2.0);
+        const Var forward = sum(ravel(Rop(f(x), x, reshape(v, {2, 3, 4}))) * w);
+        const Var backward = grad(sum(ravel(f(x)) * w), x);
+        return forward - sum(ravel(backward) * v);
+      };
+      CHECK(at_point(at, difference).item<double>() == doctest::Approx(0).epsilon(1e-13));
+    }
+  }
 }
 
 TEST_CASE("prod: derivatives are exact where elements are zero") {

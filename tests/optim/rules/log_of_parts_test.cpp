@@ -60,3 +60,60 @@ TEST_CASE("logarithms of parts: a product that has been shifted is not shifted a
     for (const double x : f(V, W)[0].values<double>()) CHECK(std::isfinite(x));
   }
 }
+
+namespace {
+
+/// Checks f, compiled, against the graph as written at these points.
+void check_as_written(const std::function<Var(const Var&)>& f, const std::vector<double>& points) {
+  for (const DType dtype : {float32, float64}) {
+    const Var x = vector("x", dtype);
+    const Var y = f(x);
+    CAPTURE(pprint(y));
+    const Array at = Array::from(points).cast(dtype);
+    const Array expected = function({x}, {y}, {.mode = Mode::none()})(at)[0].cast(float64);
+    for (const Mode& mode : {Mode::fast_compile(), Mode::fast()}) {
+      const Array found = function({x}, {y}, {.mode = mode})(at)[0].cast(float64);
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        CAPTURE(points[i]);
+        const double a = expected.data<double>()[i], b = found.data<double>()[i];
+        const bool same = a == b || (std::isnan(a) && std::isnan(b)) ||
+                          std::abs(a - b) < 1e-6 * std::max(1.0, std::abs(a));
+        INFO(a, " as written, ", b, " compiled");
+        CHECK(same);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("logarithms: of what is divided by an infinity are those of a zero") {
+  const std::vector<double> points{-INFINITY, INFINITY, 2, -2, 0, 1e-30, NAN};
+  check_as_written([](const Var& x) { return log(0.5 / x); }, points);
+  check_as_written([](const Var& x) { return log(reciprocal(x)); }, points);
+  check_as_written([](const Var& x) { return log(pow(x, -1)); }, points);
+  check_as_written([](const Var& x) { return log2(3 / x); }, points);
+  check_as_written([](const Var& x) { return log10(1 / x) + 1; }, points);
+  check_as_written([](const Var& x) { return log(2 / x[0]) + tanh(x); }, points);
+  check_as_written([](const Var& x) { return log(sigmoid(tanh(x)) / x); }, points);
+  check_as_written([](const Var& x) { return log(sigmoid(tanh(x)) / x[0]); }, points);
+  check_as_written([](const Var& x) { return xlogy0(tanh(x) + 2, 1 / x); }, points);
+  check_as_written([](const Var& x) { return log(1 / sum(x[range(0, 2)] * tanh(x[2]))) + tanh(x); },
+                   points);
+}
+
+TEST_CASE("logarithms: of a power that is 1 are 0, whatever the other operand is") {
+  const std::vector<double> points{-INFINITY, INFINITY, 2, -2, 0, NAN};
+  check_as_written([](const Var& x) { return log(pow(1.0, x)); }, points);
+  check_as_written([](const Var& x) { return log(pow(sigmoid(x), 0.0)); }, points);
+  check_as_written([](const Var& x) { return log(pow(sigmoid(x), x - x[3])); }, points);
+  check_as_written([](const Var& x) { return log(pow(sigmoid(x), floor(x / 10))); }, points);
+  check_as_written([](const Var& x) { return log(pow(sigmoid(x[1]), x)); }, points);
+  check_as_written([](const Var& x) { return log(pow(0.5, x)) + log(pow(3.0, x)); }, {2, -2, 0});
+  // The slope in an exponent that is 0 is a logarithm all the same.
+  const Var x = dscalar("x"), y = dscalar("y");
+  for (const Mode& mode : {Mode::none(), Mode::fast_compile(), Mode::fast()}) {
+    Function f = function({x, y}, {grad(log(pow(sigmoid(x), y)), y)}, {.mode = mode});
+    CHECK(f(-800.0, 0.0)[0].item<double>() == doctest::Approx(-800));
+  }
+}

@@ -169,3 +169,36 @@ TEST_CASE("rules: a triangle that is singular is an error in every mode") {
     error_of<NumericError>([&] { f(singular, test::vector({1, 2})); });
   }
 }
+
+TEST_CASE("rules: products with diagonals keep the NaN of 0 times what is not finite") {
+  std::mt19937 rng(12);
+  const std::vector<double> values{0, -0.0, 1, -3, 1e300, INFINITY, -INFINITY, NAN};
+  for (const DType dtype : {float32, float64}) {
+    const Var x = matrix("x", dtype), v = vector("v", dtype), w = vector("w", dtype);
+    const Vars outputs{dot(diag(v), x),       dot(x.T(), diag(v)),     dot(diag(v), w),
+                       dot(w, diag(v)),       dot(diag(v), diag(w)),   dot(diag(v), sigmoid(x)),
+                       dot(diag(v), x * 0.5), dot(exp(x).T(), diag(w))};
+    for (const Var& y : outputs) CHECK(fires("product_with_diagonal", y));
+    Function plain = function({x, v, w}, outputs, {.mode = Mode::none()});
+    const auto random = [&](const Shape& shape) {
+      Array a(float64, shape);
+      // Few of them, so that most elements are finite.
+      for (std::int64_t i = 0; i < a.elements(); ++i)
+        a.data<double>()[i] =
+            rng() % 4 == 0 ? values[rng() % values.size()] : 0.5 * static_cast<double>(rng() % 9);
+      return a.cast(dtype);
+    };
+    for (const Mode& mode : {Mode::fast_compile(), Mode::fast()}) {
+      Function fast = function({x, v, w}, outputs, {.mode = mode});
+      for (int round = 0; round < 40; ++round) {
+        const std::int64_t n = round % 4;
+        const Array a = random({n, 2}), b = random({n}), c = random({n});
+        const Outputs expected = plain(a, b, c), found = fast(a, b, c);
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+          CAPTURE(pprint(outputs[i]));
+          check_close(found[i], expected[i], dtype == float32 ? 1e-6 : 1e-14);
+        }
+      }
+    }
+  }
+}

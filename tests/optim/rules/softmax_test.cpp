@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <damo/core.hpp>
 #include "tests/support/rule_cases.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using namespace damo::test;
@@ -28,4 +31,100 @@ const RuleTheme softmaxs(softmax_cases);
 
 TEST_CASE("rules: of sums of exponentials apply where they should and nowhere else") {
   check_cases(softmax_cases());
+}
+
+namespace {
+
+const std::vector<Mode>& compiled_modes() {
+  static const std::vector<Mode> modes{Mode::none(), Mode::fast_compile(), Mode::fast(),
+                                       Mode::strict()};
+  return modes;
+}
+
+}  // namespace
+
+TEST_CASE("softmax: a difference or quotient of several infinities stays undefined") {
+  for (const DType dtype : {float32, float64}) {
+    const Var x = vector("x", dtype), m = matrix("m", dtype);
+    const Vars by_hand{x - logsumexp(x), x - log(sum(exp(x))), log(exp(x) / sum(exp(x))),
+                       exp(x) / sum(exp(x)), exp(x - logsumexp(x))};
+    const Var rows = exp(m) / sum(exp(m), 1, {.keepdims = true});
+    const Var columns = m - logsumexp(m, 0, {.keepdims = true});
+    Vars all = by_hand;
+    all.insert(all.end(), {rows, columns, softmax(x), log_softmax(x)});
+    for (const Mode& mode : compiled_modes()) {
+      CAPTURE(mode.text());
+      Function f = function({x, m}, all, {.mode = mode});
+      for (const double infinity : {INFINITY, -INFINITY}) {
+        const Array two = Array::from(std::vector<double>{infinity, infinity}).cast(dtype);
+        const Array four =
+            Array::from(std::vector<double>{infinity, infinity, infinity, infinity}, {2, 2})
+                .cast(dtype);
+        const Outputs out = f(two, four);
+        for (std::size_t k = 0; k < by_hand.size() + 2; ++k) {
+          CAPTURE(k);
+          const Array value = out[k].cast(float64);
+          for (std::int64_t i = 0; i < value.elements(); ++i)
+            CHECK(std::isnan(value.data<double>()[i]));
+        }
+        // As functions of their own they are defined: the largest share.
+        CHECK(out[all.size() - 2].cast(float64).data<double>()[0] == 0.5);
+        CHECK(out[all.size() - 1].cast(float64).data<double>()[1] ==
+              doctest::Approx(std::log(0.5)).epsilon(1e-6));
+      }
+    }
+  }
+}
+
+TEST_CASE("softmax: what a quotient becomes is read back from its text") {
+  const Var x = dmatrix("x");
+  Function f = function({x}, {x - logsumexp(x, 1, {.keepdims = true}), exp(x) / sum(exp(x)),
+                              softmax(x), log_softmax(x)});
+  const std::string text = print(f.graph());
+  CHECK(contains(text, "inf undefined"));
+  const FunctionGraph again = parse(text);
+  CHECK(print(again) == text);
+  const Array at = Array::from(std::vector<double>{INFINITY, INFINITY, 0, 1}, {2, 2});
+  const std::vector<std::pair<Var, Array>> one{{f.graph().inputs[0], at}},
+      other{{again.inputs[0], at}};
+  for (std::size_t k = 0; k < 4; ++k) {
+    const Array a = evaluate(f.graph().outputs[k], one);
+    const Array b = evaluate(again.outputs[k], other);
+    check_close(b, a, 0);
+    CHECK(std::isnan(a.data<double>()[0]) == (k < 2));
+  }
+}
+
+TEST_CASE("softmax: quotients of sums over nothing are those of zeros") {
+  const Var x = dmatrix("x"), c = col("c", float64);
+  const Vars all{sum(exp(x)) / sum(exp(x)),
+                 sum(exp(x) * x, 1) / sum(exp(x), 1),
+                 sum(softmax(x, 1) * x, 1) / sum(softmax(x, 1), 1),
+                 sum(x * exp(x)) / (1 + sum(exp(x))),
+                 dot(exp(x), x.T()) / dot(exp(x), exp(x).T()),
+                 dot(sigmoid(x), exp(x).T()) / dot(exp(x), exp(x).T()),
+                 mean(exp(x), 1) / sum(exp(2 * x), 1),
+                 sum(x / sigmoid(c), 1),
+                 log(dot(exp(x), exp(x).T()))};
+  Vars outputs = all;
+  for (const Var& y : all)
+    outputs.push_back(grad(sum(y), c, {.disconnected_inputs = Disconnected::ignore}));
+  Function plain = function({x, c}, outputs, {.mode = Mode::none()});
+  for (const Mode& mode : compiled_modes()) {
+    Function f = function({x, c}, outputs, {.mode = mode});
+    for (const std::int64_t n : {0, 1, 3}) {
+      const Array at =
+          Array::from(std::vector<double>(static_cast<std::size_t>(2 * n), 0.5), {2, n});
+      for (const double divisor : std::vector<double>{0.25, -800, -INFINITY, NAN}) {
+        if (n > 0 && divisor != 0.25) continue;  // a stable form is better than what is written
+        const Array column = Array::from(std::vector<double>{divisor, 1}, {2, 1});
+        const Outputs expected = plain(at, column), found = f(at, column);
+        for (std::size_t k = 0; k < all.size(); ++k) {
+          CAPTURE(k);
+          CAPTURE(mode.text());
+          check_close(found[k], expected[k], 1e-13);
+        }
+      }
+    }
+  }
 }
