@@ -5,10 +5,8 @@
 // Prints one JSON line with the median time of a call, then where the time goes.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
+#include <cstdlib>
 #include <string>
-#include <vector>
 
 #include <damo/io/dataset.hpp>
 #include <damo/models/rbm.hpp>
@@ -17,15 +15,11 @@
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/runtime/function/function.hpp>
+#include "report.hpp"
 
 using namespace damo;
-using Clock = std::chrono::steady_clock;
 
 namespace {
-
-double milliseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
 
 struct Workload {
   std::int64_t batch;
@@ -55,36 +49,22 @@ int main(int argc, char** argv) {
   const SharedVar chain = shared(Array(float32, {load.batch, rbm.n_hidden}), "chain");
   const auto training = rbm.get_cost_updates(
       {.lr = 0.1, .persistent = load.persistent ? chain : SharedVar{}, .k = load.k});
-  const auto compile_start = Clock::now();
+  const double compile_start = bench::seconds_now();
   Function train = function({i}, {training.monitor},
                             {.updates = training.updates,
                              .givens = {{x, train_x[range(i * load.batch, (i + 1) * load.batch)]}},
                              .name = "train_rbm",
                              .mode = argc > 4 ? Mode::guard() : Mode::fast()});
-  const double compile_ms = milliseconds_since(compile_start);
+  const double compile_ms = 1e3 * (bench::seconds_now() - compile_start);
 
   const std::int64_t batches = data.train.shape()[0] / load.batch;
-  constexpr int warm = 30;
-  std::vector<double> times;
-  double cost = 0;
-  for (int n = 0; n < warm + updates; ++n) {
-    const auto start = Clock::now();
-    cost += train(n % batches).scalar<double>(0) / (warm + updates);
-    if (n >= warm) times.push_back(milliseconds_since(start));
-  }
-  std::sort(times.begin(), times.end());
-  fmt::print(
-      "{{\"system\": \"damo\", \"workload\": \"{}\", \"median_ms\": {:.4f}, \"min_ms\": {:.4f}, "
-      "\"p90_ms\": {:.4f}, "
-      "\"n\": {}, \"compile_ms\": {:.1f}, \"threads\": {}, \"cost_mean\": {:.3f}}}\n",
-      name, times[times.size() / 2], times.front(), times[times.size() * 9 / 10], times.size(),
-      compile_ms, num_threads(), cost);
+  const double median = bench::report(name, compile_ms, updates, 30,
+                                      [&](int n) { return train(n % batches).scalar<double>(0); });
 
   // Counted as if every product were dense: two a Gibbs step, and for the costs and their gradients
   // six more (four without the pseudo-likelihood).
   const double products = 2.0 * load.k + (load.persistent ? 6 : 4);
-  const double gflops =
-      2e-6 * static_cast<double>(load.batch) * 784 * 500 * products / times[times.size() / 2];
+  const double gflops = 2e-6 * static_cast<double>(load.batch) * 784 * 500 * products / median;
   const double peak = measure_gflops(1024, 1024, 1024);
   fmt::print("{:.0f} GFLOP/s, {:.0f}% of the {:.0f} of a 1024^3 product ({})\n", gflops,
              100 * gflops / peak, peak, gemm_description());

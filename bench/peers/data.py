@@ -12,6 +12,11 @@ def idx(name):
     return np.frombuffer(b, np.uint8, offset=16).reshape(n, h * w)
 
 
+def mnist_labels():
+    b = gzip.open(os.path.join(D, 'mnist', 'train-labels-idx1-ubyte.gz')).read()
+    return np.frombuffer(b, np.uint8, offset=8)[:50000].astype('i8')
+
+
 def mnist(): return (idx('train-images-idx3-ubyte.gz')[:50000] / 256.0).astype('f4')
 def mnist_test(): return (idx('t10k-images-idx3-ubyte.gz') / 256.0).astype('f4')
 
