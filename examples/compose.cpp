@@ -25,7 +25,8 @@ namespace fs = std::filesystem;
 struct Options {
   std::string run = "runs/latest", out, prime;
   std::int64_t songs = 2, seed = -1, threads = 0;
-  double seconds = 60, temperature = 0.7;
+  double seconds = 60, temperature = 0;
+  std::int64_t k_generate = 0;
   bool wav = false, last = false, quiet = false;
 };
 
@@ -54,12 +55,14 @@ int compose(const Options& o) {
   };
 
   MusicOptions settings = music_options(info);
+  if (o.k_generate > 0) settings.k_generate = o.k_generate;
   const std::int64_t first = first_free(folder);
   settings.seed = (o.seed < 0 ? settings.seed : o.seed) + first;
   io::RollOptions roll;
   roll.dt = info.number("frame_seconds");
   models::RnnRbm model = load_music_model(settings, run, roll, o.last);
-  models::GenerateOptions how{.temperature = o.temperature};
+  models::GenerateOptions how{.temperature =
+                                  o.temperature > 0 ? o.temperature : settings.temperature};
   if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, roll);
 
   catch_stop_signals();
@@ -96,8 +99,10 @@ int main(int argc, char** argv) {
     cli.option("--run", o.run, "folder of the run");
     cli.option("--songs", o.songs, "pieces", {1, 1000});
     cli.option("--seconds", o.seconds, "length of a piece", {0.1, 3600, "s"});
-    cli.option("--temperature", o.temperature, "below 1: likelier music; above: wilder",
-               {0.01, 100});
+    cli.option("--temperature", o.temperature,
+               "below 1: likelier music; above: wilder; 0 is the run's", {0, 100});
+    cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame; 0 is the run's",
+               {0, 100000});
     cli.option("--prime", o.prime, "a MIDI file that the pieces continue");
     cli.option("--out", o.out, "folder to write to [default that of the run]");
     cli.option("--seed", o.seed, "with the number of the piece, seed of the draws; -1 is the run's",
@@ -107,6 +112,8 @@ int main(int argc, char** argv) {
     cli.flag("--wav", o.wav, "also write sound, by fluidsynth");
     cli.flag("--quiet", o.quiet, "print errors only");
     if (const auto code = cli.parse(argc, argv)) return *code;
+    if (o.temperature > 0 && o.temperature < 0.01)
+      throw UsageError("--temperature: 0.01 is the least");
     use_threads(o.threads);
     return compose(o);
   });

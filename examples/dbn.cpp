@@ -8,6 +8,7 @@
 
 #include <damo/damo.hpp>
 #include <damo/io/pictures/pictures.hpp>
+#include <damo/models/augment.hpp>
 #include <damo/models/rbm.hpp>
 
 #include "support/batches.hpp"
@@ -23,36 +24,44 @@ namespace {
 struct Options : TrainingOptions {
   std::int64_t layers = 3;
   std::int64_t hidden = 1000;
+  std::int64_t top = 0;
   std::int64_t k = 1;
   std::int64_t pretrain = 10;
   double pretrain_lr = 0.05;
+  double momentum = 0;
   double dropout = 0.2;
+  double input_dropout = 0;
+  std::int64_t shift = 0;
+
+  std::int64_t units(std::int64_t layer) const {
+    return layer + 1 == layers && top > 0 ? top : hidden;
+  }
 };
 
 /// RBMs, the input of each being the means of the hidden units of the one below; and the network
 /// that has their weights. log_p is the logarithm of each class's probability for each image.
 struct Network {
   Network(const Var& x, std::int64_t pixels, std::int64_t classes, const Options& o)
-      : W(models::zero_parameter({o.hidden, classes}, "W_classes")),
+      : W(models::zero_parameter({o.units(o.layers - 1), classes}, "W_classes")),
         b(models::zero_parameter(classes, "b_classes")) {
     Var below = x;
     for (std::int64_t i = 0; i < o.layers; ++i) {
       rbms.emplace_back(models::RBMOptions{.input = below,
-                                           .n_visible = i == 0 ? pixels : o.hidden,
-                                           .n_hidden = o.hidden,
+                                           .n_visible = i == 0 ? pixels : o.units(i - 1),
+                                           .n_hidden = o.units(i),
                                            .seed = static_cast<std::uint64_t>(o.seed + i)});
       below = rbms.back().propup(below).mean;
     }
     log_p = log_softmax(dot(below, W) + b, 1);
   }
 
-  /// The same with a share of each layer's units left out, the others in their place.
-  Var log_p_with_dropout(const Var& x, double share, RandomStream draws) const {
-    Var h = x;
-    for (const models::RBM& rbm : rbms) {
-      h = rbm.propup(h).mean;
-      if (share > 0) h = h * draws.bernoulli(1 - share, Sizes(h.shape()), floatX()) / (1 - share);
-    }
+  /// The same of images that are moved, with a share of the pixels and of each layer's units left
+  /// out, the others in their place.
+  Var log_p_in_training(const Var& x, const io::Dataset& data, const Options& o,
+                        RandomStream draws) const {
+    Var h = models::moved_images(x, data.rows, data.cols, o.shift, draws);
+    h = models::dropout(h, o.input_dropout, draws);
+    for (const models::RBM& rbm : rbms) h = models::dropout(rbm.propup(h).mean, o.dropout, draws);
     return log_softmax(dot(h, W) + b, 1);
   }
 
@@ -72,6 +81,8 @@ struct Network {
 int train_dbn(Training& training, const Options& o) {
   io::Dataset data = load_images(o);
   require_labels(data);
+  if (o.shift > 0 && data.rows == 1)
+    throw IoError("--shift: these are rows of numbers, not images");
   io::Record info = image_info(data);
   Batches batches(std::move(data.train), data.train_labels, o);
   info.add(batches.info()).add(kernel_info());
@@ -89,12 +100,15 @@ int train_dbn(Training& training, const Options& o) {
                               .givens = {{x, batches.images(index)}},
                               .name = fmt::format("pretrain_{}", steps.size() + 1)}));
   }
-  const Var log_p = net.log_p_with_dropout(
-      x, o.dropout, RandomStream(static_cast<std::uint64_t>(o.seed + o.layers)));
+  const Var log_p = net.log_p_in_training(
+      x, data, o, RandomStream(static_cast<std::uint64_t>(o.seed + o.layers)));
   const Var cost = -mean(log_p(arange(y.shape(0)), y));
   const std::vector<SharedVar> params = net.params();
-  const Updates fine = models::sgd(params, grad(cost, Vars(params.begin(), params.end())),
-                                   {.lr = training.rate(o.lr)});
+  const Vars gradients = grad(cost, Vars(params.begin(), params.end()));
+  const Arg lr = training.rate(o.lr);
+  const Updates fine = o.momentum > 0
+                           ? models::momentum(params, gradients, {.lr = lr, .momentum = o.momentum})
+                           : models::sgd(params, gradients, {.lr = lr});
   steps.push_back(function({index}, {cost},
                            {.updates = fine,
                             .givens = {{x, batches.images(index)}, {y, batches.labels(index)}},
@@ -151,11 +165,17 @@ int main(int argc, char** argv) {
     add_training_options(cli, options);
     cli.option("--layers", options.layers, "RBMs", {1, 20});
     cli.option("--hidden", options.hidden, "hidden units of each; 16 with bars", {1, 100000});
+    cli.option("--top", options.top, "those of the last; 0 is as many", {0, 100000});
     cli.option("--k", options.k, "Gibbs steps of contrastive divergence", {1, 100000});
     cli.option("--pretrain", options.pretrain, "epochs for each RBM, before the --epochs",
                {0, 1e6});
     cli.option("--pretrain-lr", options.pretrain_lr, "learning rate of these epochs", {0, 1e38});
+    cli.option("--momentum", options.momentum, "of the training with classes", {0, 0.999});
     cli.option("--dropout", options.dropout, "share of units left out with the classes", {0, 0.99});
+    cli.option("--input-dropout", options.input_dropout, "the same of pixels", {0, 0.99});
+    cli.option("--shift", options.shift,
+               "move each image, another way in each epoch with classes, by up to so many pixels",
+               {0, 1000});
     if (const auto code = cli.parse(argc, argv)) return *code;
     Training training(cli, options);
     if (options.quick && !cli.given("--pretrain")) options.pretrain = 1;

@@ -25,6 +25,9 @@ struct Options {
   std::int64_t frames = 0;
   std::int64_t threads = 0;
   std::int64_t seed = 1;
+  std::int64_t songs = 100;
+  std::int64_t k_generate = 0;
+  double temperature = 0;
   double dt = 0;
   bool last = false;
   bool spread = false;
@@ -61,6 +64,21 @@ const std::vector<Array>& part_of(const io::SequenceSet& data, const std::string
   return part == "train" ? data.train : part == "valid" ? data.valid : data.test;
 }
 
+// Pieces of the model as long as real ones, and what sounds in both.
+void compare_songs(const Options& o, models::RnnRbm& model, const std::vector<Array>& part) {
+  const std::vector<Array> real = spread_pieces(part, o.songs);
+  std::vector<Array> songs;
+  for (const Array& piece : real) {
+    if (piece.shape()[0] > 0 && !stop_requested())
+      songs.push_back(model.generate(piece.shape()[0], {.temperature = o.temperature}));
+  }
+  if (songs.empty()) return;
+  fmt::print("  composed: {}\n  real:     {}\n", to_string(music_statistics(songs)),
+             to_string(music_statistics(real)));
+  fmt::print("  {} pieces, each as long as a real one; temperature {}, {} Gibbs steps a frame\n",
+             songs.size(), o.temperature, model.options.k_generate);
+}
+
 int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions& settings,
               const RunFolder& folder) {
   models::RnnRbm model = load_music_model(settings, folder, data.roll, o.last);
@@ -91,14 +109,18 @@ int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions&
          fmt::format("{:.3f} +- {:.3f}", scores.log_likelihood, scores.standard_error),
          scores.accuracy, scores.bay_accuracy});
   fmt::print(
-      "  {} frames; AIS {} runs of {} steps from the base rates; effective runs {:.1f} on average, "
+      "  {} frames; AIS {} runs of {} steps from the base rates; effective runs {:.1f} on "
+      "average, "
       "{:.1f} at least; {} parameters, {} draws a frame for accuracy\n",
       scores.frames, o.runs, o.betas, scores.mean_effective_runs, scores.least_effective_runs,
       settings.average > 0 && !o.last ? "averaged" : "last", o.runs);
+  if (const std::string trouble = trouble_of(scores); !trouble.empty())
+    fmt::print("  {}\n", trouble);
+  if (o.songs > 0) compare_songs(o, model, part);
   return scores.frames < total ? stopped : success;
 }
 
-int evaluate_music(const Options& o) {
+int evaluate_music(Options& o) {
   MusicOptions settings;
   settings.data = o.data;
   settings.dt = o.dt;
@@ -106,6 +128,8 @@ int evaluate_music(const Options& o) {
   if (!o.run.empty()) {
     folder = RunFolder::open(o.run);
     settings = music_options(folder->info());
+    if (o.k_generate > 0) settings.k_generate = o.k_generate;
+    if (o.temperature == 0) o.temperature = settings.temperature;
   }
   const io::SequenceSet data = load_music(settings);
   const std::vector<Array>& pieces = part_of(data, o.part);
@@ -140,12 +164,20 @@ int main(int argc, char** argv) {
     cli.option("--betas", o.betas, "steps of each", {1, 1e6});
     cli.option("--frames", o.frames, "score the run on so many frames only; 0 is all", {0, 1e9});
     cli.flag("--spread", o.spread, "take them from pieces spread over the part, not its first");
+    cli.option("--songs", o.songs,
+               "pieces to compose, as long as real ones, to compare what sounds; 0 is none",
+               {0, 1e6});
+    cli.option("--temperature", o.temperature, "of these; 0 is the run's", {0, 100});
+    cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame of these; 0 is the run's",
+               {0, 100000});
     cli.option("--seed", o.seed, "seed of the draws", {0, 9e15});
     cli.option("--threads", o.threads, "threads; 0 is one for each core", {0, 1024});
     cli.flag("--last", o.last,
              "score the last epoch's parameters, not averages and not the best epoch's");
     cli.flag("--quiet", o.quiet, "no progress");
     if (const auto code = cli.parse(argc, argv)) return *code;
+    if (o.temperature > 0 && o.temperature < 0.01)
+      throw UsageError("--temperature: 0.01 is the least");
     use_threads(o.threads);
     return evaluate_music(o);
   });

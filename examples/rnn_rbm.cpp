@@ -23,7 +23,6 @@ constexpr const char* score_name = "validation_log_likelihood";
 
 struct Options : MusicOptions {
   double seconds = 60;
-  double temperature = 0.7;  // of the notes, pairs and silences nearest to real music
   std::int64_t songs = 2;
   std::string prime;
   bool wav = false;
@@ -33,14 +32,8 @@ void add_options(Cli& cli, Options& o) {
   add_music_options(cli, o);
   cli.option("--seconds", o.seconds, "length of a generated piece", {0.1, 3600, "s"});
   cli.option("--songs", o.songs, "pieces to generate", {0, 1000});
-  cli.option("--temperature", o.temperature, "below 1: likelier music; above: wilder", {0.01, 100});
   cli.option("--prime", o.prime, "a MIDI file that the generated pieces continue");
   cli.flag("--wav", o.wav, "also write sound, by fluidsynth");
-}
-
-// The first `frames` frames of a roll.
-Array beginning(const Array& roll, std::int64_t frames) {
-  return models::cut_sequences({roll}, frames, roll.shape()[1], float32).at(0);
 }
 
 void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& data,
@@ -57,7 +50,7 @@ void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& d
   if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, data.roll);
 
   const std::int64_t frames = std::max<std::int64_t>(model.steps_of(o.seconds), 1);
-  const std::vector<Array>& real = data.test.empty() ? data.train : data.test;
+  const std::vector<Array> real = beginnings(data.test.empty() ? data.train : data.test, frames);
   std::vector<Array> songs;
   for (std::int64_t i = 0; i < o.songs; ++i) {
     training.part_done("composing", i, o.songs);
@@ -65,7 +58,7 @@ void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& d
     write(fmt::format("song_{}", i + 1), songs.back());
     const auto piece = static_cast<std::size_t>(i);
     if (piece < real.size() && real[piece].shape()[0] > 0)
-      write(fmt::format("real_{}", i + 1), beginning(real[piece], frames));
+      write(fmt::format("real_{}", i + 1), real[piece]);
   }
   if (songs.empty()) return;
   training.note("generated: " + to_string(music_statistics(songs)));
@@ -123,11 +116,18 @@ int train_rnn_rbm(Training& training, const Options& o) {
     cost_sum.set_array(Array::scalar(cost_sum.value().item<double>() + report.cost));
     return report.monitor;
   };
+  bool warned = false;
   const auto epoch_end = [&](std::int64_t) {
     const double mean = cost_sum.value().item<double>() / static_cast<double>(chunks.size());
     cost_sum.set_array(Array::scalar(0.0));
     Metrics metrics{{"cost", mean}};
-    if (o.score_frames > 0) metrics.push_back({score_name, validation_score(model, data, o)});
+    if (o.score_frames > 0) {
+      const models::FrameScores scores = validation_score(model, data, o);
+      metrics.push_back({score_name, scores.log_likelihood});
+      if (const std::string trouble = trouble_of(scores); !trouble.empty() && !warned)
+        training.note(trouble);
+      warned = warned || scores.above_one > 0;
+    }
     return metrics;
   };
   State state = State::updated_by(model.train_function());

@@ -195,7 +195,8 @@ class Assembly {
       for (const char* name : {"valid", "test"}) {
         if (parts_[name].size() == 0) parts_[name] = parts_["train"];
       }
-      data_.notes.push_back(fmt::format("{} are too few to split: they are all of the parts", n));
+      data_.notes.push_back(fmt::format("{} {} too few to split: all parts have the same", n,
+                                        n == 1 ? "image is" : "images are"));
       return;
     }
     const std::int64_t tenth = std::max<std::int64_t>(n / each_tenth, 1);

@@ -99,9 +99,13 @@ std::string tune_name(const fs::path& file) {
   return digit == std::string::npos ? stem : stem.substr(0, digit + 1);
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
+}
+
 bool is_midi(const fs::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  const std::string extension = lower(path.extension().string());
   const bool named =
       extension == ".mid" || extension == ".midi" || extension == ".kar" || extension == ".rmi";
   std::error_code unreadable;
@@ -168,6 +172,14 @@ void read_tunes(SequenceSet& set, std::vector<fs::path> files) {
   tunes.finish();
 }
 
+std::vector<fs::path> midi_files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (is_midi(entry.path())) files.push_back(entry.path());
+  }
+  return files;
+}
+
 std::vector<fs::path> midi_files_below(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code error;
@@ -210,15 +222,31 @@ void read_list(SequenceSet& set, const fs::path& list) {
   read_tunes(set, std::move(files));
 }
 
+// What the file says it is by its first bytes; names may say anything.
+using Reader = void (*)(SequenceSet&, const fs::path&);
+Reader reader_of(const fs::path& path) {
+  const OpenFile file(path);
+  std::string start(std::min<std::uint64_t>(file.size(), 64), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(start.data(), start.size())));
+  const Reader read_tune = [](SequenceSet& set, const fs::path& tune) { read_tunes(set, {tune}); };
+  const bool rmi = start.starts_with("RIFF") && start.find("RMID") == 8;
+  if (rmi || start.starts_with("MThd")) return read_tune;
+  if (start.starts_with("PK")) return read_rolls;
+  const std::size_t first = start.find_first_not_of(" \t\r\n");
+  if (first != std::string::npos && (start[first] == '{' || start[first] == '[')) return read_json;
+  const std::string extension = lower(path.extension().string());
+  if (extension == ".json") return read_json;
+  if (extension == ".npz") return read_rolls;
+  if (extension == ".txt") return read_list;
+  if (is_midi(path)) return read_tune;
+  throw_io(path, fmt::format("is none of what can be read: {}", accepted_forms));
+}
+
 void read_path(SequenceSet& set, const fs::path& path) {
   set.source = path.string();
   std::error_code unreadable;
   if (fs::is_directory(path, unreadable)) return read_folder(set, path);
-  if (path.extension() == ".json") return read_json(set, path);
-  if (path.extension() == ".npz") return read_rolls(set, path);
-  if (path.extension() == ".txt") return read_list(set, path);
-  if (is_midi(path)) return read_tunes(set, {path});
-  throw_io(path, fmt::format("is none of what can be read: {}", accepted_forms));
+  reader_of(path)(set, path);
 }
 
 bool holds_midi(const fs::path& folder) {
@@ -276,8 +304,13 @@ SequenceSet load_sequences(const std::string& name_or_path, const RollOptions& r
   set.roll = roll;
   if (name_or_path == "chorales") {
     generate(set);
-  } else if (name_or_path == "jsb" || name_or_path == "nottingham") {
+  } else if (name_or_path == "jsb") {
     read_path(set, find_by_name(name_or_path));
+  } else if (name_or_path == "nottingham") {
+    // Below the tunes are the melodies and the chords of the same tunes.
+    const fs::path folder = find_by_name(name_or_path);
+    set.source = folder.string();
+    read_tunes(set, midi_files_in(folder));
   } else if (std::error_code unreadable; fs::exists(name_or_path, unreadable)) {
     read_path(set, name_or_path);
   } else {

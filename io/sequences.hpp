@@ -24,12 +24,13 @@ struct SequenceSet {
 ///
 /// - "jsb": the JSB chorales in quarter notes, $DAMO_DATA/jsb/jsb-chorales-quarter.json or under
 ///   data/jsb.
-/// - "nottingham": the MIDI files in $DAMO_DATA/nottingham or data/nottingham (or MIDI in these).
+/// - "nottingham": the MIDI files in $DAMO_DATA/nottingham or data/nottingham (or MIDI in these),
+///   not those of its folders melody and chords, which are parts of the same tunes.
 /// - "chorales": 60 short four-voice pieces, generated, built in.
 /// - a .json file as JSB's; a folder of MIDI files (.mid, .midi, .kar, .rmi), searched below,
-/// hidden
-///   files left out, or one file; a .txt file with the name of a MIDI file in each line, as seen
-///   from its folder; an .npz file of rolls of 0 and 1 named train..., valid... and test....
+///   hidden files left out, or one file; a .txt file with the name of a MIDI file in each line, as
+///   seen from its folder; an .npz file of rolls of 0 and 1 named train..., valid... and test.... A
+///   file's content says what it is, where it can, rather than its name.
 ///
 /// Folders and lists are split by file name: about a tenth each for valid and test, always the same
 /// ones, with variants of a tune ("ashover1a", "ashover1b") on one side. Of a folder, files that

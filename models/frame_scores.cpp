@@ -15,6 +15,8 @@
 namespace damo::models {
 namespace {
 
+constexpr double clearly = 0.1;  // nats above 0: more than noise makes of a frame that is certain
+
 /// Sums over the frames of a batch. Inputs: frames, their RBMs' biases.
 Function scoring_function(const RnnRbm& model, const Array& base_bias, const FrameScoring& how) {
   const DType dtype = model.options.dtype;
@@ -42,7 +44,7 @@ Function scoring_function(const RnnRbm& model, const Array& base_bias, const Fra
   return function({v, bv, bh},
                   {sum(log_likelihood), sum(sqr(ais.standard_error)), sum(ais.effective_runs),
                    min(ais.effective_runs), sum(expected(share)), sum(expected(right)),
-                   sum(expected(drawn)), sum(real)},
+                   sum(expected(drawn)), sum(real), sum(cast(log_likelihood > clearly, int64))},
                   {.name = "score_frames"});
 }
 
@@ -77,6 +79,7 @@ FrameScores score_frames(RnnRbm& model, const std::vector<Array>& sequences, con
       right += value(5);
       drawn += value(6);
       real += value(7);
+      scores.above_one += out.scalar<std::int64_t>(8);
       scores.frames += v[i].shape()[0];
       const auto n = static_cast<double>(scores.frames);
       scores.log_likelihood = log_likelihood / n;

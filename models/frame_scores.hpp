@@ -18,6 +18,8 @@ struct FrameScores {
                         ///< are silent)
   double bay_accuracy = 0;  ///< Bay, Ehmann and Downie 2009, pooled over frames: right / (right +
                             ///< wrong + missing)
+  std::int64_t above_one = 0;  ///< frames whose probability came out above 1: AIS has missed where
+                               ///< the model has its mass, log Z is too low, the rest too good
 };
 
 struct FrameScoring {

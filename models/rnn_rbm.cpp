@@ -75,10 +75,15 @@ RnnRbm::RnnRbm(const RnnRbmOptions& o)
   const Var u = vector("u", o.dtype);
   const Var n_steps = lscalar("n_steps");
   const Var temperature = scalar("temperature", o.dtype);
-  const GenerationGraph generation = build_generation(
-      parameters, u, rng, {.k = o.k_generate, .n_steps = n_steps, .temperature = temperature});
-  generate_ = function({u, n_steps, temperature}, {generation.v_t},
-                       {.updates = generation.updates, .name = "generate"});
+  GenerationOptions how{.k = o.k_generate, .n_steps = n_steps, .temperature = temperature};
+  std::vector<In> inputs{u, n_steps, temperature};
+  if (o.chain_from_frame_before) {
+    how.v0 = vector("v0", o.dtype);
+    inputs.emplace_back(how.v0);
+  }
+  const GenerationGraph generation = build_generation(parameters, u, rng, how);
+  generate_ =
+      function(inputs, {generation.v_t}, {.updates = generation.updates, .name = "generate"});
 }
 
 // The state before each frame, (time, n_hidden_recurrent).
@@ -147,13 +152,16 @@ Array RnnRbm::generate(std::int64_t n_steps, const GenerateOptions& how) {
         fmt::format("RnnRbm::generate: temperature {}; it is above 0", how.temperature));
   }
   const std::int64_t width = options.n_hidden_recurrent;
-  Array u = evaluate(u0_);
+  Array u = evaluate(u0_), v0(options.dtype, {n_visible()});
   if (how.prime && how.prime->elements() > 0) {
     const auto heard =
         cut_sequences({*how.prime}, how.prime->shape()[0], n_visible(), options.dtype);
     const Array states = listen_(heard[0])[0];
     u = evaluate(constant(states)[-1]);
+    v0 = evaluate(constant(heard[0])[-1]);
   }
+  if (options.chain_from_frame_before)
+    return generate_(u.reshaped({width}), n_steps, how.temperature, v0)[0];
   return generate_(u.reshaped({width}), n_steps, how.temperature)[0];
 }
 

@@ -32,14 +32,17 @@ struct RnnRbmOptions {
   NumpyRandomState* numpy_rng = nullptr;
 
   UpdateRule rule = UpdateRule::sgd;
-  double rnn_lr = 0;                 ///< of Wuh, Wuv, Wvu, Wuu, bu and u0; 0: the same as `lr`
-  double clip = 0;                   ///< largest joint norm of the gradients; 0: no limit
-  double weight_decay = 0;           ///< L2, of the five matrices
-  double dropout = 0;                ///< share of the state hidden from the biases in training
-  double average = 0;                ///< rate of the running averages of parameters; 0: none
-  bool learn_initial_state = false;  ///< u0 is a parameter instead of zero
-  std::optional<Var> lr_factor{};    ///< a scalar that multiplies both learning rates: a schedule
-  Site site = Site::here();          ///< the line that errors about parameters name
+  double rnn_lr = 0;                     ///< of Wuh, Wuv, Wvu, Wuu, bu and u0; 0: the same as `lr`
+  double clip = 0;                       ///< largest joint norm of the gradients; 0: no limit
+  double weight_decay = 0;               ///< L2, of the five matrices
+  double dropout = 0;                    ///< share of the state hidden from the biases in training
+  double average = 0;                    ///< rate of the running averages of parameters; 0: none
+  bool learn_initial_state = false;      ///< u0 is a parameter instead of zero
+  bool chain_from_frame_before = false;  ///< `generate` starts the Gibbs steps of a frame at the
+                                         ///< frame before, instead of at the empty frame, which a
+                                         ///< model of sharp modes may not leave
+  std::optional<Var> lr_factor{};  ///< a scalar that multiplies both learning rates: a schedule
+  Site site = Site::here();        ///< the line that errors about parameters name
 };
 
 /// The mean over an epoch's chunks.

@@ -98,16 +98,21 @@ RecurrenceGraph build_recurrence(const RnnRbmParameters& p, const Var& v, const 
 
 GenerationGraph build_generation(const RnnRbmParameters& p, const Var& u0, RandomStream rng,
                                  const GenerationOptions& o) {
-  const auto step = [&](const Var& u_tm1) {
-    const auto frame =
-        build_rbm(zeros({p.n_visible()}, p.W.dtype()), p.W / o.temperature,
-                  p.bv_at(u_tm1) / o.temperature, p.bh_at(u_tm1) / o.temperature, o.k, rng);
+  const auto next = [&](const Var& start, const Var& u_tm1) {
+    const auto frame = build_rbm(start, p.W / o.temperature, p.bv_at(u_tm1) / o.temperature,
+                                 p.bh_at(u_tm1) / o.temperature, o.k, rng);
     const Var v_t = frame.v_sample;
     return std::pair<Vars, Updates>({v_t, p.next_u(v_t, u_tm1)}, frame.updates);
   };
-  const auto [outputs, updates] =
-      scan(step, {.outputs_info = {none, u0}, .n_steps = o.n_steps, .name = "generate"});
-  return {outputs[0], updates};
+  const auto from_empty = [&](const Var& u_tm1) {
+    return next(zeros({p.n_visible()}, p.W.dtype()), u_tm1);
+  };
+  const ScanResult generated =
+      o.v0.defined()
+          ? scan(next, {.outputs_info = {o.v0, u0}, .n_steps = o.n_steps, .name = "generate"})
+          : scan(from_empty,
+                 {.outputs_info = {none, u0}, .n_steps = o.n_steps, .name = "generate"});
+  return {generated.outputs[0], generated.updates};
 }
 
 RnnRbmGraph build_rnnrbm(std::int64_t n_visible, std::int64_t n_hidden,

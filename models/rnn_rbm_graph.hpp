@@ -62,6 +62,8 @@ struct GenerationOptions {
   Arg k = 25;           ///< Gibbs steps for each frame
   Arg n_steps = 200;    ///< frames
   Arg temperature = 1;  ///< T: frames are drawn from the RBMs with energies divided by T
+  Var v0{};  ///< (n_visible,): where given, the chain of the first frame starts here and that of
+             ///< each other frame at the frame before; left out, all start at the empty frame
 };
 struct GenerationGraph {
   Var v_t;  ///< (n_steps, n_visible)

@@ -28,8 +28,8 @@ std::int64_t checked_count(std::int64_t images, std::int64_t batch) {
   if (images < batch) {
     throw ShapeError(
         fmt::format("training: there is not a single full batch of data: --batch {} "
-                    "is more than the {} images",
-                    batch, images));
+                    "is more than the {} {}",
+                    batch, images, images == 1 ? "image" : "images"));
   }
   return (images + batch - 1) / batch;
 }

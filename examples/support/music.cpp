@@ -16,6 +16,10 @@ void add_music_options(Cli& cli, MusicOptions& o) {
   cli.option("--hidden", o.hidden, "hidden units of the RBM", {1, 100000});
   cli.option("--recurrent", o.recurrent, "units of the recurrent network", {1, 100000});
   cli.option("--k", o.k, "Gibbs steps in an update", {1, 100000});
+  cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame that is composed", {1, 100000});
+  cli.either("--from-before", "start these at the frame before", "--from-silence",
+             "at an empty frame", o.from_before);
+  cli.option("--temperature", o.temperature, "below 1: likelier music; above: wilder", {0.01, 100});
   cli.choice("--rule", o.rule, "update rule; the classic program's is sgd with --clip 0",
              models::update_rule_names());
   cli.option("--rnn-lr", o.rnn_lr, "learning rate of the recurrent part; 0 is --lr", {0, 1e38});
@@ -31,7 +35,9 @@ void add_music_options(Cli& cli, MusicOptions& o) {
              o.learn_u0);
   cli.flag("--classic", o.classic,
            "the classic program's settings: --rule sgd --clip 0 --lr 0.001 --rnn-lr 0 --k 15 "
-           "--recurrent 100 --batch 100 --epochs 200 --patience 0 --dropout 0 --transpose 0 "
+           "--k-generate 25 --from-silence --temperature 1 --recurrent 100 --batch 100 --epochs "
+           "200 --patience 0 "
+           "--dropout 0 --transpose 0 "
            "--average 0 --zero-u0 "
            "--pretrain-rbm 0 --pretrain-rnn 0 --score-frames 0, where not given");
   cli.option("--score-frames", o.score_frames,
@@ -54,6 +60,9 @@ void use_classic_settings(const Cli& cli, MusicOptions& o) {
   set("--lr-schedule", o.lr_schedule, "constant");
   set("--rnn-lr", o.rnn_lr, 0.0);
   set("--k", o.k, 15);
+  set("--k-generate", o.k_generate, 25);
+  set("--from-before", o.from_before, false);
+  set("--temperature", o.temperature, 1.0);
   set("--recurrent", o.recurrent, 100);
   set("--batch", o.batch, 100);
   set("--epochs", o.epochs, 200);
@@ -104,6 +113,7 @@ models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll,
                          .pitch_range = {roll.low, roll.high},
                          .dt = roll.dt,
                          .k = o.k,
+                         .k_generate = o.k_generate,
                          .seed = static_cast<std::uint64_t>(o.seed),
                          .rule = models::parse_update_rule(o.rule),
                          .rnn_lr = o.rnn_lr,
@@ -112,6 +122,7 @@ models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll,
                          .dropout = o.dropout,
                          .average = o.average,
                          .learn_initial_state = o.learn_u0,
+                         .chain_from_frame_before = o.from_before,
                          .lr_factor = std::move(lr_factor)});
 }
 

@@ -15,6 +15,9 @@ struct MusicOptions : TrainingOptions {
   std::int64_t hidden = 150;
   std::int64_t recurrent = 150;
   std::int64_t k = 10;
+  std::int64_t k_generate = 100;
+  bool from_before = true;  // the Gibbs steps of a composed frame: hardly any leave an empty one
+  double temperature = 1;
   std::string rule = "adam";
   double rnn_lr = 0.001;
   double clip = 5;  // long sequences now and then give a gradient that is far larger

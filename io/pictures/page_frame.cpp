@@ -7,10 +7,10 @@ const char* const page_head = R"html(<!DOCTYPE html>
 <title>{}</title><style>
 :root {{ color-scheme: light dark; --back: #fff; --soft: #f3f4f6; --line: #cfd4dc; --text: #1d2430; --faint: #667085; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --back: #14181f; --soft: #1e242e; --line: #3a4352; --text: #e6e9ef; --faint: #98a2b3; }} }}
-body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back); max-width: 64rem; margin: 0 auto; padding: 1.2rem 1.5rem 4rem; }}
+body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back); max-width: 64rem; margin: 0 auto; padding: 1.2rem 1.5rem 4rem; overflow-wrap: anywhere; }}
 h1 {{ font-size: 1.6rem; margin: 0 0 .2rem; }} h2 {{ font-size: 1.15rem; margin: 2rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }}
 .faint {{ color: var(--faint); }}
-dl {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(19rem, 1fr)); gap: 0 1.6rem; margin: 0; }}
+dl {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(19rem, 100%), 1fr)); gap: 0 1.6rem; margin: 0; }}
 dl div {{ display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid var(--soft); padding: .15rem 0; }}
 dt {{ color: var(--faint); white-space: nowrap; }} dd {{ margin: 0; text-align: right; overflow-wrap: anywhere; }}
 .wide {{ grid-column: 1 / -1; }}

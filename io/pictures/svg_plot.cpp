@@ -10,7 +10,7 @@ namespace damo::io {
 namespace {
 
 // Told apart also by those who see no red or green.
-constexpr const char* colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"};
+constexpr const char* colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f6fd0"};
 constexpr int left = 76, right = 16, top = 42, bottom = 46;
 constexpr std::size_t few_points = 60;  // are marked
 

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include <damo/io/files/atomic_file.hpp>
@@ -224,6 +225,49 @@ TEST_CASE("a folder of one file of any name trains") {
   write_file(folder / "none/a.mid", "x");
   write_file(folder / "none/b.mid", "y");
   CHECK(test::io_error([&] { load_sequences((folder / "none").string()); }).find("none of 2") == 0);
+}
+
+TEST_CASE("a file of music is what its content says, whatever its name") {
+  const TemporaryFolder folder;
+  write_note_json(folder / "a.json", two_pieces);
+  const SequenceSet json = load_sequences((folder / "a.json").string());
+  write_npz(folder / "a.npz", {{"train0", json.train[0]}});
+  write_file(folder / "a.mid", small_midi(60, false));
+  write_file(folder / "a.txt", "a.mid\n");
+  for (const char* name : {"tune", "b.JSON", "c.NPZ", "d.txt", "e f.MID", "\xc3\xa9.dat"}) {
+    const std::filesystem::path other = folder / name;
+    for (const char* kind : {"a.json", "a.npz", "a.mid"}) {
+      std::filesystem::copy_file(folder / kind, other,
+                                 std::filesystem::copy_options::overwrite_existing);
+      CHECK(load_sequences(other.string()).fingerprint ==
+            load_sequences((folder / kind).string()).fingerprint);
+    }
+  }
+  std::filesystem::copy_file(folder / "a.txt", folder / "LIST.TXT");
+  CHECK(load_sequences((folder / "LIST.TXT").string()).train.size() == 1);
+  for (const char* text : {"", "RIFF", "RIFF....WAVE", "\xff", "some words"}) {
+    write_file(folder / "none", text);
+    CHECK(test::io_error([&] {
+            load_sequences((folder / "none").string());
+          }).find("none of what can be read") != std::string::npos);
+  }
+}
+
+TEST_CASE("the tunes of Nottingham are those of its folder, not their melodies and chords again") {
+  const TemporaryFolder folder;
+  for (const char* part : {"", "melody/", "chords/"}) {
+    create_folder(folder / ("nottingham/MIDI/" + std::string(part)));
+    for (int i = 0; i < 12; ++i)
+      write_file(folder / ("nottingham/MIDI/" + std::string(part) + std::to_string(i) + ".mid"),
+                 small_midi(60, false));
+  }
+  ::setenv("DAMO_DATA", folder.path().c_str(), 1);
+  const SequenceSet named = load_sequences("nottingham");
+  ::unsetenv("DAMO_DATA");
+  CHECK(named.train.size() + named.valid.size() + named.test.size() == 12);
+  // A folder of one's own is searched below.
+  const SequenceSet own = load_sequences((folder / "nottingham").string());
+  CHECK(own.train.size() + own.valid.size() + own.test.size() == 36);
 }
 
 TEST_CASE("data bytes above 127 are clipped and told") {

@@ -112,6 +112,30 @@ TEST_CASE("frame scores: likelihood and accuracies are those of enumeration") {
   CHECK(scores.least_effective_runs > 1000);
 }
 
+TEST_CASE("frame scores: frames that annealing misses are counted, others are not") {
+  // Silence, or five notes, the latter e^15 times as likely: a chain stays where it is.
+  models::RnnRbm model = small_model(0);
+  const auto fill = [](Array all, double value) {
+    for (double& x : std::span(all.data<double>(), static_cast<std::size_t>(all.elements())))
+      x = value;
+    return all;
+  };
+  for (const auto& [p, value] : {std::pair{0, 12.0}, {1, -15.0}, {2, -30.0}}) {
+    const SharedVar& parameter = model.params[static_cast<std::size_t>(p)];
+    parameter.set_array(fill(parameter.value(), value));
+  }
+  const Array sequence = roll({0b11111, 0b11111, 0b11111});
+  CHECK(exact_scores(model, sequence).log_likelihood > -1e-3);
+  const auto scores = [&](double base) {
+    return models::score_frames(model, {sequence}, fill(Array(float64, {n_visible}), base),
+                                {.runs = 200, .betas = 100});
+  };
+  CHECK(scores(-9).above_one == 3);
+  CHECK(scores(-9).log_likelihood > 5);
+  CHECK(scores(3).above_one == 0);
+  CHECK(std::abs(scores(3).log_likelihood) < 0.1);
+}
+
 TEST_CASE("frame scores: a model without parameters gives each frame the same probability") {
   models::RnnRbm model = small_model(0);
   const auto scores = models::score_frames(model, {roll({1, 2, 3}), roll({4, 0})},

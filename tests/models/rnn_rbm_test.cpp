@@ -1,5 +1,6 @@
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/models/initialize.hpp>
@@ -168,6 +169,36 @@ TEST_CASE("RNN-RBM: a primed piece continues what was heard") {
         right += next.data<float>()[n] == (n == 3 * heard % 8 ? 1 : 0);
     }
     CHECK(right > 150);  // of 160
+  }
+}
+
+TEST_CASE("RNN-RBM: chains from the frame before stay in its mode, those from silence in silence") {
+  // As likely all silent as all sounding, and nothing between: no Gibbs chain goes from one to the
+  // other.
+  for (const bool from_before : {false, true}) {
+    models::RnnRbmOptions o = small();
+    o.chain_from_frame_before = from_before;
+    models::RnnRbm model(o);
+    const auto fill = [](const SharedVar& p, float value) {
+      Array all(float32, p.value().shape());
+      for (float& x : std::span(all.data<float>(), static_cast<std::size_t>(all.elements())))
+        x = value;
+      p.set_array(all);
+    };
+    for (const SharedVar& p : model.params) fill(p, 0);
+    const auto hidden = static_cast<float>(o.n_hidden);
+    fill(model.parameters.W, 24 / hidden);
+    fill(model.parameters.bv, -12);
+    fill(model.parameters.bh, -96 / hidden);
+    Array sounding(float32, {3, 8});
+    for (float& x : std::span(sounding.data<float>(), 24)) x = 1;
+    const auto notes = [&](const models::GenerateOptions& how) {
+      const Array roll = model.generate(40, how);
+      return std::accumulate(roll.data<float>(), roll.data<float>() + 320, 0.0F);
+    };
+    CHECK(notes({}) < 16);
+    const float after = notes({.prime = sounding});
+    CHECK((from_before ? after > 304 : after < 16));
   }
 }
 

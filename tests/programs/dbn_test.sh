@@ -2,6 +2,8 @@
 here=$(dirname "$0")
 "$here/behaves" "$1" --data bars --epochs 3 --pretrain 1 --hidden 4 || exit 1
 "$here/resumes" "$1" --data bars8 --limit 2000 --epochs 12 --pretrain 4 --hidden 24 --dropout 0.1 || exit 1
+"$here/resumes" "$1" --data bars8 --limit 2000 --epochs 12 --pretrain 2 --hidden 24 --top 30 --layers 2 --shift 1 \
+  --momentum 0.8 --input-dropout 0.1 || exit 1
 # Rows and columns are told apart, by a network of RBMs' weights.
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -36,27 +36,41 @@ std::string lines_with(const std::string& text, const std::string& mark) {
 
 }  // namespace
 
-BrowserPage browse(const std::filesystem::path& page, const std::string& fragment) {
+BrowserPage browse(const std::filesystem::path& page, const std::string& fragment,
+                   const BrowserView& view) {
   const TemporaryFolder folder;
   const std::string command = fmt::format(
       "timeout 120 {} --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run "
-      "--user-data-dir='{}' "
+      "--user-data-dir='{}' --blink-settings=preferredColorScheme={} "
       "--host-resolver-rules='MAP * ~NOTFOUND' --enable-logging=stderr --virtual-time-budget=20000 "
+      "--autoplay-policy=no-user-gesture-required "
       "--dump-dom 'file://{}#{}' > '{}' 2> '{}'",
-      chromium(), (folder / "profile").string(), std::filesystem::absolute(page).string(), fragment,
-      (folder / "dom").string(), (folder / "log").string());
+      chromium(), (folder / "profile").string(), view.dark ? 0 : 1,
+      std::filesystem::absolute(page).string(), fragment, (folder / "dom").string(),
+      (folder / "log").string());
   if (!shell(command)) throw IoError("chromium: " + file_text(folder / "log"));
-  return {file_text(folder / "dom"), lines_with(file_text(folder / "log"), "Uncaught")};
+  return {file_text(folder / "dom"), lines_with(file_text(folder / "log"), "CONSOLE")};
 }
 
-BrowserPage browse_and_run(const std::filesystem::path& page, const std::string& script) {
+BrowserPage browse_and_run(const std::filesystem::path& page, const std::string& script,
+                           const BrowserView& view) {
   const TemporaryFolder folder;
   std::string text = file_text(page);
   const std::size_t end = text.rfind("</body>");
   if (end == std::string::npos) throw IoError(page.string() + ": has no </body>");
-  text.insert(end, "<script>\n" + script + "\n</script>");
+  text.insert(end,
+              "<script>\nfunction tell(answer) { document.body.dataset.answer = answer; "
+              "parent.postMessage(answer, '*'); }\n" +
+                  script + "\n</script>");
   io::write_file(folder / "page.html", text);
-  return browse(folder / "page.html");
+  if (view.width == 0) return browse(folder / "page.html", "", view);
+  io::write_file(
+      folder / "frame.html",
+      fmt::format("<body><iframe src=\"page.html\" style=\"width: {}px; height: 700px; border: 0\">"
+                  "</iframe><script>onmessage = event => {{ document.body.dataset.answer = "
+                  "event.data; }};</script></body>",
+                  view.width));
+  return browse(folder / "frame.html", "", view);
 }
 
 std::string text_of_element(const std::string& dom, const std::string& id) {

@@ -6,7 +6,6 @@
 
 #include <damo/damo.hpp>
 #include <damo/models/annealed_importance.hpp>
-#include <damo/models/frame_scores.hpp>
 
 namespace damo::examples {
 namespace {
@@ -31,6 +30,24 @@ std::vector<Array> first_frames(const std::vector<Array>& pieces, std::int64_t f
   return kept;
 }
 
+std::vector<Array> beginnings(const std::vector<Array>& pieces, std::int64_t frames) {
+  std::vector<Array> cut;
+  for (const Array& piece : pieces) {
+    cut.push_back(piece.shape()[0] <= frames
+                      ? piece
+                      : models::cut_sequences({piece}, frames, piece.shape()[1], float32).at(0));
+  }
+  return cut;
+}
+
+std::vector<Array> spread_pieces(const std::vector<Array>& pieces, std::int64_t count) {
+  const std::size_t n = pieces.size(), of = static_cast<std::size_t>(count);
+  if (n <= of) return pieces;
+  std::vector<Array> kept;
+  for (std::size_t i = 0; i < of; ++i) kept.push_back(pieces[(2 * i + 1) * n / (2 * of)]);
+  return kept;
+}
+
 std::vector<Array> spread_frames(const std::vector<Array>& pieces, std::int64_t frames) {
   std::vector<Array> sounding;
   std::int64_t total = 0;
@@ -43,16 +60,17 @@ std::vector<Array> spread_frames(const std::vector<Array>& pieces, std::int64_t 
   for (std::size_t n = 1; n <= sounding.size(); ++n) {
     kept.clear();
     std::int64_t size = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      kept.push_back(sounding[(2 * i + 1) * sounding.size() / (2 * n)]);
-      size += kept.back().shape()[0];
+    for (const Array& piece : spread_pieces(sounding, static_cast<std::int64_t>(n))) {
+      kept.push_back(piece);
+      size += piece.shape()[0];
     }
     if (size >= frames) break;
   }
   return first_frames(kept, frames);
 }
 
-double validation_score(models::RnnRbm& model, const io::SequenceSet& data, const MusicOptions& o) {
+models::FrameScores validation_score(models::RnnRbm& model, const io::SequenceSet& data,
+                                     const MusicOptions& o) {
   std::vector<Array> trained;
   for (std::size_t i = 0; i < model.averages.size(); ++i) {
     trained.push_back(model.params[i].value());
@@ -64,7 +82,15 @@ double validation_score(models::RnnRbm& model, const io::SequenceSet& data, cons
       model, spread_frames(data.valid.empty() ? data.train : data.valid, o.score_frames), base,
       {.runs = score_runs, .betas = score_betas});
   for (std::size_t i = 0; i < trained.size(); ++i) model.params[i].set_array(std::move(trained[i]));
-  return scores.log_likelihood;
+  return scores;
+}
+
+std::string trouble_of(const models::FrameScores& scores) {
+  if (scores.above_one == 0) return "";
+  return fmt::format(
+      "of {} frames {} came out likelier than certain: annealing misses where the model has its "
+      "mass, and the log-likelihood is too good; more --betas (of evaluate_music) mend it",
+      scores.frames, scores.above_one);
 }
 
 MusicStatistics music_statistics(const std::vector<Array>& rolls) {

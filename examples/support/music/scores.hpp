@@ -2,12 +2,18 @@
 #include <string>
 #include <vector>
 
+#include <damo/models/frame_scores.hpp>
+
 #include "support/music.hpp"
 
 namespace damo::examples {
 
 /// The first `frames` frames of the pieces; 0 is all.
 std::vector<Array> first_frames(const std::vector<Array>& pieces, std::int64_t frames);
+/// The first `frames` frames of each piece.
+std::vector<Array> beginnings(const std::vector<Array>& pieces, std::int64_t frames);
+/// So many pieces spread evenly over all.
+std::vector<Array> spread_pieces(const std::vector<Array>& pieces, std::int64_t count);
 /// So many frames of as few whole pieces as have them, which are spread evenly over all; 0 is all.
 std::vector<Array> spread_frames(const std::vector<Array>& pieces, std::int64_t frames);
 
@@ -15,8 +21,11 @@ std::vector<Array> spread_frames(const std::vector<Array>& pieces, std::int64_t 
 /// evaluate_music --part valid --spread --frames N --runs 50 --betas 100 has it: of the running
 /// averages of the parameters where there are any. Of data without a validation set, of its
 /// training set. The model is left as it was.
-double validation_score(models::RnnRbm& model, const io::SequenceSet& data,
-                        const MusicOptions& options);
+models::FrameScores validation_score(models::RnnRbm& model, const io::SequenceSet& data,
+                                     const MusicOptions& options);
+
+/// "of 200 frames, 3 came out likelier than certain: ...", or nothing where none did.
+std::string trouble_of(const models::FrameScores& scores);
 
 /// What one hears at once in piano-rolls.
 struct MusicStatistics {
