@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <damo/graph/function_graph.hpp>
+#include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/softmax.hpp>
@@ -41,6 +42,42 @@ bool made_of_exponentials(const Var& v, int depth) {
   if (!joins) return as<Reduce>(v) != nullptr && below(in[0]);
   const Origin from = v.owner().op().origin(v.owner(), v.index());
   return std::all_of(in.begin() + from.first, in.begin() + from.end, below);
+}
+
+/// What `v` is a power of, x^c as it is written or as a product of nothing but x and 1 / x.
+std::optional<std::pair<Var, double>> constant_power(const Var& v, Context& context) {
+  if (scalar_op(v) == words().pow) {
+    const auto c = uniform_value(v.inputs()[1]);
+    return c ? std::optional(std::pair(v.inputs()[0], *c)) : std::nullopt;
+  }
+  const Terms& terms = context.terms(Terms::Group::product, v);
+  const auto& leaves = terms.leaves();
+  const Seen* x = nullptr;
+  double c = 0;
+  for (const Terms::Leaf& leaf : leaves) {
+    if (leaf.constant == 1.0) continue;
+    if (leaf.constant || (x != nullptr && !same(leaf.seen, *x))) return std::nullopt;
+    x = &leaf.seen;
+    c += leaf.inverse ? -1 : 1;
+  }
+  if (x == nullptr || terms.without(std::vector<bool>(leaves.size(), true)).negative)
+    return std::nullopt;
+  return std::pair(surface(*x), c);
+}
+
+/// log(x^c) = c log|x|: x^c and the slope of its logarithm soon leave the range of a dtype. What is
+/// negative has a power of NaN or less than 0 unless c is even, and so has -inf but for zeros and
+/// infinities of no sign.
+std::optional<Vars> log_of_constant_power(const Apply& node, Context& context) {
+  const auto power = constant_power(node.input(0), context);
+  if (!power || !(std::abs(power->second) > 1) || std::isinf(power->second)) return std::nullopt;
+  const auto& [x, c] = *power;
+  if (std::fmod(c, 2) == 0) return Vars{fit(c * applied(node, 0, abs(x)), node.output())};
+  const Var l = c * applied(node, 0, x);
+  const Fact fact = context.fact(x);
+  if (fact.nonnegative || fact.finite || (c > 0 && c == std::trunc(c)))
+    return Vars{fit(l, node.output())};
+  return Vars{fit(where(eq(x, -INFINITY), c > 0 ? INFINITY : -INFINITY, l), node.output())};
 }
 
 /// sqrt(x) = exp(log(x) / 2) and x^c = exp(c log(x)), for a c that is no small whole number.
@@ -104,6 +141,10 @@ bool has_roots_or_quotients_of_exponentials(const FunctionGraph& graph) {
 const Rules& power_rules() {
   static const Rules rules = [] {
     Rules list;
+    list.push_back(node_rewriter("log_of_constant_power", {"log", "log2", "log10"},
+                                 "log(x^c) = c * log(|x|)", log_of_constant_power)
+                       .canonicalizes()
+                       .tagged("before_grad"));
     list.push_back(node_rewriter("root_of_exponentials", {"sqrt", "pow"},
                                  "sqrt(x) = exp(log(x) / 2) for x made of exponentials",
                                  root_of_exponentials)

@@ -145,6 +145,8 @@ void add_exponentials(Rules& rules) {
   rules.push_back(rule("one_plus_erf", 1 + erf(x), erfc(-x)).stabilizes());
   rules.push_back(rule("erf_minus_one", erf(x) - 1, -erfc(x)).stabilizes());
   rules.push_back(rule("one_minus_erfc", 1 - erfc(x), erf(x)).stabilizes());
+  rules.push_back(rule("two_minus_erfc", 2 - erfc(x), erfc(-x)).stabilizes());
+  rules.push_back(rule("one_minus_half_erfc", 1 - erfc(x) / 2, erfc(-x) / 2).stabilizes());
   rules.push_back(rule("one_minus_exp", 1 - exp(x), -expm1(x)).stabilizes());
   rules.push_back(rule("sigmoid_logit", sigmoid(log(x / (1 - x))),
                        where(and_(x >= 0, x <= 1), x, Arg(NAN))).stabilizes());

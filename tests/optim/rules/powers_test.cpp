@@ -17,6 +17,7 @@ RuleCases power_cases() {
   return {
       {"root_of_exponentials", sqrt(0.25 * sigmoid(x)), sqrt(0.25 * sigmoid(x) * y)},
       {"root_of_exponential", sqrt(sigmoid(x)), sqrt(softplus(x))},
+      {"log_of_constant_power", log(pow(x, -4)), log(pow(x, 0.5))},
       {"over_exponentials", y / (2 + exp(x)), y / (2 + sigmoid(x))},
   };
 }
@@ -58,6 +59,82 @@ TEST_CASE("stable: roots of what vanishes or overflows have finite slopes") {
               values_of(f(Array::from(std::vector<double>{at, at}).cast(dtype))[0])[0];
           INFO(pprint(y, 20), " at ", at, ": ", got, " for ", slope(at));
           CHECK(std::abs(got - slope(at)) <= (dtype == float32 ? 1e-4 : 1e-9) * slope(at) + 1e-44);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("stable: logarithms of powers of any size, with their slopes") {
+  struct Power {
+    Var y;
+    double c;
+  };
+  for (const DType dtype : {float32, float64}) {
+    const Var x = scalar("x", dtype);
+    const std::vector<Power> powers{
+        {log(sqr(x)), 2},
+        {log(x * x), 2},
+        {log(pow(x, 2)), 2},
+        {log(pow(x, -2)), -2},
+        {log(pow(x, 4)), 4},
+        {log(1 / sqr(x)), -2},
+        {log(pow(x, 3)), 3},
+        {log(pow(x, -3)), -3},
+        {log(pow(x, 2.5)), 2.5},
+        {log(pow(x, -1.5)), -1.5},
+        {log2(pow(x, 6)) * std::log(2.0), 6},
+    };
+    const double large = dtype == float32 ? 1e25 : 1e200;
+    for (const auto& [y, c] : powers) {
+      CAPTURE(pprint(y));
+      const Vars all{y, grad(y, x)};
+      Function plain = function({x}, {y}, {.mode = Mode::none()});
+      for (const Mode& mode : {Mode::fast_compile(), Mode::fast()}) {
+        Function f = function({x}, all, {.mode = mode});
+        for (const double at : {large, 1 / large, 3.0, -2.0, -large}) {
+          const bool defined = at > 0 || std::fmod(c, 2) == 0;
+          const Outputs out = f(Array::scalar(at).cast(dtype));
+          CAPTURE(at);
+          const double value = values_of(out[0])[0], slope = values_of(out[1])[0];
+          CHECK(std::isnan(value) == !defined);
+          if (!defined) continue;
+          CHECK(value == doctest::Approx(c * std::log(std::abs(at))).epsilon(1e-6));
+          CHECK(std::abs(slope - c / at) <= 1e-6 * std::abs(c / at) + 1e-44);
+        }
+        for (const double at : std::vector<double>{INFINITY, -INFINITY, NAN, 0}) {
+          CAPTURE(at);
+          const Array point = Array::scalar(at).cast(dtype);
+          const double value = values_of(f(point)[0])[0], written = values_of(plain(point)[0])[0];
+          CHECK((value == written || (std::isnan(value) && std::isnan(written))));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("stable: one minus a normal probability, its logarithm and their slopes") {
+  // R's pnorm(-x, log.p = TRUE), and its hazard phi(x) / pnorm(-x).
+  struct Row {
+    double x, log_p, hazard;
+  };
+  const std::vector<Row> rows{{0, -std::log(2.0), 0.79788456080286536},
+                              {5, -15.064998393988725, 5.1865035},
+                              {30, -454.3212439955525, 30.033259667},
+                              {120, -7205.706503, 120.00833218}};
+  for (const DType dtype : {float32, float64}) {
+    const Var x = scalar("x", dtype);
+    const Vars forms{log(1 - ndtr(x)), log(1 - 0.5 * erfc(-x / std::sqrt(2.0))),
+                     log(2 - erfc(-x / std::sqrt(2.0))) - std::log(2.0), log1p(-ndtr(x))};
+    for (const Var& y : forms) {
+      CAPTURE(pprint(y));
+      for (const Mode& mode : {Mode::fast_compile(), Mode::fast()}) {
+        Function f = function({x}, {y, grad(y, x)}, {.mode = mode});
+        for (const Row& row : rows) {
+          const Outputs out = f(Array::scalar(row.x).cast(dtype));
+          CAPTURE(row.x);
+          CHECK(values_of(out[0])[0] == doctest::Approx(row.log_p).epsilon(2e-6));
+          CHECK(values_of(out[1])[0] == doctest::Approx(-row.hazard).epsilon(2e-6));
         }
       }
     }

@@ -85,7 +85,9 @@ RuleCases exponential_cases() {
       {"one_minus_erf", 1 - erf(x), 2 - erf(x)},
       {"one_plus_erf", 1 + erf(x), 2 + erf(x)},
       {"erf_minus_one", erf(x) - 1, erf(x) - 2},
-      {"one_minus_erfc", 1 - erfc(x), 2 - erfc(x)},
+      {"one_minus_erfc", 1 - erfc(x), 3 - erfc(x)},
+      {"two_minus_erfc", 2 - erfc(x), 2 + erfc(x)},
+      {"one_minus_half_erfc", 1 - erfc(x) / 2, 1 - erfc(x) / 3},
       {"exp_times_exp_minus", exp(x) * exp(-x), exp(x) * exp(x)},
   };
 }

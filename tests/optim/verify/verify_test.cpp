@@ -129,13 +129,24 @@ TEST_CASE("verify: every rule of the catalogue is reached, and none lies") {
   // What is undefined becomes the limit, where an infinity or a pole is met on the way; and a
   // product that selects rows does not read the others, as its documentation says. No other lie.
   const std::set<std::string> limits{"cancel_factors", "log_of_expm1_over", "binary_product"};
+  // Equations with infinities on the right are as undefined as each way to solve them leaves them,
+  // and rounding decides what is singular.
+  const std::set<std::string> equations{
+      "inverse_times_matrix", "inverse_times_vector",         "matrix_times_inverse",
+      "vector_times_inverse", "batched_inverse_times_matrix", "batched_matrix_times_inverse",
+      "solve_of_cholesky",    "solve_of_turned_cholesky",     "solve_of_triangle"};
   Vars examples;
   for (const test::RuleCase& c : test::RuleTheme::all()) examples.push_back(c.fires);
   for (const Verification& v : verify(optim::all_rules(), {.examples = examples})) {
     INFO(v.text());
     CHECK(v.error.empty());
+    CHECK(v.applied > 0);
+    if (v.lie && equations.contains(v.rule)) {
+      const bool infinite = v.text().find("inf") != std::string::npos;
+      CHECK((infinite || v.text().find("singular") != std::string::npos));
+      continue;
+    }
     CHECK((!v.lie || limits.contains(v.rule)));
     if (v.lie) CHECK(v.lie->lie.what == "nan becomes a number that is not the truth");
-    CHECK(v.applied > 0);
   }
 }
