@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include <damo/damo.hpp>
 #include <damo/io/formats/midi.hpp>
@@ -123,10 +124,11 @@ int train_rnn_rbm(Training& training, const Options& o) {
     Metrics metrics{{"cost", mean}};
     if (o.score_frames > 0) {
       const models::FrameScores scores = validation_score(model, data, o);
-      metrics.push_back({score_name, scores.log_likelihood});
-      if (const std::string trouble = trouble_of(scores); !trouble.empty() && !warned)
-        training.note(trouble);
-      warned = warned || scores.above_one > 0;
+      metrics.push_back({score_name, usable_score(scores)});
+      if (std::isnan(metrics.back().value) && !warned) {
+        training.note("no score: " + trouble_of(scores));
+        warned = true;
+      }
     }
     return metrics;
   };
@@ -138,27 +140,30 @@ int train_rnn_rbm(Training& training, const Options& o) {
   };
   std::optional<Score> score;
   if (o.score_frames > 0) score = Score{score_name, Better::higher};
-  return training.run({.cost_name = "monitor",
-                       .cost_better = Better::higher,
-                       .batches = static_cast<std::int64_t>(chunks.size()),
-                       .meanings = {{"monitor",
-                                     "Log pseudo-likelihood of a frame in training, in nats; "
-                                     "higher is better. With dropout it is that of a model with "
-                                     "parts missing."},
-                                    {"cost",
-                                     "Free energy of frames less that of the chains' ends, "
-                                     "in nats a frame; near 0 where chains keep up."},
-                                    {score_name,
-                                     "Log-likelihood of a validation frame given those before it, "
-                                     "in nats; higher is better. The best epoch by it composes."}},
-                       .prepare = [&] { pretrain(training, model, data, o); },
-                       .step = step,
-                       .epoch_end = epoch_end,
-                       .score = score,
-                       .finish = finish,
-                       .state = state,
-                       .function = &model.train_function()},
-                      music_info(data).set("parts", chunks.size()).add(kernel_info()));
+  return training.run(
+      {.cost_name = "monitor",
+       .cost_better = Better::higher,
+       .batches = static_cast<std::int64_t>(chunks.size()),
+       .meanings = {{"monitor",
+                     "Log pseudo-likelihood of a frame in training, in nats; "
+                     "higher is better. With dropout it is that of a model with "
+                     "parts missing."},
+                    {"cost",
+                     "Free energy of frames less that of the chains' ends, "
+                     "in nats a frame; near 0 where chains keep up."},
+                    {score_name,
+                     "Log-likelihood of a validation frame given those before it, "
+                     "in nats; higher is better. The best epoch by it composes. None where more "
+                     "than a tenth of the frames came out likelier than certain; "
+                     "where no epoch has one, the last composes."}},
+       .prepare = [&] { pretrain(training, model, data, o); },
+       .step = step,
+       .epoch_end = epoch_end,
+       .score = score,
+       .finish = finish,
+       .state = state,
+       .function = &model.train_function()},
+      music_info(data).set("parts", chunks.size()).add(kernel_info()));
 }
 
 }  // namespace

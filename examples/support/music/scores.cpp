@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include <damo/damo.hpp>
 #include <damo/models/annealed_importance.hpp>
@@ -83,6 +85,11 @@ models::FrameScores validation_score(models::RnnRbm& model, const io::SequenceSe
       {.runs = score_runs, .betas = score_betas});
   for (std::size_t i = 0; i < trained.size(); ++i) model.params[i].set_array(std::move(trained[i]));
   return scores;
+}
+
+double usable_score(const models::FrameScores& scores) {
+  return 10 * scores.above_one <= scores.frames ? scores.log_likelihood
+                                                : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::string trouble_of(const models::FrameScores& scores) {

@@ -24,7 +24,10 @@ std::vector<Array> spread_frames(const std::vector<Array>& pieces, std::int64_t 
 models::FrameScores validation_score(models::RnnRbm& model, const io::SequenceSet& data,
                                      const MusicOptions& options);
 
-/// "of 200 frames, 3 came out likelier than certain: ...", or nothing where none did.
+/// The log-likelihood; NaN, which is no score, where more than a tenth of the frames came out
+/// likelier than certain: the worse annealing finds a model's mass, the better that looks.
+double usable_score(const models::FrameScores& scores);
+/// "of 200 frames 3 came out likelier than certain: ...", or nothing where none did.
 std::string trouble_of(const models::FrameScores& scores);
 
 /// What one hears at once in piano-rolls.

@@ -139,6 +139,32 @@ TEST_CASE("every transposition comes, another one with seed, epoch and piece") {
   CHECK(semitones_of(0, 7, 1, 1) == 0);
 }
 
+TEST_CASE("a score that more than a tenth of the frames contradict is none, and is told") {
+  models::FrameScores scores;
+  scores.frames = 20, scores.log_likelihood = -1.5;
+  CHECK(usable_score(scores) == -1.5);
+  CHECK(trouble_of(scores) == "");
+  scores.above_one = 2;
+  CHECK(usable_score(scores) == -1.5);
+  CHECK(test::contains(trouble_of(scores), "of 20 frames 2 came out likelier than certain"));
+  scores.above_one = 3;
+  CHECK(std::isnan(usable_score(scores)));
+}
+
+TEST_CASE("beginnings and spread pieces are parts of what is there, in its order") {
+  std::vector<Array> pieces;
+  for (const std::int64_t frames : {3, 0, 5, 2, 7}) pieces.emplace_back(float32, Shape{frames, 88});
+  const std::vector<Array> cut = beginnings(pieces, 3);
+  REQUIRE(cut.size() == 5);
+  std::vector<std::int64_t> lengths;
+  for (const Array& piece : cut) lengths.push_back(piece.shape()[0]);
+  CHECK(lengths == std::vector<std::int64_t>{3, 0, 3, 2, 3});
+  CHECK(spread_pieces(pieces, 9).size() == 5);
+  lengths.clear();
+  for (const Array& piece : spread_pieces(pieces, 2)) lengths.push_back(piece.shape()[0]);
+  CHECK(lengths == std::vector<std::int64_t>{0, 2});
+}
+
 TEST_CASE("the validation score of averages leaves the model as it was, and is that of AIS") {
   MusicOptions o;
   o.hidden = 5, o.recurrent = 4, o.average = 0.5, o.score_frames = 20;
@@ -148,10 +174,10 @@ TEST_CASE("the validation score of averages leaves the model as it was, and is t
   for (int i = 0; i < 30; ++i) model.train_chunk(data.train[0]);
   std::vector<Array> before;
   for (const SharedVar& p : model.params) before.push_back(p.value());
-  const double score = validation_score(model, data, o);
+  const double score = validation_score(model, data, o).log_likelihood;
   for (std::size_t i = 0; i < before.size(); ++i)
     test::check_same_bits(before[i], model.params[i].value());
-  CHECK(score == validation_score(model, data, o));
+  CHECK(score == validation_score(model, data, o).log_likelihood);
   // With five hidden units log Z is the sum over all their states.
   model.use_averages();
   double exact = 0;
