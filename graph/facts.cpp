@@ -35,7 +35,8 @@ void Facts::infer(const Apply& node) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     const DType dtype = node.types()[i].dtype;
     if (dtype == DType::boolean) out[i] = zero_or_one;
-    if (dtype == DType::int64) out[i].integer = true;
+    if (!is_float(dtype)) out[i].integer = true;
+    if (dtype == DType::uint8) out[i].nonnegative = true;
     if (!is_float(dtype)) out[i].finite = true;
     known_.insert(node, i, out[i]);
   }

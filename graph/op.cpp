@@ -131,11 +131,13 @@ Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site) {
   site = SiteScope::or_else(site);
   std::vector<TensorType> types;
   types.reserve(inputs.size());
-  for (const Var& v : inputs) {
-    if (!v.defined())
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].defined())
       throw GraphError(
           fmt::format("{}: an empty Var among its operands, at {}", op->name(), to_string(site)));
-    types.push_back(v.type());
+    if (is_for_storage(inputs[i].dtype()) && !op->takes_storage(i))
+      inputs[i] = inputs[i].astype(DType::int64, site);
+    types.push_back(inputs[i].type());
   }
   std::vector<TensorType> result;
   try {

@@ -78,6 +78,10 @@ class Op : public std::enable_shared_from_this<Op> {
   /// adds names and lines.
   virtual std::vector<TensorType> infer(std::span<const TensorType> inputs) const = 0;
 
+  /// Whether input `i` may be of a dtype for storage (uint8, int32), which then is that of what is
+  /// made of it: for ops that move elements or hand them on. Others get such an input as int64.
+  virtual bool takes_storage(std::size_t) const { return false; }
+
   /// Shape rule: each output's sizes (int64 scalars) from the inputs' sizes, without computing any
   /// input's elements; nullopt for an output whose shape depends on elements that only a run knows.
   virtual std::vector<std::optional<Vars>> shape_rule(const Apply& node,
@@ -235,8 +239,8 @@ class Apply {
   mutable std::vector<std::string> names_;
 };
 
-/// Applies `op`, checking types; errors name the op, the operands and the user's line. Returns all
-/// outputs.
+/// Applies `op`, checking types, to `inputs` in the dtypes that it takes; errors name the op, the
+/// operands and the user's line. Returns all outputs.
 Vars make_node(std::shared_ptr<const Op> op, Vars inputs, Site site = {});
 /// The same for the first output.
 Var make_var(std::shared_ptr<const Op> op, Vars inputs, Site site = {});

@@ -68,14 +68,20 @@ Var Arg::var(DType dtype) const {
     throw TypeError(fmt::format("the literal {} at {} cannot become {}", real_, to_string(site_),
                                 damo::name(dtype)));
   }
-  if (kind_ == Kind::real) return constant(Array::scalar(real_).cast(dtype), {}, site_);
-  return constant(Array::scalar(integer_).cast(dtype), {}, site_);
+  const Array number = kind_ == Kind::real ? Array::scalar(real_) : Array::scalar(integer_);
+  Array value = number.cast(dtype);
+  if (is_for_storage(dtype) && value.item<double>() != number.item<double>()) {
+    throw TypeError(fmt::format("the literal {} at {} cannot become {}", number.item<double>(),
+                                to_string(site_), damo::name(dtype)));
+  }
+  return constant(std::move(value), {}, site_);
 }
 
 namespace {
 
 Var bound(const Arg& a) {
-  const Var v = a.var(a.is_literal() ? DType::int64 : a.dtype());
+  const Var given = a.var(a.is_literal() ? DType::int64 : a.dtype());
+  const Var v = is_for_storage(given.dtype()) ? given.astype(DType::int64, a.site()) : given;
   if (v.ndim() != 0 || is_float(v.dtype())) {
     throw TypeError(fmt::format("range: a bound must be an int64 scalar, got {} at {}",
                                 to_string(v.type()), to_string(a.site())));
@@ -93,6 +99,7 @@ Range range(const Arg& start, const Arg& stop, const Arg& step) {
 Range from(const Arg& start) { return {bound(start), {}, {}}; }
 
 Index::Index(const Arg& a) : kind_(Kind::element), var_(a.var()), site_(a.site()) {
+  if (is_for_storage(var_.dtype())) var_ = var_.astype(DType::int64, site_);
   if (is_float(var_.dtype())) {
     throw TypeError(fmt::format("index: expected an integer or bool, got {} at {}",
                                 to_string(var_.type()), to_string(a.site())));

@@ -82,6 +82,7 @@ SharedVar::SharedVar(const Var& v) : Var(v) {
 SharedCell& SharedVar::cell() const { return static_cast<const Shared&>(op()).cell(); }
 
 void SharedVar::set_array(Array value) const {
+  if (dtype() == DType::int64 && is_for_storage(value.dtype())) value = value.cast(DType::int64);
   if (value.dtype() != dtype()) {
     throw TypeError(fmt::format("set_value: {} holds {}, got {}", describe(*this),
                                 damo::name(dtype()), damo::name(value.dtype())));

@@ -77,7 +77,7 @@ class SharedVar : public Var {
 
   const Array& value() const { return cell().value; }
   /// Replaces the value; throws TypeError or ShapeError when dtype or rank differ, leaving the old
-  /// value.
+  /// value. uint8 and int32 become int64 where the variable holds that.
   void set_array(Array value) const;
   /// A copy as an `Out` such as `xt::xarray<float>` or `std::vector<float>`: see
   /// runtime/function/xtensor.hpp.

@@ -85,10 +85,10 @@ Array without_channels(const Array& array, std::size_t dimension, const Shape& s
 RawImages from_array(const Array& array, const std::string& where, const std::string& name) {
   RawImages raw{.where = where, .part = part_of_name(name)};
   const std::size_t rank = array.rank();
-  const bool whole = array.dtype() == DType::int64;
+  const bool whole = computing(array.dtype()) == DType::int64;
   const bool column = rank == 2 && array.shape()[1] == 1 && whole && names_labels(name);
   if ((rank == 1 && whole) || column) {
-    raw.labels = array.reshaped(Shape{array.elements()});
+    raw.labels = array.cast(DType::int64).reshaped(Shape{array.elements()});
     return raw;
   }
   if (rank < 2 || rank > 4) refuse(where, array);

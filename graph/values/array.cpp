@@ -90,7 +90,7 @@ Array Array::cast(DType dtype) const {
     dispatch(dtype, [&](auto to) {
       const auto* in = data<decltype(from)>();
       auto* result = out.data<decltype(to)>();
-      for (std::size_t i = 0; i < n; ++i) result[i] = static_cast<decltype(to)>(in[i]);
+      for (std::size_t i = 0; i < n; ++i) result[i] = converted<decltype(to)>(in[i]);
     });
   });
   return out;

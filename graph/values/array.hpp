@@ -61,7 +61,9 @@ class Array {
   /// Rows of one length (of rows of one length, ...); throws ShapeError when they differ.
   template <class T>
   static Array from_rows(const std::vector<T>& rows) {
-    if constexpr (std::is_arithmetic_v<T>) {
+    if constexpr (ComplexNumber<T>) {
+      refuse_complex();
+    } else if constexpr (std::is_arithmetic_v<T>) {
       return from(rows);
     } else {
       const Array first = from_rows(rows.empty() ? T{} : rows.front());
@@ -84,12 +86,12 @@ class Array {
   /// The elements as `T`, which must be the dtype's C++ type; throws TypeError otherwise.
   template <class T>
   T* data() {
-    check_type(dtype_of<T>());
+    check_type(stored_as<T>());
     return reinterpret_cast<T*>(memory_.get());
   }
   template <class T>
   const T* data() const {
-    check_type(dtype_of<T>());
+    check_type(stored_as<T>());
     return reinterpret_cast<const T*>(memory_.get());
   }
   template <class T>
@@ -102,7 +104,7 @@ class Array {
     check_count(1, shape_);
     return view().template first<T>();
   }
-  /// A copy converted to `dtype`.
+  /// A copy converted to `dtype`, as `converted` does.
   Array cast(DType dtype) const;
   /// The same elements under another shape of equal size.
   Array reshaped(const Shape& shape) const;

@@ -1,4 +1,5 @@
 #include <damo/graph/errors/error.hpp>
+#include <damo/graph/errors/source_line.hpp>
 #include <damo/graph/values/dtype.hpp>
 
 namespace damo {
@@ -8,6 +9,15 @@ DType& current_floatX() {
   return value;
 }
 }  // namespace
+
+void refuse_complex() {
+  throw TypeError("complex numbers are not supported, at " + to_string(SiteScope::or_else({})) +
+                  "\n  hint: two tensors, one of the real and one of the imaginary parts");
+}
+
+void refuse_storage(DType dtype) {
+  throw InternalError("no kernel computes with " + std::string(name(dtype)));
+}
 
 DType floatX() { return current_floatX(); }
 

@@ -33,7 +33,7 @@ struct Tensor {
   /// The single value of a scalar, or the first element, converted.
   template <class T>
   T first() const {
-    return dispatch(dtype, [&](auto zero) { return static_cast<T>(*as<decltype(zero)>()); });
+    return dispatch(dtype, [&](auto zero) { return converted<T>(*as<decltype(zero)>()); });
   }
 };
 

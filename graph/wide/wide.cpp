@@ -148,7 +148,7 @@ Array WideArray::rounded(int sign, long double Wide::*bound) const {
                  ? (sign > 0 ? std::numeric_limits<T>::max() : std::numeric_limits<T>::min())
                  : static_cast<T>(x);
       } else {
-        to = static_cast<T>(x);
+        to = converted<T>(x);
       }
     }
   });

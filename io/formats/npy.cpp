@@ -174,6 +174,10 @@ void convert(const Element& element, const std::byte* in, Array& out) {
     widen<float>(element, in, out.data<float>(), n);
   } else if (element.kind == 'f') {
     widen<double>(element, in, out.data<double>(), n);
+  } else if (element.dtype == DType::uint8) {
+    widen<std::uint8_t>(element, in, out.data<std::uint8_t>(), n);
+  } else if (element.dtype == DType::int32) {
+    widen<std::int32_t>(element, in, out.data<std::int32_t>(), n);
   } else if (element.kind == 'i') {
     widen_integers<std::int8_t, std::int16_t, std::int32_t, std::int64_t>(
         element, in, out.data<std::int64_t>(), n);
@@ -227,7 +231,7 @@ Element find_element(std::string_view descr, const std::filesystem::path& path) 
   };
   constexpr Kind kinds[] = {{"b1", DType::boolean}, {"f2", DType::float32}, {"f4", DType::float32},
                             {"f8", DType::float64}, {"i1", DType::int64},   {"i2", DType::int64},
-                            {"i4", DType::int64},   {"i8", DType::int64},   {"u1", DType::int64},
+                            {"i4", DType::int32},   {"i8", DType::int64},   {"u1", DType::uint8},
                             {"u2", DType::int64},   {"u4", DType::int64},   {"u8", DType::int64}};
   const bool ordered =
       !descr.empty() && std::string_view("<>=|").find(descr[0]) != std::string_view::npos;
@@ -236,10 +240,14 @@ Element find_element(std::string_view descr, const std::filesystem::path& path) 
     const auto size = static_cast<std::size_t>(code[1] - '0');
     return {code[0], size, size > 1 && descr[0] == '>', dtype};
   }
+  const bool complex = ordered && descr.size() > 1 && descr[1] == 'c';
   throw_io(path,
            fmt::format("elements of type '{}'; f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8 and "
-                       "b1 can be read, in either byte order",
-                       descr));
+                       "b1 can be read, in either byte order{}",
+                       descr,
+                       complex ? "; complex numbers are not supported: save a.real and a.imag as "
+                                 "two arrays"
+                               : ""));
 }
 
 struct Layout {
@@ -302,7 +310,7 @@ Array parse_npy(std::span<const std::byte> bytes, const std::filesystem::path& p
 Array read_npy(const std::filesystem::path& path) { return parse_npy(read_file(path), path); }
 
 Bytes format_npy(const Array& array) {
-  constexpr std::string_view descr[] = {"|b1", "<i8", "<f4", "<f8"};
+  constexpr std::string_view descr[] = {"|b1", "|u1", "<i4", "<i8", "<f4", "<f8"};
   static_assert(std::size(descr) == static_cast<std::size_t>(DType::float64) + 1);
   std::string shape;
   for (const std::int64_t dim : array.shape()) shape += fmt::format("{}, ", dim);

@@ -9,7 +9,8 @@
 namespace damo::io {
 
 /// Reads a NumPy .npy file: format versions 1 to 3, C or Fortran order, either byte order; floats
-/// (f2 becomes float32), integers (which become int64; a u8 that does not fit is refused) and b1.
+/// (f2 becomes float32), integers (u1 and i4 stay uint8 and int32, others become int64; a u8 that
+/// does not fit is refused) and b1.
 /// Throws IoError with path, byte offset and reason for anything else, and for sizes that do not
 /// agree with the file's.
 Array read_npy(const std::filesystem::path& path);

@@ -137,7 +137,8 @@ T TextReader::value() {
       }
     }
     const auto [end, error] = std::from_chars(first, last, result);
-    if (error != std::errc()) fail(std::is_integral_v<T> ? "a 64-bit integer" : "a number");
+    if (error != std::errc())
+      fail(std::is_integral_v<T> ? fmt::format("a {}-bit integer", 8 * sizeof(T)) : "a number");
     at_ = static_cast<std::size_t>(end - text_.data());
     return result;
   }
@@ -178,10 +179,14 @@ std::string TextReader::quoted() {
 }
 
 DType TextReader::dtype() {
-  for (const DType d : {DType::boolean, DType::int64, DType::float32, DType::float64}) {
+  for (const DType d : all_dtypes) {
     if (accept_word(name(d))) return d;
   }
-  fail("a dtype: bool, int64, float32 or float64");
+  blanks();
+  const bool complex = rest().starts_with("complex");
+  fail(fmt::format(
+      "a dtype: bool, uint8, int32, int64, float32 or float64{}",
+      complex ? " (complex numbers are not supported: two tensors hold the parts)" : ""));
 }
 
 std::vector<std::int64_t> TextReader::list(std::string_view open, std::string_view close,
@@ -233,7 +238,8 @@ Array TextReader::values_as(const Shape& shape, std::string_view close) {
                      items.size()));
   }
   expect(close);
-  return Array::from(items, shape);
+  // Array::from makes int64 of int32.
+  return Array::from(items, shape).cast(stored_as<T>());
 }
 
 Array TextReader::values(DType dtype, const Shape& shape, std::string_view close) {

@@ -23,6 +23,7 @@ class Effect final : public OpOf<Effect> {
   static std::uint64_t reserve(std::uint64_t n);
 
   std::string name() const override { return name_; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override;
   std::vector<TensorType> infer(std::span<const TensorType>) const override {
     return {{DType::boolean, {}}};
@@ -49,6 +50,7 @@ class Effect final : public OpOf<Effect> {
 class After final : public OpOf<After>, public ReadsElements {
  public:
   std::string name() const override { return "after"; }
+  bool takes_storage(std::size_t) const override { return true; }
   Origin origin(const Apply&, std::size_t) const override {
     return {0, 1, Origin::Way::same_place};
   }

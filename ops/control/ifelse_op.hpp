@@ -7,6 +7,7 @@ namespace damo {
 class IfElse final : public OpOf<IfElse> {
  public:
   std::string name() const override { return "ifelse"; }
+  bool takes_storage(std::size_t) const override { return true; }
   Origin origin(const Apply&, std::size_t) const override {
     return {1, 3, Origin::Way::same_place};
   }

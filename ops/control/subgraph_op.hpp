@@ -42,6 +42,7 @@ class SubGraph final : public OpOf<SubGraph>,
   std::optional<GivenDerivative> push_forward_graph() const;
 
   std::string name() const override { return "op_from_graph"; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override;
   Printed print(const Apply& node, std::span<const Printed> inputs) const override;
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;

@@ -86,7 +86,7 @@ DType meeting_dtype(const ScalarOp& s, std::initializer_list<Arg> operands) {
   if (s.types == ScalarOp::Types::numeric && dtype == DType::boolean) return DType::int64;
   if (s.types == ScalarOp::Types::real && !is_float(dtype)) return floatX();
   if (s.types == ScalarOp::Types::logical) return DType::boolean;
-  return dtype;
+  return computing(dtype);
 }
 
 Var aligned(const Var& v, std::size_t rank) {

@@ -12,11 +12,17 @@
 
 namespace damo {
 
-/// Loops by compute dtype (bool, int64, float32, float64), and the function in long double; without
-/// one it is judged by its loop for float64.
+/// Loops by the dtype of what they read: bool, int64, float32, float64, then, for conversions only,
+/// uint8 and int32; and the function in long double; without one it is judged by its loop for
+/// float64.
 struct ScalarLoops {
-  std::array<LoopSet, 4> by_dtype{};
+  std::array<LoopSet, 6> by_dtype{};
   WideFunction wide = nullptr;
+
+  LoopSet of(DType dtype) const {
+    constexpr std::size_t places[] = {0, 4, 5, 1, 2, 3};
+    return by_dtype[places[static_cast<std::size_t>(dtype)]];
+  }
 
   LoopSet& operator[](std::size_t dtype) { return by_dtype[dtype]; }
   const LoopSet& operator[](std::size_t dtype) const { return by_dtype[dtype]; }
@@ -74,9 +80,12 @@ class Elementwise final : public OpOf<Elementwise>, public ComputesWide {
   const ScalarOp& scalar() const { return *scalar_; }
   /// The dtype the loop runs in: that of the last input.
   static DType compute_dtype(const Apply& node) { return node.inputs().back().dtype(); }
-  LoopSet loops(DType compute) const { return scalar_->loops[static_cast<std::size_t>(compute)]; }
+  LoopSet loops(DType compute) const { return scalar_->loops.of(compute); }
 
   std::string name() const override { return scalar_->name; }
+  bool takes_storage(std::size_t) const override {
+    return scalar_->types == ScalarOp::Types::convert;
+  }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -45,14 +45,7 @@ template <class To>
 struct Convert {
   template <class From>
   DAMO_INLINE To operator()(From x) const {
-    if constexpr (std::is_same_v<To, bool>) return x != From(0);
-    if constexpr (std::is_floating_point_v<From> && std::is_same_v<To, std::int64_t>) {
-      // Out of range and NaN are undefined in C++; here, as on x86, they become the smallest
-      // integer.
-      const bool fits = x >= From(-9223372036854775808.0) && x < From(9223372036854775808.0);
-      return fits ? static_cast<To>(x) : std::numeric_limits<std::int64_t>::min();
-    }
-    return static_cast<To>(x);
+    return converted<To>(x);
   }
 };
 
@@ -71,15 +64,18 @@ Fact fact_of_sign(const Fact& x) {
           .finite = x.finite};
 }
 /// Of a number in another dtype: what is too large for float32 becomes infinite, what is no number
-/// or too large for int64 the smallest of all.
+/// or too large for int64 the smallest of all, and what is too large for less anything.
 template <class To>
 Fact fact_of_converted(const Apply& node, std::span<const Fact> in) {
   if constexpr (std::is_same_v<To, bool>) return zero_or_one;
+  constexpr DType to = stored_as<To>();
   Fact x = in[0];
   const DType from = node.input(0).dtype();
   const bool small = x.finite && x.nonnegative && x.at_most_one;
   if (std::is_same_v<To, float> && from == DType::float64) x.finite = small;
-  if (!std::is_same_v<To, std::int64_t> || !is_float(from)) return x;
+  if (is_float(to) || holds_all(to, from)) return x;
+  if (is_for_storage(to) && !small) return {.integer = true};
+  if (!is_float(from)) return x;
   Fact whole = x.integer ? x : fact_of_rounded(x);
   whole.nonnegative = whole.nonnegative && small;
   whole.positive = whole.positive && small;
@@ -99,7 +95,9 @@ std::shared_ptr<const Op> converter() {
        .arity = 1,
        .types = Types::convert,
        .loops = {{make_loops<Convert<To>, To, bool>(), make_loops<Convert<To>, To, std::int64_t>(),
-                  make_loops<Convert<To>, To, float>(), make_loops<Convert<To>, To, double>()},
+                  make_loops<Convert<To>, To, float>(), make_loops<Convert<To>, To, double>(),
+                  make_loops<Convert<To>, To, std::uint8_t>(),
+                  make_loops<Convert<To>, To, std::int32_t>()},
                  wide<Convert<To>, 1>()},
        .gradient = [](const Vars&, const Var&, const Var& g) -> Vars {
          if constexpr (std::is_floating_point_v<To>) return {g};
@@ -107,7 +105,7 @@ std::shared_ptr<const Op> converter() {
        },
        .slope = Slope::constant,
        .fact = fact_of_converted<To>,
-       .to = dtype_of<To>()});
+       .to = stored_as<To>()});
 }
 
 std::shared_ptr<const Op> flat_unary(std::string name, const ScalarLoops& loops, Types types,
@@ -246,8 +244,9 @@ Var clip(const Arg& x, const Arg& low, const Arg& high) {
 }
 
 Var cast(const Arg& x, DType dtype) {
-  static const std::array<std::shared_ptr<const Op>, 4> ops = {
-      converter<bool>(), converter<std::int64_t>(), converter<float>(), converter<double>()};
+  static const std::array<std::shared_ptr<const Op>, 6> ops = {
+      converter<bool>(),         converter<std::uint8_t>(), converter<std::int32_t>(),
+      converter<std::int64_t>(), converter<float>(),        converter<double>()};
   if (x.is_literal()) return x.var(dtype);
   if (x.dtype() == dtype) return x.var();
   return elementwise(ops[static_cast<std::size_t>(dtype)], {x});
@@ -275,8 +274,7 @@ DAMO_OPS(rounding) {
       "clip",
       {{.dims = "mn"}, {.dims = "", .low = -5, .high = -3}, {.dims = "", .low = 3, .high = 5}},
       [](const Vars& in) { return clip(in[0], in[1], in[2]); }));
-  for (const DType to : {DType::boolean, DType::int64, DType::float32, DType::float64})
-    ops.sample(conversion(to));
+  for (const DType to : all_dtypes) ops.sample(conversion(to));
 }
 
 }  // namespace damo

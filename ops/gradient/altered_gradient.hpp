@@ -11,6 +11,7 @@ class GradientView final : public OpOf<GradientView>, public ReadsElements {
       : kind_(kind), low_(low), high_(high), reason_(std::move(reason)) {}
 
   std::string name() const override;
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override;
   /// It has no `origin`: a function moved through would get another gradient.
   void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {

@@ -20,6 +20,7 @@ class AdvancedSubtensor final : public OpOf<AdvancedSubtensor>,
   static constexpr std::size_t first_bound = 1;
 
   std::string name() const override { return "advanced_subtensor"; }
+  bool takes_storage(std::size_t i) const override { return i == 0; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, 1}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
@@ -57,6 +58,7 @@ class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>,
   std::string name() const override {
     return set_ ? "advanced_set_subtensor" : "advanced_inc_subtensor";
   }
+  bool takes_storage(std::size_t i) const override { return set_ && i < 2; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, set_ ? 2U : 0U}; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/ops/common/axis.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
@@ -14,7 +15,7 @@ Var take_along_axis(const Arg& x, const Arg& index, int axis) {
   const Site site = SiteScope::or_else(x.site());
   const SiteScope scope(site);
   const Var v = x.var();
-  const Var positions = index.var();
+  const Var positions = computable(index);
   const std::size_t along = axis_of("take_along_axis", axis, v, site);
   if (positions.dtype() != DType::int64) {
     throw TypeError(fmt::format("take_along_axis: positions are int64, got {}, at {}",

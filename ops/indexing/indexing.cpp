@@ -152,11 +152,13 @@ Var change_subtensor(const Var& selected, const Arg& y, bool set) {
                                 describe(selected)));
   }
   const Var& x = selected.inputs()[0];
-  Var value = y.var(y.is_literal() ? x.dtype() : y.dtype());
-  if (promote(value.dtype(), x.dtype()) != x.dtype()) {
+  // What is added is computed with.
+  const DType dtype = set ? x.dtype() : computing(x.dtype());
+  Var value = y.var(y.is_literal() ? dtype : y.dtype());
+  if (promote(value.dtype(), dtype) != dtype) {
     throw TypeError(fmt::format("{}: cannot put {} into {}", who, describe(value), describe(x)));
   }
-  if (value.dtype() != x.dtype()) value = cast(value, x.dtype());
+  value = cast(value, dtype);
   Vars inputs{x, broadcast_like(value, selected)};
   inputs.insert(inputs.end(), selected.inputs().begin() + 1, selected.inputs().end());
   if (part != nullptr) {

@@ -36,7 +36,7 @@ Var apply_with_bounds(std::shared_ptr<const Op> op, Vars operands, std::span<con
 
 void add_into(const Tensor& from, const Tensor& to) {
   const Walk<2> walk = coalesce(Walk<2>{to.shape, {from.strides, to.strides}});
-  dispatch(to.dtype, [&](auto zero) {
+  dispatch_computing(to.dtype, [&](auto zero) {
     using T = decltype(zero);
     for_each_index(walk, walk.rank(), [&](const auto& offsets) {
       T& sum = to.as<T>()[offsets[1]];

@@ -18,6 +18,7 @@ class Subtensor final : public OpOf<Subtensor>, public ReadsElements {
   static constexpr std::size_t first_bound = 1;
 
   std::string name() const override { return "subtensor"; }
+  bool takes_storage(std::size_t i) const override { return i == 0; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, 1}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
@@ -57,6 +58,7 @@ class IncSubtensor final : public OpOf<IncSubtensor>,
   static constexpr std::size_t first_bound = 2;
 
   std::string name() const override { return set_ ? "set_subtensor" : "inc_subtensor"; }
+  bool takes_storage(std::size_t i) const override { return set_ && i < 2; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, set_ ? 2U : 0U}; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {

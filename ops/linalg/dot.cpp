@@ -66,7 +66,7 @@ Shape dot_shape(const Shape& a, const Shape& b) {
 void dot_into(double alpha, const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
   // Items of a sequence times a matrix have the bits of the sequence times it.
   const bool vector = b.rank() == 1;
-  dispatch(out.dtype, [&](auto zero) {
+  dispatch_computing(out.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_same_v<T, bool>) {
       throw InternalError("dot: no kernel for bool");

@@ -7,6 +7,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -155,7 +156,7 @@ Var checked_count(const CheckpointOptions& o, const char* what, const Arg& asked
     refuse_pieces(o,
                   fmt::format("{} is {}, not a whole number of at least {}", what, *known, least));
   }
-  const Var n = asked.is_literal() ? asked.var(DType::int64) : asked.var();
+  const Var n = whole(asked);
   if (n.dtype() != DType::int64 || n.ndim() != 0)
     refuse_pieces(o, fmt::format("{} is an int64 scalar, got {}", what, describe(n)));
   if (!known) {

@@ -5,6 +5,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/loop/scan_builder.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -86,7 +87,7 @@ Var ScanBuilder::number_of_steps(const Var& shortest) const {
   if (n.is_literal() && (n.kind() == Arg::Kind::real || n.integer() < 0)) {
     fail(fmt::format("n_steps must be a whole number of at least 0, got {}", n.real()));
   }
-  const Var v = n.is_literal() ? n.var(DType::int64) : n.var();
+  const Var v = whole(n);
   if (v.dtype() != DType::int64 || v.ndim() != 0) {
     fail_type(fmt::format("n_steps must be an int64 scalar, got {}", describe(v)));
   }

@@ -96,6 +96,7 @@ class Scan final : public OpOf<Scan>,
                   std::size_t body_output) const;
 
   std::string name() const override { return "scan"; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override;
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
   std::vector<Fact> facts_inside(const Apply& node, std::span<const Fact> in) const override;

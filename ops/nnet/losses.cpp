@@ -2,6 +2,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/nnet/losses.hpp>
@@ -26,7 +27,7 @@ Var categorical_crossentropy(const Arg& output, const Arg& target) {
   const Site site = SiteScope::or_else(output.site());
   const SiteScope scope(site);
   const Var o = output.var();
-  const Var t = target.var();
+  const Var t = computable(target);
   if (o.ndim() == 0 || (t.ndim() != o.ndim() && t.ndim() + 1 != o.ndim())) {
     throw ShapeError(
         fmt::format("categorical_crossentropy: the target has the rank of the output, "

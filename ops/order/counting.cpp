@@ -72,12 +72,12 @@ Var counted(const char* who, const Arg& x, const Var& weights, const Arg& minlen
     throw TypeError(fmt::format("{}: expected an int64 vector, got {}, at {}", who, describe(v),
                                 to_string(site)));
   }
-  const Var whole = cast(v, DType::int64);
-  const Var least = minlength.is_literal() ? minlength.var(DType::int64) : minlength.var();
-  const Var check = size_check(Demand::Kind::at_least, whole, int_constant(0), who, {v}, site);
-  const Var largest = max(concatenate({whole, make_vector({int_constant(-1)})}));
+  const Var numbers = cast(v, DType::int64);
+  const Var least = whole(minlength);
+  const Var check = size_check(Demand::Kind::at_least, numbers, int_constant(0), who, {v}, site);
+  const Var largest = max(concatenate({numbers, make_vector({int_constant(-1)})}));
   const Var n = maximum(largest + 1, least);
-  const Var at = after_checks(whole, {check});
+  const Var at = after_checks(numbers, {check});
   return inc_subtensor(zeros({n}, weights.dtype())[at], weights);
 }
 

@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/control/debug.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/random/stream_draws.hpp>
@@ -59,7 +60,7 @@ Var fitted(const Arg& parameter, DType dtype, const Sizes& size, std::string_vie
 
 Var whole_number(const Arg& parameter, std::string_view who, std::string_view what) {
   if (parameter.is_literal()) return parameter.var(DType::int64);
-  const Var v = parameter.var();
+  const Var v = computable(parameter);
   if (v.dtype() == DType::int64) return v;
   if (v.dtype() == DType::boolean) return cast(v, DType::int64);
   throw TypeError(fmt::format("{}: {} must be int64, got {}, at {}\n  hint: cast({}, int64)", who,

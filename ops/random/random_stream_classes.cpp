@@ -69,7 +69,7 @@ const Distribution categorical_distribution{
 };
 
 void put_counts(std::span<const double> counts, std::int64_t first, const Tensor& out) {
-  dispatch(out.dtype, [&](auto zero) {
+  dispatch_computing(out.dtype, [&](auto zero) {
     using T = decltype(zero);
     std::transform(counts.begin(), counts.end(), out.as<T>() + first,
                    [](double c) { return static_cast<T>(c); });

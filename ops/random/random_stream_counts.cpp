@@ -41,11 +41,11 @@ void sample_bernoulli(const PhiloxKey& key, const Numbers<T>& p, std::int64_t n,
 }
 
 void bernoulli_from_philox(PhiloxSample& s) {
-  dispatch(s.parameters[0]->dtype, [&](auto zero) {
+  dispatch_computing(s.parameters[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
       const Numbers<T> p = s.parameter<T>(0);
-      dispatch(s.out.dtype, [&](auto o) {
+      dispatch_computing(s.out.dtype, [&](auto o) {
         sample_bernoulli(s.key, p, s.out.elements(), s.out.as<decltype(o)>());
       });
     }
@@ -73,11 +73,11 @@ void sample_bernoulli_logit(const PhiloxKey& key, const Numbers<T>& z, std::int6
 }
 
 void bernoulli_logit_from_philox(PhiloxSample& s) {
-  dispatch(s.parameters[0]->dtype, [&](auto zero) {
+  dispatch_computing(s.parameters[0]->dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
       const Numbers<T> z = s.parameter<T>(0);
-      dispatch(s.out.dtype, [&](auto o) {
+      dispatch_computing(s.out.dtype, [&](auto o) {
         sample_bernoulli_logit(s.key, z, s.out.elements(), s.out.as<decltype(o)>());
       });
     }

@@ -38,7 +38,7 @@ struct PhiloxSample : SampleParts {
     const detail::Numbers<double> a = parameter<double>(0);
     // Memory is there for each parameter once.
     const detail::Numbers<double> b = parameters.size() > 1 ? parameter<double>(1) : a;
-    dispatch(out.dtype, [&](auto zero) {
+    dispatch_computing(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       parallel_for(out.elements(), 4096, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
@@ -65,7 +65,7 @@ struct NumpySample : SampleParts {
   }
   template <class F>
   void each(F&& next) {
-    dispatch(out.dtype, [&](auto zero) {
+    dispatch_computing(out.dtype, [&](auto zero) {
       using T = decltype(zero);
       T* to = out.as<T>();
       const std::int64_t n = out.elements();

@@ -97,7 +97,7 @@ class Arange final : public OpOf<Arange> {
   }
   bool shapes_need_values() const override { return true; }
   void perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const override {
-    dispatch(dtype_, [&](auto zero) {
+    dispatch_computing(dtype_, [&](auto zero) {
       using T = decltype(zero);
       const T start = in[0]->first<T>();
       const T step = in[2]->first<T>();

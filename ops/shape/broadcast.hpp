@@ -18,6 +18,7 @@ class BroadcastTo final : public OpOf<BroadcastTo>, public ReadsElements {
   std::vector<int> stretched(const Apply& node) const;
 
   std::string name() const override { return "broadcast_to"; }
+  bool takes_storage(std::size_t i) const override { return i == 0; }
   std::string parameters() const override { return dims_to_string(dims_); }
   Origin origin(const Apply&, std::size_t) const override {
     return {0, 1, Origin::Way::same_place};
@@ -49,6 +50,7 @@ class SpecifyShape final : public OpOf<SpecifyShape>, public ReadsElements {
   const Shape& dims() const { return dims_; }
 
   std::string name() const override { return "specify_shape"; }
+  bool takes_storage(std::size_t i) const override { return i == 0; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override {
     return {0, 1, Origin::Way::same_place};

@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/shape/create.hpp>
@@ -14,7 +15,7 @@ namespace damo {
 namespace {
 
 Var as_int_scalar(const Arg& n) {
-  const Var v = n.is_literal() ? n.var(DType::int64) : n.var();
+  const Var v = whole(n);
   if (v.ndim() != 0 || v.dtype() != DType::int64) {
     throw TypeError(fmt::format("a size must be a number or an int64 scalar, got {}", describe(v)));
   }

@@ -23,6 +23,7 @@ class DimShuffle final : public OpOf<DimShuffle>, public ReadsElements {
   std::vector<int> inverse(std::size_t rank) const;
 
   std::string name() const override { return "dimshuffle"; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, 1}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;

@@ -12,6 +12,7 @@
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/axis.hpp>
 #include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -47,7 +48,7 @@ Var checked_counts(const Var& times, const Var& n, const Var& x, Site site) {
                                 describe(times), to_string(SiteScope::or_else(site)),
                                 short_name(times)));
   }
-  const Var counts = times.dtype() == DType::boolean ? cast(times, DType::int64) : times;
+  const Var counts = cast(times, DType::int64);
   const Vars operands{x, times};
   const auto check = [&](Demand::Kind kind, const Var& a, const Var& b) {
     return size_check(kind, a, b, "repeat", operands, SiteScope::or_else(site));
@@ -66,8 +67,9 @@ Var repeated_rows(const Var& times) {
 /// An axis that only a run knows.
 class RunTimeAxis {
  public:
-  RunTimeAxis(const char* who, const Var& axis, std::size_t rank, const Vars& operands, Site site)
+  RunTimeAxis(const char* who, const Var& given, std::size_t rank, const Vars& operands, Site site)
       : rank_(rank) {
+    const Var axis = computable(given);
     if (axis.dtype() != DType::int64 || axis.ndim() != 0) {
       throw TypeError(fmt::format("{}: an axis is a number or an int64 scalar, got {}, at {}", who,
                                   describe(axis), to_string(SiteScope::or_else(site))));
@@ -144,7 +146,7 @@ std::optional<int> known_axis(const Var& axis) {
   const auto value = scalar_constant(axis);
   // Of others a run says that they are not there.
   const bool fits = value && std::abs(*value) <= std::numeric_limits<int>::max();
-  if (!fits || axis.dtype() != DType::int64) return {};
+  if (!fits || computing(axis.dtype()) != DType::int64) return {};
   return static_cast<int>(*value);
 }
 

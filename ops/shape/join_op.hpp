@@ -11,6 +11,7 @@ class Join final : public OpOf<Join>, public ReadsElements, public ComputesWide 
   std::size_t axis() const { return axis_; }
 
   std::string name() const override { return "concatenate"; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override { return "axis=" + std::to_string(axis_); }
   Origin origin(const Apply& node, std::size_t) const override {
     return {0, static_cast<std::uint32_t>(node.inputs().size())};

@@ -16,6 +16,7 @@ class Reshape final : public OpOf<Reshape>, public ReadsElements, public Compute
   const Shape& dims() const { return dims_; }
 
   std::string name() const override { return "reshape"; }
+  bool takes_storage(std::size_t i) const override { return i == 0; }
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, 1}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;

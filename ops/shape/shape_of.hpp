@@ -10,6 +10,7 @@ class ShapeOf final : public OpOf<ShapeOf> {
   std::size_t axis() const { return axis_; }
 
   std::string name() const override { return "shape"; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override { return std::to_string(axis_); }
   void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
     out[0] = {.nonnegative = true, .integer = true, .count = true};
@@ -32,6 +33,7 @@ class MakeVector final : public OpOf<MakeVector>, public ReadsElements {
   explicit MakeVector(DType dtype) : dtype_(dtype) {}
 
   std::string name() const override { return "make_vector"; }
+  bool takes_storage(std::size_t) const override { return true; }
   std::string parameters() const override { return std::string(damo::name(dtype_)); }
   Origin origin(const Apply& node, std::size_t) const override {
     return {0, static_cast<std::uint32_t>(node.inputs().size())};

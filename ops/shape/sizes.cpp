@@ -3,6 +3,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/operands.hpp>
 #include <damo/ops/shape/shape_of.hpp>
 #include <damo/ops/shape/sizes.hpp>
 
@@ -10,7 +11,7 @@ namespace damo {
 namespace {
 
 Var one_size(const Arg& size) {
-  const Var v = size.is_literal() ? size.var(DType::int64) : size.var();
+  const Var v = whole(size);
   if (v.ndim() != 0 || v.dtype() != DType::int64) {
     throw TypeError(fmt::format("a size must be a number or an int64 scalar, got {}", describe(v)));
   }
@@ -38,8 +39,9 @@ Sizes::Sizes(const Var& sizes, const char* f, unsigned l) : site_{f, l} {
   } else if (as<MakeVector>(sizes) != nullptr) {
     for (const Var& size : sizes.inputs()) vars_.push_back(one_size(Arg(size, f, l)));
   } else if (const Array* value = constant_value(sizes);
-             value != nullptr && value->rank() == 1 && value->dtype() == DType::int64) {
-    for (const std::int64_t size : value->values<std::int64_t>())
+             value != nullptr && value->rank() == 1 && computing(value->dtype()) == DType::int64) {
+    const Array whole = value->cast(DType::int64);
+    for (const std::int64_t size : whole.values<std::int64_t>())
       vars_.push_back(int_constant(size));
   } else if (sizes.ndim() == 1 && sizes.type().dims[0] != unknown) {
     for (std::int64_t i = 0; i < sizes.type().dims[0]; ++i) {

@@ -136,10 +136,7 @@ std::optional<Vars> cast_of_cast(const Apply& node, Context&) {
   const ScalarOp* f = scalar_op(x);
   if (f == nullptr || f->types != ScalarOp::Types::convert) return std::nullopt;
   // The first step must lose nothing: an int64 may round in any float.
-  const DType from = inside(x).dtype();
-  const bool exact =
-      from == DType::boolean || (from == DType::float32 && x.dtype() == DType::float64);
-  if (!exact) return std::nullopt;
+  if (!holds_all(x.dtype(), inside(x).dtype())) return std::nullopt;
   return Vars{cast(inside(x), root.dtype())};
 }
 

@@ -77,15 +77,15 @@ class Argument {
   /// Whether elements of type `T` can be read where they are.
   template <class T>
   static constexpr bool is_stored() {
-    return std::is_same_v<T, float> || std::is_same_v<T, double> ||
-           std::is_same_v<T, std::int64_t> || (std::is_same_v<T, bool> && sizeof(bool) == 1);
+    return is_element_type<T>();
   }
 
  private:
   template <class T>
   static constexpr DType stored_dtype() {
-    static_assert(is_stored<T>(), "a span's elements must be bool, int64, float or double");
-    return dtype_of<T>();
+    static_assert(is_stored<T>(),
+                  "a span's elements must be bool, uint8, int32, int64, float or double");
+    return stored_as<T>();
   }
   static std::byte* as_bytes(const void* p) {
     return const_cast<std::byte*>(static_cast<const std::byte*>(p));

@@ -22,7 +22,7 @@ void store_anyhow(const Argument& number, DType dtype, std::byte* out) {
   dispatch(dtype, [&](auto zero) {
     using T = decltype(zero);
     *reinterpret_cast<T*>(out) =
-        real ? static_cast<T>(number.real()) : static_cast<T>(number.integer());
+        real ? converted<T>(number.real()) : converted<T>(number.integer());
   });
 }
 
@@ -42,19 +42,17 @@ bool store_float(const Argument& number, DType dtype, bool rounds, std::byte* ou
   });
 }
 
-/// An int64 or bool that is `number`.
+/// A whole number or bool that is `number`.
 bool store_whole(const Argument& number, DType dtype, std::byte* out) {
   const double x = number.real();
   const bool real = number.kind() == Argument::Kind::real;
   if (real && !(std::trunc(x) == x && std::abs(x) < 9.0e18)) return false;
   const std::int64_t value = real ? static_cast<std::int64_t>(x) : number.integer();
-  if (dtype == DType::boolean) {
-    if (value != 0 && value != 1) return false;
-    *reinterpret_cast<bool*>(out) = value != 0;
-  } else {
-    *reinterpret_cast<std::int64_t*>(out) = value;
-  }
-  return true;
+  return dispatch(dtype, [&](auto zero) {
+    const auto stored = converted<decltype(zero)>(value);
+    *reinterpret_cast<decltype(zero)*>(out) = stored;
+    return static_cast<std::int64_t>(stored) == value;
+  });
 }
 
 }  // namespace
@@ -127,7 +125,9 @@ Tensor Parameter::read_tensor(const Tensor& tensor, std::size_t index,
         function, index, what, damo::name(tensor.dtype), to_string(tensor.shape), describe(var_),
         hint);
   };
-  const bool converts = allow_downcast_.value_or(false) && !strict_;
+  // A vector of int is one of int64 to C++ programmers.
+  const bool widens = is_for_storage(tensor.dtype) && type.dtype == DType::int64;
+  const bool converts = widens || (allow_downcast_.value_or(false) && !strict_);
   if (tensor.dtype != type.dtype && !converts) {
     throw TypeError(fail("dtype", fmt::format("\n  hint: convert it to {} first, nothing is "
                                               "converted silently",

@@ -65,7 +65,9 @@ void State::set_values(const std::map<std::string, Array>& values, std::string_v
           fmt::format("{}: there is no array '{}' for {}", where, name, describe(variable)));
     }
     const Array& now = variable.value();
-    if (found->second.dtype() == now.dtype() && found->second.shape() == now.shape()) continue;
+    const bool widens = now.dtype() == DType::int64 && is_for_storage(found->second.dtype());
+    if ((widens || found->second.dtype() == now.dtype()) && found->second.shape() == now.shape())
+      continue;
     throw IoError(fmt::format("{}: '{}' is {} {}, but its variable holds {} {}: {}", where, name,
                               damo::name(found->second.dtype()), to_string(found->second.shape()),
                               damo::name(now.dtype()), to_string(now.shape()), describe(variable)));

@@ -37,6 +37,18 @@ Shape shape_of(const E& expression) {
   return shape;
 }
 
+/// What elements of type T are stored as.
+template <class T>
+struct StoredAs {
+  using type = typename CppType<dtype_of<T>()>::type;
+};
+template <class T>
+requires(is_element_type<T>()) struct StoredAs<T> {
+  using type = T;
+};
+template <class T>
+using Stored = typename StoredAs<T>::type;
+
 template <class E>
 concept XtensorContainer = XtensorExpression<E> && requires(const E& e) {
   { e.data() } -> std::convertible_to<const typename E::value_type*>;
@@ -46,17 +58,22 @@ concept XtensorContainer = XtensorExpression<E> && requires(const E& e) {
 
 }  // namespace detail
 
-/// The elements of an xtensor expression in the nearest dtype: bool, int64, float32 or float64.
+/// The elements of an xtensor expression in their dtype, or in the nearest where there is none of
+/// them: int64 for std::int16_t, float64 for long double.
 template <class E>
 struct ToArray<E, std::enable_if_t<XtensorExpression<E>>> {
   static Array make(const E& expression) {
-    using Stored = typename CppType<dtype_of<typename E::value_type>()>::type;
-    Array array(dtype_of<Stored>(), detail::shape_of(expression));
-    std::transform(expression.template begin<xt::layout_type::row_major>(),
-                   expression.template end<xt::layout_type::row_major>(),
-                   array.template data<Stored>(),
-                   [](const auto& value) { return static_cast<Stored>(value); });
-    return array;
+    if constexpr (ComplexNumber<typename E::value_type>) {
+      refuse_complex();
+    } else {
+      using Stored = detail::Stored<typename E::value_type>;
+      Array array(stored_as<Stored>(), detail::shape_of(expression));
+      std::transform(expression.template begin<xt::layout_type::row_major>(),
+                     expression.template end<xt::layout_type::row_major>(),
+                     array.template data<Stored>(),
+                     [](const auto& value) { return static_cast<Stored>(value); });
+      return array;
+    }
   }
 };
 
@@ -108,7 +125,7 @@ struct ArgumentFrom<E, std::enable_if_t<XtensorExpression<E>>> {
     const Shape shape = detail::shape_of(container);
     const auto* data = container.data() + container.data_offset();
     return Argument(Tensor{const_cast<std::byte*>(reinterpret_cast<const std::byte*>(data)),
-                           dtype_of<typename E::value_type>(), shape, contiguous_strides(shape)});
+                           stored_as<typename E::value_type>(), shape, contiguous_strides(shape)});
   }
 };
 

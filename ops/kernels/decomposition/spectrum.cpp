@@ -57,9 +57,11 @@ bool eig_of(Matrix<T> a, Matrix<T> w, Matrix<T> v, const Tensor& batch, std::int
   });
   for (std::int64_t k = 0; k < a.rows; ++k) {
     if (info == 0 && imaginary[k] != T(0)) {
-      throw NumericError(fmt::format("{} has an eigenvalue that is not real: {} {} {}i",
-                                     which_matrix(batch, number), real[k],
-                                     imaginary[k] < T(0) ? '-' : '+', std::abs(imaginary[k])));
+      throw NumericError(
+          fmt::format("{} has an eigenvalue that is not real: {} {} {}i; complex "
+                      "numbers are not supported (svd, and eigh of x.T x, are real)",
+                      which_matrix(batch, number), real[k], imaginary[k] < T(0) ? '-' : '+',
+                      std::abs(imaginary[k])));
     }
   }
   assign(w, by_rows(real, a.rows, 1));

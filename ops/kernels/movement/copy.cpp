@@ -18,11 +18,7 @@ template <class To>
 struct Convert {
   template <class From>
   DAMO_INLINE To operator()(From value) const {
-    if constexpr (std::is_same_v<To, bool>) {
-      return value != From{0};
-    } else {
-      return static_cast<To>(value);
-    }
+    return converted<To>(value);
   }
 };
 
@@ -118,9 +114,16 @@ void copy(const Tensor& from, const Tensor& to) {
   Walk<2> walk{to.shape, {from.strides, to.strides}};
   sort_by_target(walk);
   walk = coalesce(walk);
+  if (from.dtype == to.dtype) {
+    dispatch_size(to.dtype, [&](auto zero) {
+      copy_walk(walk, from.as<const decltype(zero)>(), to.as<decltype(zero)>());
+    });
+    return;
+  }
   dispatch(from.dtype, [&](auto source) {
     dispatch(to.dtype, [&](auto target) {
-      copy_walk(walk, from.as<const decltype(source)>(), to.as<decltype(target)>());
+      if constexpr (!std::is_same_v<decltype(source), decltype(target)>)
+        copy_walk(walk, from.as<const decltype(source)>(), to.as<decltype(target)>());
     });
   });
 }

@@ -3,8 +3,8 @@
 
 namespace damo {
 
-/// Copies the elements of `from` to `to`, which has the same shape, converting to its dtype: to
-/// bool by comparison with zero, from float to int64 by truncation. Any strides, so it also
+/// Copies the elements of `from` to `to`, which has the same shape, converting to its dtype as
+/// `converted` does. Any strides, so it also
 /// broadcasts (stride 0), reverses and transposes; the two must not overlap. Throws ShapeError when
 /// the shapes differ.
 void copy(const Tensor& from, const Tensor& to);

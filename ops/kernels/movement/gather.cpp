@@ -127,7 +127,7 @@ void check_positions(const Gathering& g, std::byte* scratch) {
 }
 
 void gather(const Gathering& g, const Tensor& out, std::byte* scratch) {
-  dispatch(out.dtype, [&](auto zero) {
+  dispatch_size(out.dtype, [&](auto zero) {
     using T = decltype(zero);
     for_each_line<T>(g, out, scratch, [](const T* named, T* result, std::int64_t n) {
       copy_line(named, result, n);
@@ -136,14 +136,17 @@ void gather(const Gathering& g, const Tensor& out, std::byte* scratch) {
 }
 
 void scatter(const Gathering& g, const Tensor& y, bool add, std::byte* scratch) {
-  dispatch(y.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    if (!add) {
+  if (!add) {
+    dispatch_size(y.dtype, [&](auto zero) {
+      using T = decltype(zero);
       for_each_line<T>(g, y, scratch, [](T* named, const T* value, std::int64_t n) {
         copy_line(value, named, n);
       });
-      return;
-    }
+    });
+    return;
+  }
+  dispatch_computing(y.dtype, [&](auto zero) {
+    using T = decltype(zero);
     const Loop plus = make_loops<Plus, T, T, T>().best();
     for_each_line<T>(g, y, scratch, [plus](T* named, const T* value, std::int64_t n) {
       if (n == 1) {

@@ -106,7 +106,7 @@ bool less(T a, T b) {
 
 void sort(const Tensor& in, std::size_t axis, const Tensor& out, Workspace& scratch) {
   const std::int64_t n = in.shape[axis];
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     using Key = KeyOf<T>;
     auto* keys =
@@ -128,7 +128,7 @@ void sort(const Tensor& in, std::size_t axis, const Tensor& out, Workspace& scra
 void argsort(const Tensor& in, std::size_t axis, bool descending, const Tensor& out,
              Workspace& scratch) {
   const std::int64_t n = in.shape[axis];
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     using Item = Placed<KeyOf<T>>;
     auto* items =
@@ -152,7 +152,7 @@ void argsort(const Tensor& in, std::size_t axis, bool descending, const Tensor& 
 void searchsorted(const Tensor& sorted, const Tensor& values, bool after, const Tensor& out) {
   const std::int64_t n = sorted.shape[0];
   const std::int64_t step = sorted.strides[0];
-  dispatch(values.dtype, [&](auto zero) {
+  dispatch_computing(values.dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* row = sorted.as<const T>();
     const Walk<2> walk{values.shape, {values.strides, out.strides}};

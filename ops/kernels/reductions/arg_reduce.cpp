@@ -69,7 +69,7 @@ void arg_extreme(Reduction extreme, std::string_view what, const Tensor& in, std
   const Split split = split_axes(in, axes);
   check_not_empty(what, in, split.reduced.shape.elements());
   if (out.elements() == 0) return;
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
       static thread_local Scratch memory;

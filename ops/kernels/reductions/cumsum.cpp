@@ -13,7 +13,7 @@ void cumsum(const Tensor& in, std::size_t axis, const Tensor& out) {
   for (std::size_t i = 0; i < in.rank(); ++i) {
     if (i != axis) others.push_back(in.shape[i], {in.strides[i], out.strides[i]});
   }
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     using Acc = std::conditional_t<std::is_same_v<T, bool>, std::int64_t, T>;
     for_each_index(others, others.rank(), [&](const auto& offsets) {

@@ -23,7 +23,7 @@ void cumprod(const Tensor& in, std::size_t axis, const Tensor& out) {
   for (std::size_t i = 0; i < in.rank(); ++i) {
     if (i != axis) others.push_back(in.shape[i], {in.strides[i], out.strides[i]});
   }
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     using Out = std::conditional_t<std::is_same_v<T, bool>, std::int64_t, T>;
     for_each_index(others, others.rank(), [&](const auto& at) {
@@ -42,7 +42,7 @@ void linear_recurrence(const Tensor& a, const Tensor& b, std::size_t axis, const
   for (std::size_t i = 0; i < a.rank(); ++i) {
     if (i != axis) others.push_back(a.shape[i], {a.strides[i], b.strides[i], y.strides[i]});
   }
-  dispatch(a.dtype, [&](auto zero) {
+  dispatch_computing(a.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
       for_each_index(others, others.rank(), [&](const auto& at) {

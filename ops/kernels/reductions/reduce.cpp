@@ -228,7 +228,7 @@ bool reduce_out_of_order(const Tensor& in, std::uint32_t axes, const Split& usua
 
 template <Reduction R>
 void reduce_numbers(const Split& split, const Tensor& in, std::uint32_t axes, const Tensor& out) {
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
       constexpr bool adds = R == Reduction::sum || R == Reduction::prod;
@@ -242,7 +242,7 @@ void reduce_numbers(const Split& split, const Tensor& in, std::uint32_t axes, co
 
 /// Whether any element is nonzero (`wanted` true), or all are (`wanted` false).
 void reduce_truth(const Split& split, const Tensor& in, bool wanted, const Tensor& out) {
-  dispatch(in.dtype, [&](auto zero) {
+  dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     for_each_index(split.kept, split.kept.rank(), [&](const auto& kept) {
       const T* x = in.as<const T>() + kept[0];

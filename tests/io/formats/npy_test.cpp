@@ -121,7 +121,11 @@ np.save('u8.npy', np.array([2**63], dtype='u8'))
       CAPTURE(kind);
       const Array a = read_npy(folder / (order + kind + ".npy"));
       CHECK(a.shape() == Shape{1, 3});
-      CHECK(a.dtype() == (kind[0] != 'f' ? int64 : kind == "f8" ? float64 : float32));
+      CHECK(a.dtype() == (kind == "u1"     ? uint8
+                          : kind == "i4"   ? int32
+                          : kind[0] != 'f' ? int64
+                          : kind == "f8"   ? float64
+                                           : float32));
       const Array wide = a.cast(float64);
       CHECK(wide.data<double>()[0] == (kind[0] == 'u' ? 0 : -3));
       CHECK(wide.data<double>()[1] == 1);
@@ -144,6 +148,8 @@ TEST_CASE("an element type of any text is read or refused with the types that ca
                             "\xff\xff\xff", "<f4 ", "<i0", "<b4", "=u1x"}) {
     CAPTURE(descr);
     CHECK(error(descr, 4).find("f2, f4, f8, i1") != std::string::npos);
+    CHECK((error(descr, 4).find("complex numbers") != std::string::npos) ==
+          (std::string(descr) == "<c8"));
   }
 }
 

@@ -145,6 +145,8 @@ void add_unary(References& all) {
   all["not_"] = unary([](D x) { return D(x == 0); });
   all["cast to bool"] = unary([](D x) { return D(x != 0); });
   all["cast to int64"] = unary([](D x) { return std::trunc(x); });
+  all["cast to int32"] = unary([](D x) { return std::trunc(x); });
+  all["cast to uint8"] = unary([](D x) { return std::fmod(std::trunc(x) + 256, 256); });
   all["cast to float32"] = unary([](D x) { return D(static_cast<float>(x)); });
   all["cast to float64"] = unary([](D x) { return x; });
 }
