@@ -1,24 +1,113 @@
-// Models given by their energies: `energy_zoo` lists them, `energy_zoo NAME` derives one, says how,
-// and checks what was derived against its Boltzmann weights. examples/energy/zoo.cpp has the
-// models.
+// Models given by their energies.
+//   energy_zoo                          lists them
+//   energy_zoo NAME                     derives one, says how, and checks it by enumeration
+//   energy_zoo NAME --train [--quick] [--data made] [--out FOLDER]
+// The last trains it (in seconds to two minutes on one core), prints what it learnt and leaves
+// NAME.png in the folder, "." when none is given. NAME may be "all". Digits are MNIST's where
+// scripts/fetch-mnist has put them, and made ones with --data made.
 #include <fmt/format.h>
 
-#include "examples/energy/zoo.hpp"
+#include <cstdio>
+#include <ctime>
+#include <filesystem>
+#include <stdexcept>
+
+#include "energy/zoo.hpp"
+
+using namespace damo;
+using namespace damo::examples;
+
+namespace {
+
+struct Usage : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+struct Options {
+  std::string name;
+  bool train = false;
+  Setting setting;
+  std::filesystem::path out = ".";
+
+  Options(int argc, char** argv) {
+    for (int i = 1; i < argc; ++i) {
+      const std::string word = argv[i];
+      const auto value = [&] {
+        if (++i == argc) throw Usage(word + ": its value is missing");
+        return std::string(argv[i]);
+      };
+      if (word == "--train") {
+        train = true;
+      } else if (word == "--quick") {
+        setting.quick = true;
+      } else if (word == "--out") {
+        out = value();
+      } else if (word == "--data") {
+        const std::string data = value();
+        if (data != "mnist" && data != "made") throw Usage("--data: mnist or made");
+        setting.mnist = data == "mnist";
+      } else if (word.starts_with("-") || !name.empty()) {
+        throw Usage(fmt::format("'{}' is none of NAME, --train, --quick, --data, --out", word));
+      } else {
+        name = word;
+      }
+    }
+    if (train && name.empty()) throw Usage("--train: which one? a name, or all");
+  }
+};
+
+bool explain_and_check(const Entry& entry) {
+  const energy::Report report = check(entry, float64);
+  fmt::print("{}: {}\n\n{}\nchecks\n{}", entry.name, entry.what,
+             energy::explain(entry.small(float64).model), report.text());
+  return report.ok();
+}
+
+void train(const Entry& entry, const Options& options) {
+  const std::clock_t start = std::clock();
+  const Learnt learnt = entry.learn(options.setting);
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  fmt::print("{}: {}\n  learnt from: {}\n", entry.name, entry.what, learnt.data);
+  for (const Figure& f : learnt.figures)
+    fmt::print("  {}: {:.4g} ({}: {:.4g})\n", f.what, f.value, f.beside_what, f.beside);
+  if (!learnt.note.empty()) fmt::print("  {}\n", learnt.note);
+  std::filesystem::create_directories(options.out);
+  const std::filesystem::path file = options.out / (entry.name + ".png");
+  io::write_png(file, learnt.picture);
+  fmt::print("  from the energy to the training function: {:.1f} ms\n", learnt.compile_ms);
+  fmt::print("  all of it: {:.1f} s of one core\n  picture: {}\n", seconds, file.string());
+  std::fflush(stdout);
+}
+
+int run(const Options& options) {
+  bool found = options.name.empty(), ok = true;
+  for (const Entry& entry : zoo()) {
+    if (options.name.empty()) fmt::print("{:24} {}\n", entry.name, entry.what);
+    if (entry.name != options.name && options.name != "all") continue;
+    found = true;
+    if (options.train) {
+      train(entry, options);
+    } else {
+      ok = explain_and_check(entry) && ok;
+    }
+  }
+  if (!found)
+    throw Usage(fmt::format("there is no model '{}'; without a name it lists them", options.name));
+  return ok ? 0 : 1;
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-  using namespace damo;
-  const std::string wanted = argc > 1 ? argv[1] : "";
-  bool found = wanted.empty();
-  for (const examples::ZooModel& entry : examples::zoo(float64)) {
-    if (wanted.empty()) fmt::print("{:24} {}\n", entry.name, entry.what);
-    if (entry.name != wanted) continue;
-    found = true;
-    const energy::Report report = energy::check(entry.model, {.inputs = entry.inputs});
-    fmt::print("{}: {}\n\n{}\nchecks\n{}", entry.name, entry.what, energy::explain(entry.model),
-               report.text());
-    if (!report.ok()) return 1;
+  try {
+    const int code = run(Options(argc, argv));
+    if (std::fflush(stdout) != 0) throw std::runtime_error("cannot write to the standard output");
+    return code;
+  } catch (const Usage& e) {
+    fmt::print(stderr, "energy_zoo: {}\n", e.what());
+    return 2;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "energy_zoo: {}\n", e.what());
+    return 1;
   }
-  if (found) return 0;
-  fmt::print(stderr, "energy_zoo: there is no model '{}'; without a name it lists them\n", wanted);
-  return 2;
 }

@@ -1,21 +1,63 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
-#include <damo/damo.hpp>
+#include <damo/core.hpp>
+#include <damo/io.hpp>
 
+// What an entry of the zoo is. Every file of this folder needs Damo as it is installed, and the
+// headers beside it: copy one with them, and go on from there.
 namespace damo::examples {
 
-/// A model that the literature knows, small enough to be checked by enumeration.
-struct ZooModel {
-  std::string name;
-  std::string what;  ///< in a line, with its source
+/// A model small enough to be checked by enumeration.
+struct SmallModel {
   energy::EnergyModel model;
   /// Values for inputs other than units.
   std::vector<std::pair<Var, Array>> inputs{};
 };
 
-/// All of them, with random parameters of `dtype`.
-std::vector<ZooModel> zoo(DType dtype);
+/// How a model is to be trained.
+struct Setting {
+  /// On little, made data for a second or two, as the tests do.
+  bool quick = false;
+  /// Whether digits are MNIST's, where they are found, and not made ones.
+  bool mnist = true;
+  std::uint64_t seed = 1;
+  std::int64_t steps(std::int64_t full, std::int64_t few) const { return quick ? few : full; }
+};
+
+/// A number that training is held to, and the one it has to be compared with.
+struct Figure {
+  std::string what;
+  double value;
+  std::string beside_what;  ///< "untrained", "chance"
+  double beside;
+};
+
+/// What training leaves.
+struct Learnt {
+  std::string data;  ///< what it learnt from
+  std::vector<Figure> figures;
+  io::Picture picture;
+  double compile_ms = 0;  ///< processor time from the energy to the training function
+  std::string note{};     ///< how sure the first figure is, where it is an estimate
+};
+
+/// A model that the literature knows, under the name by which the program knows it.
+struct Entry {
+  std::string name;
+  std::string what;  ///< in a line, with its source
+  SmallModel (*small)(DType dtype);
+  Learnt (*learn)(const Setting& setting);
+  /// Of a model that has no conditionals to check: a check of its own.
+  energy::Report (*own_check)(const SmallModel& small) = nullptr;
+};
+
+/// Holds an entry's small model against its energy.
+energy::Report check(const Entry& entry, DType dtype);
+
+/// All of them.
+std::vector<Entry> zoo();
 
 }  // namespace damo::examples
