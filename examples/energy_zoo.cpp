@@ -15,7 +15,7 @@
 #include "energy/zoo.hpp"
 
 using namespace damo;
-using namespace damo::examples;
+using namespace damo::zoo;
 
 namespace {
 
@@ -81,7 +81,7 @@ void train(const Entry& entry, const Options& options) {
 
 int run(const Options& options) {
   bool found = options.name.empty(), ok = true;
-  for (const Entry& entry : zoo()) {
+  for (const Entry& entry : entries()) {
     if (options.name.empty()) fmt::print("{:24} {}\n", entry.name, entry.what);
     if (entry.name != options.name && options.name != "all") continue;
     found = true;

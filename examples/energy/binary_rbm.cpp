@@ -4,7 +4,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -60,4 +60,4 @@ Learnt learn(const Setting& setting) {
 
 Entry rbm_entry() { return {"rbm", "restricted Boltzmann machine (Smolensky 1986)", small, learn}; }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

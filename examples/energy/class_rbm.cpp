@@ -4,7 +4,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -91,4 +91,4 @@ Entry class_rbm_entry() {
   return {"class_rbm", "data and their class (Larochelle and Bengio 2008)", small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

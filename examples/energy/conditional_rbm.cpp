@@ -4,7 +4,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -107,4 +107,4 @@ Entry conditional_rbm_entry() {
           learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

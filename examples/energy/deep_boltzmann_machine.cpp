@@ -5,7 +5,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -71,4 +71,4 @@ Entry deep_boltzmann_machine_entry() {
           learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -9,7 +9,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -140,4 +140,4 @@ Entry deep_energy_entry() {
   return {"deep_energy", "a network as energy (Vincent 2011)", small, learn, check_slopes};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

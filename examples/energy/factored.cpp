@@ -6,7 +6,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -103,4 +103,4 @@ Entry factored_entry() {
           learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

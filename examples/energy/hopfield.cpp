@@ -5,7 +5,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -84,4 +84,4 @@ Entry hopfield_entry() {
   return {"hopfield", "patterns as minima (Hopfield 1982; Hillar et al. 2012)", small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -4,7 +4,7 @@
 #include "training.hpp"
 #include "zoo.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -50,4 +50,4 @@ Learnt learn(const Setting& setting) {
 
 Entry ising_entry() { return {"ising", "neighbours on a square (Ising 1925)", small, learn}; }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -10,7 +10,7 @@
 #include "zoo.hpp"
 
 // Data that the models of this folder learn from.
-namespace damo::examples {
+namespace damo::zoo {
 
 /// Random numbers that are the same everywhere.
 class Dice {
@@ -149,4 +149,4 @@ inline Array fallen_leaves(std::int64_t n, std::int64_t side, std::uint64_t seed
   return images;
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -8,7 +8,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -79,4 +79,4 @@ Entry mean_covariance_entry() {
           small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -4,7 +4,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -124,4 +124,4 @@ Entry graded_entry() {
           learn_graded};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

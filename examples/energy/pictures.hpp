@@ -7,7 +7,7 @@
 #include <damo/io.hpp>
 
 // How the models of this folder are shown.
-namespace damo::examples {
+namespace damo::zoo {
 
 /// Rows as gray images of `height` rows of pixels, `across` of them beside each other.
 struct Tiles {
@@ -56,4 +56,4 @@ inline io::Picture filters(const Var& W, std::int64_t most, const Tiles& how) {
   return tiles(W.T()[order(range(std::min(most, evaluate(W).shape()[1])))], how);
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -4,7 +4,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -101,4 +101,4 @@ Entry potts_rbm_entry() {
   return {"potts_rbm", "classes as data (Salakhutdinov, Mnih and Hinton 2007)", small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

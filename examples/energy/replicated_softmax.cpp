@@ -6,7 +6,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -95,4 +95,4 @@ Entry replicated_softmax_entry() {
   return {"replicated_softmax", "counts of words (Salakhutdinov and Hinton 2009)", small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

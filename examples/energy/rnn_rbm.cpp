@@ -6,7 +6,7 @@
 #include "training.hpp"
 #include "zoo.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -86,4 +86,4 @@ Entry rnn_rbm_entry() {
   return {"rnn_rbm", "the frames of the RNN-RBM (Boulanger-Lewandowski et al. 2012)", small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -5,7 +5,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -83,4 +83,4 @@ Entry semi_restricted_entry() {
           learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

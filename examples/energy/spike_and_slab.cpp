@@ -4,7 +4,7 @@
 #include "pictures.hpp"
 #include "training.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -80,4 +80,4 @@ Entry spike_and_slab_entry() {
           learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -5,7 +5,7 @@
 #include "training.hpp"
 #include "zoo.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 namespace {
 
 using namespace energy;
@@ -50,4 +50,4 @@ Entry spin_rbm_entry() {
   return {"spin_rbm", "the same with -1 and 1 (Ackley, Hinton and Sejnowski 1985)", small, learn};
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

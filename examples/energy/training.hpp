@@ -9,7 +9,7 @@
 #include <damo/core.hpp>
 
 // The loop that trains the models of this folder.
-namespace damo::examples {
+namespace damo::zoo {
 
 /// Normal parameters, each of a seed of its own.
 class Parameters {
@@ -97,4 +97,4 @@ inline Vars draw(const energy::EnergyModel& model, std::int64_t rows, std::int64
   return draw(model, model.random_state(rows, rng), {.k = sweeps, .rng = rng});
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

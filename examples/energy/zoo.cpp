@@ -1,6 +1,6 @@
 #include "zoo.hpp"
 
-namespace damo::examples {
+namespace damo::zoo {
 
 Entry rbm_entry();
 Entry spin_rbm_entry();
@@ -22,7 +22,7 @@ Entry graded_entry();
 Entry deep_energy_entry();
 Entry rnn_rbm_entry();
 
-std::vector<Entry> zoo() {
+std::vector<Entry> entries() {
   return {rbm_entry(),
           spin_rbm_entry(),
           gaussian_rbm_entry(),
@@ -50,4 +50,4 @@ energy::Report check(const Entry& entry, DType dtype) {
   return energy::check(small.model, {.inputs = small.inputs});
 }
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

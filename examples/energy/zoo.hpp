@@ -8,7 +8,7 @@
 
 // What an entry of the zoo is. Every file of this folder needs Damo as it is installed, and the
 // headers beside it: copy one with them, and go on from there.
-namespace damo::examples {
+namespace damo::zoo {
 
 /// A model small enough to be checked by enumeration.
 struct SmallModel {
@@ -58,6 +58,6 @@ struct Entry {
 energy::Report check(const Entry& entry, DType dtype);
 
 /// All of them.
-std::vector<Entry> zoo();
+std::vector<Entry> entries();
 
-}  // namespace damo::examples
+}  // namespace damo::zoo

@@ -117,10 +117,10 @@ TEST_CASE("energy diagnostics: tempered chains keep each temperature's distribut
 
 TEST_CASE("energy annealing: the gain of a step is the difference of marginal energies") {
   const FloatXScope scope(float64);
-  for (const examples::Entry& entry : examples::zoo()) {
+  for (const zoo::Entry& entry : zoo::entries()) {
     CAPTURE(entry.name);
     if (entry.own_check != nullptr) continue;  // has no conditionals
-    const examples::SmallModel small = entry.small(float64);
+    const zoo::SmallModel small = entry.small(float64);
     const EnergyModel& m = small.model;
     const Block first = m.blocks().front();
     if (!small.inputs.empty() || first.color >= 0) continue;

@@ -4,12 +4,12 @@
 #include "tests/support/values.hpp"
 
 using namespace damo;
-using namespace damo::examples;
+using namespace damo::zoo;
 
 namespace {
 
 Entry entry_of(const std::string& name) {
-  for (const Entry& entry : zoo())
+  for (const Entry& entry : entries())
     if (entry.name == name) return entry;
   FAIL("there is no model ", name);
   return {};
@@ -37,7 +37,7 @@ Learnt learns(const char* name, double least, double most) {
 
 TEST_CASE("energy zoo: every model passes its check, in both dtypes") {
   for (const DType dtype : {float64, float32}) {
-    for (const Entry& entry : zoo()) {
+    for (const Entry& entry : entries()) {
       CAPTURE(entry.name);
       CAPTURE(std::string(name(dtype)));
       const energy::Report report = check(entry, dtype);
@@ -48,7 +48,7 @@ TEST_CASE("energy zoo: every model passes its check, in both dtypes") {
 }
 
 TEST_CASE("energy zoo: every model explains itself; the network says why it has no conditional") {
-  for (const Entry& entry : zoo()) {
+  for (const Entry& entry : entries()) {
     CAPTURE(entry.name);
     const energy::EnergyModel model = entry.small(float64).model;
     const std::string text = energy::explain(model);
@@ -59,7 +59,7 @@ TEST_CASE("energy zoo: every model explains itself; the network says why it has 
 
 TEST_CASE("energy zoo: names are told apart") {
   std::vector<std::string> names;
-  for (const Entry& entry : zoo()) names.push_back(entry.name);
+  for (const Entry& entry : entries()) names.push_back(entry.name);
   CHECK(names.size() >= 19);
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
