@@ -57,7 +57,7 @@ TEST_CASE("moved images: each is one of those that loops move, all moves come eq
   }
 }
 
-TEST_CASE("moved images: by no pixel they stay as they are; what is no image is refused") {
+TEST_CASE("moved images: by no pixel they stay as they are, and what is no image is refused") {
   RandomStream draws(7);
   const Var x = matrix("x");
   CHECK(same(models::moved_images(x, 3, 4, 0, draws), x));

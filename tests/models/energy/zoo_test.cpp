@@ -47,7 +47,8 @@ TEST_CASE("energy zoo: every model passes its check, in both dtypes") {
   }
 }
 
-TEST_CASE("energy zoo: every model explains itself; the network says why it has no conditional") {
+TEST_CASE(
+    "energy zoo: every model explains itself, and the network says why it has no conditional") {
   for (const Entry& entry : entries()) {
     CAPTURE(entry.name);
     const energy::EnergyModel model = entry.small(float64).model;
