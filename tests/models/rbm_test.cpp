@@ -135,6 +135,28 @@ TEST_CASE("RBM: log Z is summed over whichever side has fewer states") {
   }
 }
 
+TEST_CASE("RBM: log Z of a single unit on either side or both is the sum over all states") {
+  const FloatX scope(float64);
+  for (const auto& [n_visible, n_hidden] : {std::pair{1, 1}, {1, 4}, {4, 1}, {1, 40}, {40, 1}}) {
+    const models::RBM rbm({.n_visible = n_visible,
+                           .n_hidden = n_hidden,
+                           .hbias = models::normal_parameter({n_hidden}, 0.5, 2, "hbias"),
+                           .vbias = models::normal_parameter({n_visible}, 0.5, 3, "vbias"),
+                           .seed = 1});
+    const bool one_visible = n_visible == 1;
+    const double *W = rbm.W.value().data<double>(),
+                 *one = (one_visible ? rbm.vbias : rbm.hbias).value().data<double>(),
+                 *many = (one_visible ? rbm.hbias : rbm.vbias).value().data<double>();
+    double off = 0, on = *one;
+    for (int j = 0; j < std::max(n_visible, n_hidden); ++j) {
+      off += std::log1p(std::exp(many[j]));
+      on += std::log1p(std::exp(many[j] + W[j]));
+    }
+    CHECK(evaluate(rbm.log_partition()).item<double>() ==
+          doctest::Approx(std::log(std::exp(off) + std::exp(on))));
+  }
+}
+
 TEST_CASE("RBM: the stochastic pseudo-likelihood goes through the units in turn") {
   const FloatX scope(float64);
   const SmallRbm m;

@@ -52,7 +52,8 @@ std::optional<Vars> outer_with_repeated(const Apply& node, optim::Context&) {
   const Var &a = node.input(0), &b = node.input(1);
   const auto c = uniform_value(a);
   if (!c || a.ndim() != 2 || b.ndim() != 2 || !a.type().broadcastable(1)) return std::nullopt;
-  const Var row = *c == 1 ? b : *c * b;
+  const Var one = b.type().broadcastable(0) ? b : specify_shape(b, {1, -1});
+  const Var row = *c == 1 ? one : *c * one;
   return Vars{broadcast_to(row, {a.shape(0), b.shape(1)})};
 }
 

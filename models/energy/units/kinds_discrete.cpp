@@ -12,7 +12,7 @@ Kind bernoulli_kind() {
       .name = "bernoulli",
       .family = "bernoulli",
       .support = {Set::levels, {0, 1}},
-      .log_normaliser = [](const Natural& p) { return log(1 + exp(p.linear)); },
+      .log_normaliser = [](const Natural& p) { return softplus(p.linear); },
       .mean = [](const Natural& p) { return sigmoid(p.linear); },
       .sample =
           [](const Natural& p, RandomStream& rng) {
@@ -57,7 +57,7 @@ Kind binomial_kind(std::int64_t trials) {
       .name = "binomial",
       .family = "binomial",
       .support = {Set::levels, levels},
-      .log_normaliser = [trials](const Natural& p) { return trials * log(1 + exp(p.linear)); },
+      .log_normaliser = [trials](const Natural& p) { return trials * softplus(p.linear); },
       .mean = [trials](const Natural& p) { return trials * sigmoid(p.linear); },
       .sample =
           [trials](const Natural& p, RandomStream& rng) {

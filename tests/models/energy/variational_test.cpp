@@ -115,6 +115,37 @@ TEST_CASE("variational free energy: it is a bound from any mean field, and its s
   }
 }
 
+TEST_CASE("variational free energy: it is finite and right where fields are huge") {
+  // At so large a scale one state of the hidden units has all the weight.
+  for (const DType dtype : {float64, float32}) {
+    const FloatXScope scope(dtype);
+    for (const double scale : {200.0, 1e4, 1e9}) {
+      const Deep m(scale);
+      const Numbers bound = numbers(evaluate(m.bound()).cast(float64));
+      // The upper units at 0, the lower ones summed out.
+      const Numbers below =
+          numbers(evaluate(m.model.marginal_energy({m.h}, {m.x, Var(), zeros({16, 2}, dtype)}))
+                      .cast(float64));
+      const Joint joint({m.h, m.g});
+      for (std::size_t r = 0; r < bound.size(); ++r) {
+        const Numbers energies = energies_at(m, joint, static_cast<std::int64_t>(r));
+        double least = INFINITY, least_below = INFINITY;
+        for (std::size_t state = 0; state < joint.rows; ++state) {
+          const Array g = joint.values[1].cast(float64);
+          const double* upper = g.data<double>() + 2 * state;
+          least = std::min(least, energies[state]);
+          if (upper[0] + upper[1] == 0) least_below = std::min(least_below, energies[state]);
+        }
+        const double off = 1e-5 * std::abs(least) + 1e-5;
+        CHECK(std::isfinite(bound[r]));
+        CHECK(bound[r] >= least - 5 * std::log(2.0) - off);
+        CHECK(below[r] >= least_below - 3 * std::log(2.0) - off);
+        CHECK(below[r] <= least_below + off);
+      }
+    }
+  }
+}
+
 TEST_CASE("variational free energy: without hidden units it is the energy") {
   const FloatXScope scope(float64);
   const Var b = weights({3}, 1, "b");
