@@ -102,9 +102,10 @@ class DigitMaker {
   Dice dice_;
 };
 
-/// MNIST where it is found and wanted (scripts/fetch-mnist gets it), else made digits.
+/// The digits that the setting asks for. Made ones in place of MNIST say why.
 inline Digits load_digits(const Setting& setting) {
-  if (setting.mnist && !setting.quick) {
+  std::string name = "made digits";
+  if (setting.digits == DigitsOf::mnist || (setting.digits == DigitsOf::found && !setting.quick)) {
     try {
       io::Dataset mnist = io::load_dataset("mnist");
       return {"MNIST",
@@ -113,10 +114,13 @@ inline Digits load_digits(const Setting& setting) {
               std::move(mnist.test),
               std::move(mnist.train_labels),
               std::move(mnist.test_labels)};
-    } catch (const IoError&) {  // is not there
+    } catch (const IoError& e) {
+      if (setting.digits == DigitsOf::mnist) throw;
+      const std::string why = e.what();
+      name += "; " + why.substr(0, why.find('\n'));
     }
   }
-  Digits digits{"made digits", DigitMaker::side, {}, {}, {}, {}};
+  Digits digits{name, DigitMaker::side, {}, {}, {}, {}};
   DigitMaker maker(setting.seed);
   maker.make(setting.steps(20000, 2000), digits.train, digits.train_labels);
   maker.make(setting.steps(5000, 500), digits.test, digits.test_labels);

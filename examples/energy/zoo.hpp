@@ -17,12 +17,15 @@ struct SmallModel {
   std::vector<std::pair<Var, Array>> inputs{};
 };
 
+/// Where digits come from: MNIST where it is found and made ones elsewhere, MNIST or an error,
+/// made.
+enum class DigitsOf { found, mnist, made };
+
 /// How a model is to be trained.
 struct Setting {
   /// On little, made data for a second or two, as the tests do.
   bool quick = false;
-  /// Whether digits are MNIST's, where they are found, and not made ones.
-  bool mnist = true;
+  DigitsOf digits = DigitsOf::found;
   std::uint64_t seed = 1;
   std::int64_t steps(std::int64_t full, std::int64_t few) const { return quick ? few : full; }
 };

@@ -18,3 +18,20 @@ expect 0 "exact log-likelihood" spin_rbm --train --quick --out pictures
 [ -s pictures/spin_rbm.png ] || fail "there is no picture"
 expect 0 "digits told wrong" class_rbm --train --quick --data made --out pictures
 [ -s pictures/class_rbm.png ] || fail "there is no picture"
+expect 0 "usage: energy_zoo" --help
+expect 2 "--quick is of --train" rbm --quick
+expect 2 "--out is of --train" rbm --out pictures
+expect 2 "--quick takes made digits" class_rbm --train --quick --data mnist
+touch file
+expect 1 "--out file: is no folder that can be written to" spin_rbm --train --out file
+grep -q "learnt" output && fail "it trained before it looked at the folder: $(cat output)"
+# MNIST that is asked for and is not there, or cannot be read, is not silently something else.
+mkdir -p empty broken
+expect_env() { DAMO_DATA=$1 expect "${@:2}"; }
+expect_env empty 1 "'mnist' is not on this machine" class_rbm --train --data mnist
+for name in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do echo bad > broken/$name-ubyte; done
+expect_env broken 1 "broken/" class_rbm --train --data mnist
+if [ -w /dev/full ]; then
+  "$program" spin_rbm --train --quick > /dev/full 2> said && fail "a full disk went unnoticed"
+  grep -q "cannot write to the standard output" said || fail "of a full disk it says: $(cat said)"
+fi
