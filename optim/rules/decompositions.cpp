@@ -58,30 +58,38 @@ Rules make() {
   const Var a = any("a", 2), b = any("b", 2), v = any("v", 1);
   rules.push_back(rule("inverse_times_matrix", dot(matrix_inverse(a), b), solve(a, b))
                       .specializes()
+                      .sound(Soundness::method)
                       .when(alone(0)));
   rules.push_back(rule("inverse_times_vector", dot(matrix_inverse(a), v), solve(a, v))
                       .specializes()
+                      .sound(Soundness::method)
                       .when(alone(0)));
   rules.push_back(rule("matrix_times_inverse", dot(b, matrix_inverse(a)), solve(a.T(), b.T()).T())
                       .specializes()
+                      .sound(Soundness::method)
                       .when(alone(1)));
   rules.push_back(rule("vector_times_inverse", dot(v, matrix_inverse(a)), solve(a.T(), v))
                       .specializes()
+                      .sound(Soundness::method)
                       .when(alone(1)));
   const Var batch = any("a", 3), other = any("b", 3);
   rules.push_back(rule("batched_inverse_times_matrix", batched_dot(matrix_inverse(batch), other),
                        solve(batch, other))
                       .specializes()
+                      .sound(Soundness::method)
                       .when(alone(0)));
   rules.push_back(rule("batched_matrix_times_inverse", batched_dot(other, matrix_inverse(batch)),
                        mT(solve(mT(batch), mT(other))))
                       .specializes()
+                      .sound(Soundness::method)
                       .when(alone(1)));
   const Var l = cholesky(a);
   rules.push_back(rule("solve_of_cholesky", solve(l, b), solve_triangular(l, b, {.lower = true}))
-                      .specializes());
-  rules.push_back(
-      rule("solve_of_turned_cholesky", solve(l.T(), b), solve_triangular(l.T(), b)).specializes());
+                      .specializes()
+                      .sound(Soundness::method));
+  rules.push_back(rule("solve_of_turned_cholesky", solve(l.T(), b), solve_triangular(l.T(), b))
+                      .specializes()
+                      .sound(Soundness::method));
   rules.push_back(node_rewriter("det_of_cholesky", {"det"}, "det(cholesky(a)) = prod(its diagonal)",
                                 det_of_cholesky)
                       .specializes());

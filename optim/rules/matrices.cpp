@@ -261,7 +261,8 @@ Rules make() {
                       .sound(Soundness::needs_fact));
   rules.push_back(node_rewriter("solve_of_triangle", {"solve"},
                                 "solve(tril(a), b) = solve_triangular(a, b)", solve_of_triangle)
-                      .canonicalizes());
+                      .canonicalizes()
+                      .sound(Soundness::method));
   rules.push_back(node_rewriter("transpose_of_symmetric", {"dimshuffle"},
                                 "x.T = x where x is symmetric by how it was made",
                                 transpose_of_symmetric)

@@ -15,9 +15,12 @@ enum class Promise : std::uint8_t {
   zero_sign,  ///< the same but for the sign of zeros
   rounding,   ///< no further from the truth than rounding explains; NaN and inf stay, or become the
               ///< true finite value
-  stable,     ///< the same, and what is undefined at an infinity only may become the limit there
-  whole       ///< what many rules keep together: where infinities meet, one limit taken after the
-              ///< other may be any number, and the sign of an infinity may be that of a zero
+  method,  ///< the same, but that all of it holds for finite numbers only where numbers on the way
+           ///< are far from 1 or not finite
+  stable,  ///< the same as rounding, and what is undefined at an infinity only may become the limit
+           ///< there
+  whole    ///< what many rules keep together: where infinities meet, one limit taken after the
+           ///< other may be any number, and the sign of an infinity may be that of a zero
 };
 
 /// Two sides of a rewrite in long double, computed when asked for.
@@ -36,6 +39,9 @@ class Truth {
   const WideArray& limit_after() { return limit_->value(after_); }
   /// Whether on the way to `before` an infinity is met and what is NaN: a limit may be taken.
   bool meets_limit();
+  /// Whether all numbers on the way to `before` are finite and, where not 0, between 1e-8 and 1e8;
+  /// in float32 between 1e-4 and 1e4.
+  bool stays_near_one();
 
  private:
   Var before_, after_;

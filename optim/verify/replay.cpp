@@ -108,6 +108,7 @@ std::optional<WideEvaluation::Bindings> at_large(Values values) {
 Promise Sides::promise() const {
   if (applied.soundness == tag(Soundness::bit_exact)) return Promise::same_bits;
   if (applied.soundness == tag(Soundness::zero_sign)) return Promise::zero_sign;
+  if (applied.soundness == tag(Soundness::method)) return Promise::method;
   const auto& tags = applied.tags;
   const bool stabilizes = std::find(tags.begin(), tags.end(), "stabilize") != tags.end();
   return stabilizes ? Promise::stable : Promise::rounding;
@@ -116,7 +117,10 @@ Promise Sides::promise() const {
 std::optional<Lie> Sides::judged() const {
   if (!before && !after) return std::nullopt;
   if (!before && refused_beside(*this)) return std::nullopt;
+  WideEvaluation exactly(given);
   if (!before || !after) {
+    Truth truth{applied.before, applied.after, exactly, nullptr};
+    if (promise() == Promise::method && !truth.stays_near_one()) return std::nullopt;
     return Lie{before ? "an error appears" : "an error is lost",
                before ? "no error" : before_error,
                after ? "no error" : after_error,
@@ -131,7 +135,6 @@ std::optional<Lie> Sides::judged() const {
   if (shared_large) common_limit.emplace(std::move(*shared_large));
   const Truth near{applied.before, applied.after, common, common_limit ? &*common_limit : nullptr};
   if (!judge(*before, *after, near, promise())) return std::nullopt;
-  WideEvaluation exactly(given);
   auto large = at_large(given);
   std::optional<WideEvaluation> limit;
   if (large) limit.emplace(std::move(*large));
