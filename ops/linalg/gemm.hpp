@@ -6,19 +6,17 @@
 
 namespace damo {
 
-/// beta c + alpha dot(a, b), which may take over c's memory.
-///   inputs  [c, alpha, a, b, beta], of one float dtype; alpha and beta scalars, c of the product's
-///   shape
+/// beta c + alpha dot(a, b), which may take over c's memory; to that, one after the other, further
+/// multiples of products, so that a large c is gone through once.
+///   inputs  [c, alpha, a, b, beta, (alpha, a, b)...], of one float dtype; alpha and beta scalars,
+///   c of the products' shape
 class Gemm final : public OpOf<Gemm>,
                    public MatrixProduct,
                    public ComputesWide,
                    public ChecksAhead {
  public:
   std::string name() const override { return "gemm"; }
-  void facts(const Apply&, std::span<const Fact> in, std::span<Fact> out) const override {
-    const Fact product = fact_of_total(fact_of_product(in[2], in[3]));
-    out[0] = fact_of_sum(fact_of_product(in[4], in[0]), fact_of_product(in[1], product));
-  }
+  void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override;
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -101,6 +101,8 @@ class Flattener {
       add(in[0], scaled(c, in[4]), depth);
       --inside_;
       result.products.push_back({scaled(c, in[1]), in[2], in[3]});
+      for (std::size_t i = 5; i < in.size(); i += 3)
+        result.products.push_back({scaled(c, in[i]), in[i + 1], in[i + 2]});
       return true;
     }
     const ScalarOp* f = scalar_op(v);
@@ -141,8 +143,10 @@ class Flattener {
     if (as<Dot>(v) != nullptr) ++count[negative ? 1 : 0];
     if (depth == max_depth) return;
     if (as<Gemm>(v) != nullptr) {
-      const bool minus = uniform_value(v.inputs()[1]).value_or(1) < 0;
-      ++count[negative != minus ? 1 : 0];
+      for (std::size_t i = 1; i < v.inputs().size(); i += i == 1 ? 4 : 3) {
+        const bool minus = uniform_value(v.inputs()[i]).value_or(1) < 0;
+        ++count[negative != minus ? 1 : 0];
+      }
       count_products(v.inputs()[0], negative, count, depth + 1);
     } else if (f == vocabulary().add || f == vocabulary().sub) {
       count_products(v.inputs()[0], negative, count, depth + 1);
@@ -235,6 +239,19 @@ std::optional<Vars> accumulate_products(const Apply& node, Context& context) {
   return Vars{fit(total, root)};
 }
 
+/// An accumulation upon one that it alone reads.
+std::optional<Vars> gemm_chain(const Apply& node, Context& context) {
+  const Var& inner = node.input(0);
+  if (as<Gemm>(inner) == nullptr || context.uses(inner) != 1 || uniform_value(node.input(4)) != 1)
+    return std::nullopt;
+  Vars inputs = inner.inputs();
+  inputs.insert(inputs.end(), node.inputs().begin() + 1, node.inputs().begin() + 4);
+  inputs.insert(inputs.end(), node.inputs().begin() + 5, node.inputs().end());
+  const Var all = make_var(std::make_shared<Gemm>(), std::move(inputs), node.site());
+  if (all.type() != node.types()[0]) return std::nullopt;
+  return Vars{all};
+}
+
 std::optional<Vars> binary_product(const Apply& node, Context& context) {
   const Var& a = node.input(0);
   const Var& b = node.input(1);
@@ -244,7 +261,8 @@ std::optional<Vars> binary_product(const Apply& node, Context& context) {
     if (moved->pattern().back() != last) return std::nullopt;  // its rows are not contiguous
   }
   const Fact fact = context.fact(a);
-  if (!fact.binary() && !fact.perhaps_binary) return std::nullopt;
+  // Whole numbers may be zeros and ones, as images rounded: looking takes no time beside a product.
+  if (!fact.binary() && !fact.perhaps_binary && !fact.integer) return std::nullopt;
   return make_node(std::make_shared<BinaryDot>(!fact.binary()), {a, b}, node.site());
 }
 
@@ -257,6 +275,10 @@ const Rules& product_rules() {
                                  "c + alpha * dot(a, b) = gemm(c, alpha, a, b)",
                                  accumulate_products)
                        .tagged("blas"));
+    list.push_back(node_rewriter("gemm_chain", {"gemm"},
+                                 "gemm(gemm(c, s, a, b), t, x, y) goes through c once", gemm_chain)
+                       .tagged("blas")
+                       .sound(Soundness::bit_exact));
     list.push_back(node_rewriter("binary_product", {"dot"},
                                  "dot(x, w) adds rows of w where x has only zeros and ones",
                                  binary_product)

@@ -3,8 +3,12 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/gradient/verify_grad.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/products/gemm.hpp>
 #include <damo/ops/linalg/linalg.hpp>
+#include <damo/ops/random/random_stream.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/runtime/function/function.hpp>
 #include "tests/support/values.hpp"
 
 using namespace damo;
@@ -134,4 +138,38 @@ TEST_CASE("products: gradients are those of finite differences") {
       {counting({2, 1, 3}), counting({3, 2, 2})}, all_ways);
   verify_grad([](const Var& a, const Var& b) { return batched_dot(a, b); },
               {counting({2, 3}), counting({2, 3, 2})}, all_ways);
+}
+
+TEST_CASE("gemm: products added a few rows at a time have the bits of one after the other") {
+  const auto random = [](std::uint64_t stream, const Shape& shape) {
+    return evaluate(cast(RandomStream(stream).normal({shape[0], shape[1]}), float32));
+  };
+  const int before = num_threads();
+  for (const std::int64_t rows : {192, 300, 784}) {
+    const Array c = random(1, {rows, 401}), a = random(2, {rows, 20}), b = random(3, {20, 401}),
+                x = random(4, {rows, 130}), y = random(5, {130, 401});
+    Array expected = c;
+    const auto of = [](const Array& m) {
+      return Matrix<const float>{m.data<float>(), m.shape()[0], m.shape()[1], m.shape()[1], 1};
+    };
+    const Matrix<float> to{expected.data<float>(), rows, 401, 401, 1};
+    gemm(-0.5F, of(a), of(b), 1, to);
+    gemm(0.25F, of(x), of(y), 1, to);
+    const SharedVar whole = shared(c, "whole");
+    const Var A = constant(a), B = constant(b), X = constant(x), Y = constant(y);
+    for (const int threads : {1, 3}) {
+      set_num_threads(threads);
+      whole.set_array(c);
+      const Var sum = whole - 0.5 * dot(A, B) + 0.25 * dot(X, Y);
+      Function f = function({}, {sum}, {.updates = {{whole, sum}}});
+      CHECK(contains(debugprint(f), "gemm"));
+      test::check_same_bits(f()[0], expected);
+      test::check_same_bits(whole.value(), expected);
+      Function g = function({}, {}, {.updates = {{whole, sum}}});
+      whole.set_array(c);
+      g();
+      test::check_same_bits(whole.value(), expected);
+    }
+  }
+  set_num_threads(before);
 }

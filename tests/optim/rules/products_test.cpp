@@ -17,7 +17,9 @@ RuleCases product_cases() {
   const Var v = vector("v", float64);
   return {
       {"gemm_accumulate", c + dot(m, n), c + dot(m, n) * dot(m, n)},
+      {"gemm_chain", c - dot(m, n) * 2.0 + dot(n, m), c - dot(m, n) * 2.0},
       {"binary_product", dot(cast(m > 0.5, float64), n), dot(m, n)},
+      {"binary_product", dot(round(m), n), dot(m * 0.5, n)},
       {"binary_product", dot(cast(v > 0.5, float64), n), dot(v, n)},
   };
 }

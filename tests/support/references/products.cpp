@@ -73,6 +73,15 @@ void add_products(References& all) {
     });
   };
   all["gemm"] = gemm;
+  all["gemm of two products"] = [gemm](const auto& in) {
+    Nd first(gemm(in));
+    Nd a(in[6]);
+    Nd b(in[7]);
+    const double alpha = in[5].template item<double>();
+    return build(first.shape, [&](const Position& i) {
+      return first(i) + alpha * dot_at(a, b, {i[0]}, {i[1]});
+    });
+  };
   all["gemm of a vector"] = gemm;
 }
 
