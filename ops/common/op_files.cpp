@@ -9,6 +9,7 @@
   X(arange) \
   X(arithmetic) \
   X(batched_dot) \
+  X(bernoulli_dot) \
   X(binary_dot) \
   X(bitwise) \
   X(broadcast) \
@@ -49,6 +50,7 @@
   X(random_stream_waiting) \
   X(reduce) \
   X(reshape) \
+  X(round_rows) \
   X(rounding) \
   X(scaled_math) \
   X(scan) \

@@ -73,15 +73,17 @@ void BinaryDot::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
   out[0] = dot_wide(*in[0], 0, in[0]->shape(), *in[1], 0, in[1]->shape());
 }
 
-void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  const Tensor& a = *in[0];
-  const Tensor& b = *in[1];
+void binary_dot_into(const Tensor& a, const Tensor& b, bool verify, const Tensor& out) {
   bool done = false;
   if (rows_contiguous(a) && rows_contiguous(b)) {
-    done = a.dtype == DType::float32 ? add_selected_rows<float>(a, b, *out[0], verify_)
-                                     : add_selected_rows<double>(a, b, *out[0], verify_);
+    done = a.dtype == DType::float32 ? add_selected_rows<float>(a, b, out, verify)
+                                     : add_selected_rows<double>(a, b, out, verify);
   }
-  if (!done) dot_into(1, a, b, 0, *out[0]);
+  if (!done) dot_into(1, a, b, 0, out);
+}
+
+void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  binary_dot_into(*in[0], *in[1], verify_, *out[0]);
 }
 
 namespace {

@@ -34,4 +34,7 @@ class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct, public Com
   bool verify_;
 };
 
+/// What `BinaryDot` computes.
+void binary_dot_into(const Tensor& a, const Tensor& b, bool verify, const Tensor& out);
+
 }  // namespace damo

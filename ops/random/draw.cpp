@@ -15,6 +15,9 @@
 #include <damo/ops/random/stream_draws.hpp>
 
 namespace damo {
+
+using detail::key_of;
+
 namespace {
 
 using Generator = Draw::Generator;
@@ -40,13 +43,6 @@ void check_op(const Draw& draw) {
   if ((d.ranks == Distribution::Ranks::one && draw.rank() != 1) ||
       (d.ranks == Distribution::Ranks::at_least_one && draw.rank() == 0))
     throw ShapeError(fmt::format("there is no {} draw of {} dimensions", d.name, draw.rank()));
-}
-
-PhiloxKey key_of(const Tensor& state) {
-  const auto* s = state.as<std::int64_t>();
-  const std::int64_t step = state.strides[0];
-  return {static_cast<std::uint64_t>(s[0]), static_cast<std::uint64_t>(s[step]),
-          static_cast<std::uint64_t>(s[2 * step])};
 }
 
 /// Whether a float32 parameter has one number, without gaps, for each element of the sample.
@@ -81,6 +77,17 @@ void add_draws(OpList& ops, const Distribution& distribution) {
     ops.reader({at->first, read_draw, 1, OpReader::any});
   }
 }
+
+namespace detail {
+
+PhiloxKey key_of(const Tensor& state) {
+  const auto* s = state.as<std::int64_t>();
+  const std::int64_t step = state.strides[0];
+  return {static_cast<std::uint64_t>(s[0]), static_cast<std::uint64_t>(s[step]),
+          static_cast<std::uint64_t>(s[2 * step])};
+}
+
+}  // namespace detail
 
 std::string Draw::name() const {
   return generator_ == Generator::philox ? distribution_->name

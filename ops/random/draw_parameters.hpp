@@ -13,6 +13,9 @@
 // How the kernels of draws see their parameters.
 namespace damo::detail {
 
+/// The draw that a Philox stream's state names.
+PhiloxKey key_of(const Tensor& state);
+
 /// Scratch memory handed out piece by piece.
 class Room {
  public:

@@ -17,7 +17,7 @@ namespace optim {
 // The passes that are functions, each in the file of its name in optim/loops/.
 using Procedure = FunctionGraph(const FunctionGraph&, const Pass::Setting&);
 Procedure scan_merge, scan_cancel_at_border, scan_keep_what_is_read, scan_hoist_invariants,
-    scan_push_out, scan_share_last;
+    scan_push_out, scan_share_last, scan_share_last_again, scan_round_rows;
 
 namespace {
 
@@ -145,6 +145,9 @@ const std::vector<Pass>& passes() {
       {"scan_share_last", {"scan", "bit_exact"}, {}, scan_share_last},
       // What left the loops meets what was outside.
       {"tidy_scans",     {"scan"},               {"specialize", "canonicalize", "fold"}},
+      // Of the products that are left: those that draws have taken in are not made.
+      {"scan_share_last_again", {"scan", "bit_exact", "scan_share_last"}, {}, scan_share_last_again},
+      {"scan_round_rows", {"scan", "bit_exact"}, {}, scan_round_rows},
       {"blas",           {"blas"},               {"blas", "fold"}},
   };
   // clang-format on

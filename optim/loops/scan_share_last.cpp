@@ -3,6 +3,7 @@
 #include <damo/graph/branch_guards.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/round_rows.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
 #include <damo/optim/loops/if_loop_runs.hpp>
 
@@ -50,11 +51,19 @@ std::optional<Shared> shared_by(const Apply& product) {
   return found;
 }
 
+/// Whether so few steps are made that draws had better leave products to be shared: their weights
+/// are not rounded.
+bool is_short(const Apply& loop) {
+  const Array* n = constant_value(loop.input(0));
+  return n != nullptr && n->item<std::int64_t>() < RoundRows::uses_that_pay;
+}
+
 class ShareLast {
  public:
-  explicit ShareLast(const FunctionGraph& graph) {
+  ShareLast(const FunctionGraph& graph, bool short_loops) {
     for (const Apply* node : graph.order()) {
-      if (const auto found = shared_by(*node))
+      const auto found = shared_by(*node);
+      if (found && (!short_loops || is_short(found->product.inputs()[0].owner())))
         shared_[found->product.inputs()[0].owner_ptr()].push_back(*found);
     }
   }
@@ -89,19 +98,29 @@ class ShareLast {
   std::unordered_map<Var, Var, VarHash, VarSame> made_;
 };
 
-}  // namespace
-
-/// Takes products of a loop's last values from the loop where its last step has made them.
-FunctionGraph scan_share_last(const FunctionGraph& graph, const Pass::Setting& setting) {
+FunctionGraph share_last(const FunctionGraph& graph, const Pass::Setting& setting,
+                         bool short_loops) {
   return edit_scans(
       graph,
-      [](const FunctionGraph& g) -> EditScan {
-        auto pass = std::make_shared<ShareLast>(g);
+      [short_loops](const FunctionGraph& g) -> EditScan {
+        auto pass = std::make_shared<ShareLast>(g, short_loops);
         return [pass](const Apply& node, const Apply& before, Trace* trace) {
           return (*pass)(node, before, trace);
         };
       },
       setting.trace);
+}
+
+}  // namespace
+
+/// Takes products of a loop's last values from the loop where its last step has made them: of loops
+/// of few steps.
+FunctionGraph scan_share_last(const FunctionGraph& graph, const Pass::Setting& setting) {
+  return share_last(graph, setting, true);
+}
+/// The same of all loops, once draws have taken in the products that they need.
+FunctionGraph scan_share_last_again(const FunctionGraph& graph, const Pass::Setting& setting) {
+  return share_last(graph, setting, false);
 }
 
 }  // namespace damo::optim

@@ -2,9 +2,11 @@
 
 #include <damo/graph/walk.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/linalg/bernoulli_dot.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/random/draw.hpp>
+#include <damo/ops/shape/broadcast.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
@@ -72,6 +74,60 @@ std::optional<Vars> bernoulli_logit(const Apply& node, Context& context) {
   if (!z.defined() || z.ndim() != u.ndim() || !stretched_axes(u.type(), less.type()).empty())
     return std::nullopt;
   return replaced(drawn_from_logit(z, u.owner()), node);
+}
+
+/// What a SpecifyShape promises of an axis: the size, -1 for nothing.
+Var promised(const Apply& promise, std::size_t axis) {
+  const Shape& dims = static_cast<const SpecifyShape&>(promise.op()).dims();
+  std::size_t next = 1;
+  for (std::size_t i = 0; i < axis; ++i) next += dims[i] == unknown ? 1 : 0;
+  if (dims[axis] == unknown) return promise.input(next);
+  return int_constant(dims[axis] == SpecifyShape::free ? -1 : dims[axis]);
+}
+
+/// The factors of a product that stands in that sum, or is it, and whose left one has only zeros
+/// and ones, as far as one can tell. A size promised of the product is one of its factors.
+std::optional<std::pair<Var, Var>> binary_factors(const Var& v, const Var& sum, Context& context) {
+  const bool has_promise = as<SpecifyShape>(v) != nullptr && context.uses(v) == 1;
+  const Var& product = has_promise ? v.inputs()[0] : v;
+  if (as<Dot>(product) == nullptr || context.uses(product) != 1 || v.ndim() != sum.ndim() ||
+      product.inputs()[1].ndim() != 2 || !stretched_axes(v.type(), sum.type()).empty())
+    return std::nullopt;
+  Var left = product.inputs()[0], right = product.inputs()[1];
+  const Fact fact = context.fact(left);
+  if (!fact.binary() && !fact.perhaps_binary) return std::nullopt;
+  if (has_promise) {
+    const Apply& promise = v.owner();
+    if (v.ndim() == 2) left = specify_shape(left, Vars{promised(promise, 0), int_constant(-1)});
+    right = specify_shape(right, Vars{int_constant(-1), promised(promise, v.ndim() - 1)});
+  }
+  return std::pair(left, right);
+}
+
+/// A draw by the sum of such a product and a bias takes in both.
+std::optional<Vars> bernoulli_dot(const Apply& node, Context& context) {
+  const auto& draw = static_cast<const Draw&>(node.op());
+  const Var& z = node.inputs().back();
+  if (&draw.distribution() != &bernoulli_logit_distribution || !draw.fillable_from_parameter() ||
+      z.dtype() != DType::float32 || z.ndim() != draw.rank() || context.uses(z) != 1)
+    return std::nullopt;
+  std::optional<std::pair<Var, Var>> factors;
+  Var bias = Arg(0.0).var(DType::float32);
+  if (scalar_op(z) == vocabulary().add) {
+    for (const std::size_t at : {1, 0}) {
+      if (factors) break;
+      factors = binary_factors(z.inputs()[at], z, context);
+      bias = z.inputs()[1 - at];
+    }
+  } else {
+    factors = binary_factors(z, z, context);
+  }
+  if (!factors) return std::nullopt;
+  const bool verify = !context.fact(factors->first).binary();
+  Vars inputs(node.inputs().begin(), node.inputs().end() - 1);
+  for (const Var& v : {factors->first, factors->second, bias}) inputs.push_back(v);
+  return make_node(std::make_shared<BernoulliDot>(draw.dims(), verify), std::move(inputs),
+                   node.site());
 }
 
 /// A Bernoulli draw is a uniform one below p, which then is fused with what computes p.
@@ -144,6 +200,12 @@ const Rules& specialize_rules() {
                                  "cast(uniform < sigmoid(z)) = bernoulli_logit(z)", bernoulli_logit)
                        .specializes()
                        .sound(Soundness::bit_exact));
+    list.push_back(node_rewriter("bernoulli_dot", {"bernoulli_logit"},
+                                 "bernoulli_logit(dot(x, w) + b) = bernoulli_dot(x, w, b) where x "
+                                 "has only zeros and ones",
+                                 bernoulli_dot)
+                       .specializes()
+                       .sound(Soundness::needs_fact));
     add_products(list);
     return list;
   }();

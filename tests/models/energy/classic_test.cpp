@@ -58,5 +58,5 @@ TEST_CASE("energy: an RBM given by its energy is trained by the ops of the class
 
   const auto by_energy = ops_of(trained(derived.cost, derived.held, derived.updates));
   CHECK(by_energy == ops_of(trained(cost, {end}, updates)));
-  CHECK(by_energy.at("binary_dot") == 2);
+  CHECK(by_energy.at("bernoulli_dot") == 2);
 }

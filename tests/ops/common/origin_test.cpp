@@ -138,7 +138,7 @@ Array scrambled(const Array& a) {
     double& v = result.data<double>()[i];
     v = std::cos(100 * v);
   }
-  return result;
+  return result.cast(a.dtype());
 }
 
 /// The op's node on given values, as values.

@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include <damo/ops/kernels/random/philox.hpp>
 #include "tests/support/references/nd.hpp"
 #include "tests/support/references/references.hpp"
 
@@ -83,6 +86,20 @@ void add_products(References& all) {
     });
   };
   all["gemm of a vector"] = gemm;
+  const auto bernoulli = [](const auto& in) {
+    Nd x(in[0]);
+    Nd w(in[1]);
+    Nd b(in[2]);
+    std::uint32_t element = 0;
+    return build(b.shape, [&](const Position& i) {
+      const auto words = philox4x32({element / 4, 0, 3, 0}, {7, 0});
+      const double u = std::ldexp(static_cast<double>(words[element++ % 4] >> 8U), -24);
+      const double z = dot_at(x, w, {i[0]}, {i[1]}) + b(i);
+      return u < 1 / (1 + std::exp(-z)) ? 1.0 : 0.0;
+    });
+  };
+  all["bernoulli_dot"] = bernoulli;
+  all["round_rows"] = bernoulli;
 }
 
 }  // namespace damo::test

@@ -1,0 +1,208 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include <damo/graph/errors/error.hpp>
+#include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
+#include <damo/ops/common/op_list.hpp>
+#include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/kernels/machine/scratch.hpp>
+#include <damo/ops/kernels/products/binary_dot.hpp>
+#include <damo/ops/kernels/random/bernoulli_dot.hpp>
+#include <damo/ops/linalg/bernoulli_dot.hpp>
+#include <damo/ops/linalg/binary_dot.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/linalg/round_rows.hpp>
+#include <damo/ops/random/draw.hpp>
+#include <damo/ops/random/draw_parameters.hpp>
+#include <damo/ops/shape/shape.hpp>
+
+namespace damo {
+namespace {
+
+/// The draw by what the product and the sum have given.
+Draw draw_of(const Shape& dims) { return {bernoulli_logit_distribution, DType::float32, dims}; }
+
+Shape product_shape(const Shape& x, const Shape& w) {
+  if (x.back() != w[0] && x.back() != unknown && w[0] != unknown)
+    throw ShapeError(fmt::format("inner sizes differ, {} and {}", x.back(), w[0]));
+  return x.rank() == 2 ? Shape{x[0], w[1]} : Shape{w[1]};
+}
+
+/// A vector is one row. The stride of a single column is of no consequence.
+Matrix<const float> matrix_of(const Tensor& t) {
+  if (t.rank() == 1)
+    return {t.as<const float>(), 1, t.shape[0], 0, t.shape[0] == 1 ? 1 : t.strides[0]};
+  return {t.as<const float>(), t.shape[0], t.shape[1], t.strides[0],
+          t.shape[1] == 1 ? 1 : t.strides[1]};
+}
+
+/// What is added to a product of that shape, stretched to it.
+Matrix<const float> stretched_to(const Shape& z, const Tensor& b) {
+  const std::int64_t cols = z.back();
+  Matrix<const float> m{b.as<const float>(), z.rank() == 2 ? z[0] : 1, cols, 0, 0};
+  if (b.rank() == 0) return m;
+  for (std::size_t i = 0; i < z.rank(); ++i) {
+    if (b.shape[i] != z[i] && b.shape[i] != 1) {
+      throw ShapeError(fmt::format("a product of shape {} and a sum's other term of shape {}",
+                                   to_string(z), to_string(b.shape)));
+    }
+  }
+  const std::size_t last = z.rank() - 1;
+  if (b.shape[last] != 1) m.col_stride = b.strides[last];
+  if (z.rank() == 2 && b.shape[0] != 1) m.row_stride = b.strides[0];
+  return m;
+}
+
+void add_to(Matrix<const float> b, float* z) {
+  for (std::int64_t i = 0; i < b.rows; ++i, z += b.cols) {
+    if (b.col_stride == 1) {
+      const float* row = &b(i, 0);
+      for (std::int64_t j = 0; j < b.cols; ++j) z[j] += row[j];
+    } else {
+      for (std::int64_t j = 0; j < b.cols; ++j) z[j] += b(i, j);
+    }
+  }
+}
+
+}  // namespace
+
+std::string BernoulliDot::parameters() const {
+  return fmt::format("{}{}", dims_to_string(dims_), verify_ ? " verify" : "");
+}
+
+void BernoulliDot::facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const {
+  out[0] = zero_or_one;
+}
+
+std::vector<TensorType> BernoulliDot::infer(std::span<const TensorType> in) const {
+  if (in.size() != 4 + rank() && in.size() != 5 + rank())
+    throw TypeError(
+        "needs a stream's state, sizes, two factors and what is added to their product");
+  const TensorType &x = in[left_input()], &w = in[right_input()], &b = in[bias_input()];
+  for (const TensorType* t : {&x, &w, &b}) {
+    if (t->dtype != DType::float32)
+      throw TypeError(fmt::format("expected float32, got {}", to_string(*t)));
+  }
+  if (x.rank() != rank() || rank() < 1 || rank() > 2 || w.rank() != 2 ||
+      (b.rank() != 0 && b.rank() != rank()))
+    throw ShapeError(fmt::format("{}, {} and {} do not fit a sample of {} dimensions", to_string(x),
+                                 to_string(w), to_string(b), rank()));
+  if (in.size() == 5 + rank() && (in.back().dtype != DType::int64 || in.back().rank() != 1))
+    throw TypeError(fmt::format("expected rounded rows, got {}", to_string(in.back())));
+  std::vector<TensorType> drawn(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(left_input()));
+  drawn.push_back({DType::float32, product_shape(x.dims, w.dims)});
+  return draw_of(dims_).infer(drawn);
+}
+
+std::vector<std::optional<Vars>> BernoulliDot::shape_rule(const Apply& node,
+                                                          const std::vector<Vars>&) const {
+  const auto first = node.inputs().begin() + 1;
+  return {Vars(first, first + static_cast<std::ptrdiff_t>(rank()))};
+}
+
+std::vector<Demand> BernoulliDot::demands(const Apply& node,
+                                          const std::vector<Vars>& shapes) const {
+  std::vector<Demand> all = draw_of(dims_).demands(node, shapes);
+  const Vars &x = shapes[left_input()], &w = shapes[right_input()], &b = shapes[bias_input()];
+  all.push_back({Demand::Kind::equal, x.back(), w.front()});
+  for (std::size_t axis = 0; axis < b.size(); ++axis) {
+    if (node.input(bias_input()).type().dims[axis] == 1) continue;
+    const bool rows = axis + 1 < b.size();
+    all.push_back({Demand::Kind::equal, rows ? x.front() : w.back(), b[axis]});
+  }
+  return all;
+}
+
+namespace {
+
+std::string no_derivative(const Apply& node) {
+  return fmt::format("{} is a random draw, and a draw has no derivative in its parameters",
+                     describe(node.output()));
+}
+
+}  // namespace
+
+Gradients BernoulliDot::gradient(const Apply& node, const Vars&) const {
+  Gradients result(node.inputs().size());
+  for (std::size_t i = left_input(); i <= bias_input(); ++i)
+    result[i] = Gradient::undefined(no_derivative(node));
+  return result;
+}
+
+Vars BernoulliDot::push_forward(const Apply& node, const Vars& tangents) const {
+  for (std::size_t i = left_input(); i <= bias_input(); ++i) {
+    if (tangents[i].defined()) throw GradError(no_derivative(node));
+  }
+  return {Var()};
+}
+
+void BernoulliDot::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
+  draw_of(dims_).run_shapes(node, in.first(left_input()), out);
+  static_cast<void>(product_shape(in[left_input()]->shape, in[right_input()]->shape));
+}
+
+void BernoulliDot::perform(const Apply& node, TensorsIn in, TensorsOut out,
+                           Workspace& scratch) const {
+  const Tensor &x = *in[left_input()], &w = *in[right_input()];
+  const Shape shape = product_shape(x.shape, w.shape);
+  const Matrix<const float> b = stretched_to(shape, *in[bias_input()]);
+  const Matrix<const float> left = matrix_of(x);
+  const bool rounded = has_rounded(node) && in.back()->elements() > 0;
+  if (rounded && shape == out[0]->shape && left.col_stride == 1 && (!verify_ || is_binary(left))) {
+    bernoulli_dot(detail::key_of(*in[0]), left, matrix_of(w),
+                  RoundedRows(in.back()->as<const std::int64_t>()), b, out[0]->as<float>());
+    return;
+  }
+  static thread_local Scratch memory;
+  Tensor z{out[0]->data, DType::float32, shape, contiguous_strides(shape)};
+  if (shape != out[0]->shape)
+    z.data = reinterpret_cast<std::byte*>(memory.reserve<float>(shape.elements()));
+  binary_dot_into(x, w, verify_, z);
+  add_to(b, z.as<float>());
+  std::array<const Tensor*, 4> drawn{};
+  std::copy_n(in.begin(), left_input(), drawn.begin());
+  drawn[left_input()] = &z;
+  draw_of(dims_).perform(node, {drawn.data(), left_input() + 1}, out, scratch);
+}
+
+std::vector<std::pair<Var, Var>> BernoulliDot::state_updates(const Apply& node) const {
+  return draw_of(dims_).state_updates(node);
+}
+
+namespace {
+
+OpPtr read_bernoulli_dot(OpText& text) {
+  const Shape dims = text.parameters.dims();
+  return std::make_shared<BernoulliDot>(dims, text.parameters.accept_word("verify"));
+}
+
+Var sample(const Vars& in, bool rounded) {
+  const Var state = constant(Array::from<std::int64_t>({7, 0, 3}));
+  const Var x = cast(in[0], DType::float32);
+  Vars inputs{state, x.shape(0), in[1].shape(1), x, in[1], in[2]};
+  if (rounded) inputs.push_back(make_var(std::make_shared<RoundRows>(), {in[1], int_constant(9)}));
+  return make_var(std::make_shared<BernoulliDot>(Shape{unknown, unknown}, false),
+                  std::move(inputs));
+}
+
+}  // namespace
+
+DAMO_OPS(bernoulli_dot) {
+  ops.reader({"bernoulli_dot", read_bernoulli_dot, 5, 7});
+  const std::vector<OpInput> inputs{
+      {"mk", 0, 1, DType::boolean}, {"kn", -2, 2, DType::float32}, {"mn", -2, 2, DType::float32}};
+  ops.sample({.name = "bernoulli_dot",
+              .inputs = inputs,
+              .apply = [](const Vars& in) { return sample(in, false); },
+              .differentiable = false});
+  ops.sample({.name = "round_rows",
+              .inputs = inputs,
+              .apply = [](const Vars& in) { return sample(in, true); },
+              .differentiable = false});
+}
+
+}  // namespace damo
