@@ -40,31 +40,29 @@ Matrix<const float> matrix_of(const Tensor& t) {
           t.shape[1] == 1 ? 1 : t.strides[1]};
 }
 
-/// What is added to a product of that shape, stretched to it.
-Matrix<const float> stretched_to(const Shape& z, const Tensor& b) {
+/// Another operand, stretched to a product of that shape.
+Matrix<const float> stretched_to(const Shape& z, const Tensor& t, const TensorType& type) {
   const std::int64_t cols = z.back();
-  Matrix<const float> m{b.as<const float>(), z.rank() == 2 ? z[0] : 1, cols, 0, 0};
-  if (b.rank() == 0) return m;
+  Matrix<const float> m{t.as<const float>(), z.rank() == 2 ? z[0] : 1, cols, 0, 0};
+  if (t.rank() == 0) return m;
   for (std::size_t i = 0; i < z.rank(); ++i) {
-    if (b.shape[i] != z[i] && b.shape[i] != 1) {
-      throw ShapeError(fmt::format("a product of shape {} and a sum's other term of shape {}",
-                                   to_string(z), to_string(b.shape)));
+    if (t.shape[i] != z[i] && type.dims[i] != 1) {
+      throw ShapeError(fmt::format("a product of shape {} and another operand of shape {}",
+                                   to_string(z), to_string(t.shape)));
     }
   }
   const std::size_t last = z.rank() - 1;
-  if (b.shape[last] != 1) m.col_stride = b.strides[last];
-  if (z.rank() == 2 && b.shape[0] != 1) m.row_stride = b.strides[0];
+  if (t.shape[last] != 1) m.col_stride = t.strides[last];
+  if (z.rank() == 2 && t.shape[0] != 1) m.row_stride = t.strides[0];
   return m;
 }
 
-void add_to(Matrix<const float> b, float* z) {
+/// z = scale (z + bias) + shift.
+void apply_to(float* z, const LogitOfSum& logit) {
+  const Matrix<const float>& b = logit.bias;
   for (std::int64_t i = 0; i < b.rows; ++i, z += b.cols) {
-    if (b.col_stride == 1) {
-      const float* row = &b(i, 0);
-      for (std::int64_t j = 0; j < b.cols; ++j) z[j] += row[j];
-    } else {
-      for (std::int64_t j = 0; j < b.cols; ++j) z[j] += b(i, j);
-    }
+    for (std::int64_t j = 0; j < b.cols; ++j)
+      z[j] = (z[j] + b(i, j)) * logit.scale(i, j) + logit.shift(i, j);
   }
 }
 
@@ -79,19 +77,20 @@ void BernoulliDot::facts(const Apply&, std::span<const Fact>, std::span<Fact> ou
 }
 
 std::vector<TensorType> BernoulliDot::infer(std::span<const TensorType> in) const {
-  if (in.size() != 4 + rank() && in.size() != 5 + rank())
-    throw TypeError(
-        "needs a stream's state, sizes, two factors and what is added to their product");
-  const TensorType &x = in[left_input()], &w = in[right_input()], &b = in[bias_input()];
-  for (const TensorType* t : {&x, &w, &b}) {
-    if (t->dtype != DType::float32)
-      throw TypeError(fmt::format("expected float32, got {}", to_string(*t)));
+  if (in.size() != 6 + rank() && in.size() != 7 + rank())
+    throw TypeError("needs a stream's state, sizes, two factors, a bias, a scale and a shift");
+  const TensorType &x = in[left_input()], &w = in[right_input()];
+  for (std::size_t i = left_input(); i <= shift_input(); ++i) {
+    if (in[i].dtype != DType::float32)
+      throw TypeError(fmt::format("expected float32, got {}", to_string(in[i])));
+    if (i >= bias_input() && in[i].rank() != 0 && in[i].rank() != rank())
+      throw ShapeError(
+          fmt::format("{} does not fit a sample of {} dimensions", to_string(in[i]), rank()));
   }
-  if (x.rank() != rank() || rank() < 1 || rank() > 2 || w.rank() != 2 ||
-      (b.rank() != 0 && b.rank() != rank()))
-    throw ShapeError(fmt::format("{}, {} and {} do not fit a sample of {} dimensions", to_string(x),
-                                 to_string(w), to_string(b), rank()));
-  if (in.size() == 5 + rank() && (in.back().dtype != DType::int64 || in.back().rank() != 1))
+  if (x.rank() != rank() || rank() < 1 || rank() > 2 || w.rank() != 2)
+    throw ShapeError(fmt::format("{} and {} do not fit a sample of {} dimensions", to_string(x),
+                                 to_string(w), rank()));
+  if (in.size() == 7 + rank() && (in.back().dtype != DType::int64 || in.back().rank() != 1))
     throw TypeError(fmt::format("expected rounded rows, got {}", to_string(in.back())));
   std::vector<TensorType> drawn(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(left_input()));
   drawn.push_back({DType::float32, product_shape(x.dims, w.dims)});
@@ -107,12 +106,14 @@ std::vector<std::optional<Vars>> BernoulliDot::shape_rule(const Apply& node,
 std::vector<Demand> BernoulliDot::demands(const Apply& node,
                                           const std::vector<Vars>& shapes) const {
   std::vector<Demand> all = draw_of(dims_).demands(node, shapes);
-  const Vars &x = shapes[left_input()], &w = shapes[right_input()], &b = shapes[bias_input()];
+  const Vars &x = shapes[left_input()], &w = shapes[right_input()];
   all.push_back({Demand::Kind::equal, x.back(), w.front()});
-  for (std::size_t axis = 0; axis < b.size(); ++axis) {
-    if (node.input(bias_input()).type().dims[axis] == 1) continue;
-    const bool rows = axis + 1 < b.size();
-    all.push_back({Demand::Kind::equal, rows ? x.front() : w.back(), b[axis]});
+  for (std::size_t i = bias_input(); i <= shift_input(); ++i) {
+    for (std::size_t axis = 0; axis < shapes[i].size(); ++axis) {
+      if (node.input(i).type().dims[axis] == 1) continue;
+      const bool rows = axis + 1 < shapes[i].size();
+      all.push_back({Demand::Kind::equal, rows ? x.front() : w.back(), shapes[i][axis]});
+    }
   }
   return all;
 }
@@ -128,13 +129,13 @@ std::string no_derivative(const Apply& node) {
 
 Gradients BernoulliDot::gradient(const Apply& node, const Vars&) const {
   Gradients result(node.inputs().size());
-  for (std::size_t i = left_input(); i <= bias_input(); ++i)
+  for (std::size_t i = left_input(); i <= shift_input(); ++i)
     result[i] = Gradient::undefined(no_derivative(node));
   return result;
 }
 
 Vars BernoulliDot::push_forward(const Apply& node, const Vars& tangents) const {
-  for (std::size_t i = left_input(); i <= bias_input(); ++i) {
+  for (std::size_t i = left_input(); i <= shift_input(); ++i) {
     if (tangents[i].defined()) throw GradError(no_derivative(node));
   }
   return {Var()};
@@ -149,12 +150,17 @@ void BernoulliDot::perform(const Apply& node, TensorsIn in, TensorsOut out,
                            Workspace& scratch) const {
   const Tensor &x = *in[left_input()], &w = *in[right_input()];
   const Shape shape = product_shape(x.shape, w.shape);
-  const Matrix<const float> b = stretched_to(shape, *in[bias_input()]);
+  const auto stretched = [&](std::size_t i) {
+    return stretched_to(shape, *in[i], node.input(i).type());
+  };
+  const LogitOfSum logit{stretched(bias_input()), stretched(scale_input()),
+                         stretched(shift_input())};
   const Matrix<const float> left = matrix_of(x);
   const bool rounded = has_rounded(node) && in.back()->elements() > 0;
-  if (rounded && shape == out[0]->shape && left.col_stride == 1 && (!verify_ || is_binary(left))) {
+  if (rounded && shape == out[0]->shape && left.col_stride == 1 && logit.scale.col_stride == 0 &&
+      (!verify_ || is_binary(left))) {
     bernoulli_dot(detail::key_of(*in[0]), left, matrix_of(w),
-                  RoundedRows(in.back()->as<const std::int64_t>()), b, out[0]->as<float>());
+                  RoundedRows(in.back()->as<const std::int64_t>()), logit, out[0]->as<float>());
     return;
   }
   static thread_local Scratch memory;
@@ -162,7 +168,7 @@ void BernoulliDot::perform(const Apply& node, TensorsIn in, TensorsOut out,
   if (shape != out[0]->shape)
     z.data = reinterpret_cast<std::byte*>(memory.reserve<float>(shape.elements()));
   binary_dot_into(x, w, verify_, z);
-  add_to(b, z.as<float>());
+  apply_to(z.as<float>(), logit);
   std::array<const Tensor*, 4> drawn{};
   std::copy_n(in.begin(), left_input(), drawn.begin());
   drawn[left_input()] = &z;
@@ -183,7 +189,7 @@ OpPtr read_bernoulli_dot(OpText& text) {
 Var sample(const Vars& in, bool rounded) {
   const Var state = constant(Array::from<std::int64_t>({7, 0, 3}));
   const Var x = cast(in[0], DType::float32);
-  Vars inputs{state, x.shape(0), in[1].shape(1), x, in[1], in[2]};
+  Vars inputs{state, x.shape(0), in[1].shape(1), x, in[1], in[2], in[3], in[4]};
   if (rounded) inputs.push_back(make_var(std::make_shared<RoundRows>(), {in[1], int_constant(9)}));
   return make_var(std::make_shared<BernoulliDot>(Shape{unknown, unknown}, false),
                   std::move(inputs));
@@ -192,9 +198,12 @@ Var sample(const Vars& in, bool rounded) {
 }  // namespace
 
 DAMO_OPS(bernoulli_dot) {
-  ops.reader({"bernoulli_dot", read_bernoulli_dot, 5, 7});
-  const std::vector<OpInput> inputs{
-      {"mk", 0, 1, DType::boolean}, {"kn", -2, 2, DType::float32}, {"mn", -2, 2, DType::float32}};
+  ops.reader({"bernoulli_dot", read_bernoulli_dot, 7, 9});
+  const std::vector<OpInput> inputs{{"mk", 0, 1, DType::boolean},
+                                    {"kn", -2, 2, DType::float32},
+                                    {"mn", -2, 2, DType::float32},
+                                    {"m1", -2, 2, DType::float32},
+                                    {"mn", -2, 2, DType::float32}};
   ops.sample({.name = "bernoulli_dot",
               .inputs = inputs,
               .apply = [](const Vars& in) { return sample(in, false); },

@@ -4,10 +4,12 @@
 
 namespace damo {
 
-/// A Bernoulli draw of sigmoid(x w + b) for an x, vector or matrix, that has only zeros and ones,
-/// as one op: what `rng.bernoulli(sigmoid(dot(x, w) + b))` draws, bit for bit, in float32.
-///   inputs  [state, sizes (one int64 scalar an axis)..., x, w, b, and w as `round_rows` has it, if
-///            that was made]
+/// A Bernoulli draw of sigmoid(scale (x w + b) + shift) for an x, vector or matrix, that has only
+/// zeros and ones, as one op: what `rng.bernoulli(sigmoid(scale * (dot(x, w) + b) + shift))` draws,
+/// bit for bit, in float32.
+///   inputs  [state, sizes (one int64 scalar an axis)..., x, w, b, scale, shift, and w as
+///            `round_rows` has it, if that was made]
+/// b and shift are stretched to the product, or scalars; so is scale, of which a row has one.
 /// Sums of rounded rows decide nearly all elements, within a bound that is proved
 /// (docs/kernels.md); where they leave doubt, the element is summed as floats.
 class BernoulliDot final : public OpOf<BernoulliDot>, public MatrixProduct {
@@ -20,7 +22,9 @@ class BernoulliDot final : public OpOf<BernoulliDot>, public MatrixProduct {
   std::size_t left_input() const { return 1 + rank(); }
   std::size_t right_input() const { return 2 + rank(); }
   std::size_t bias_input() const { return 3 + rank(); }
-  bool has_rounded(const Apply& node) const { return node.inputs().size() == 5 + rank(); }
+  std::size_t scale_input() const { return 4 + rank(); }
+  std::size_t shift_input() const { return 5 + rank(); }
+  bool has_rounded(const Apply& node) const { return node.inputs().size() == 7 + rank(); }
 
   std::string name() const override { return "bernoulli_dot"; }
   std::string parameters() const override;

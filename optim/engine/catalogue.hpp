@@ -21,6 +21,7 @@ const Rules& ifelse_rules();            ///< Whole values chosen by a condition.
 const Rules& indexing_rules();          ///< Indexing.
 const Rules& reduction_rules();         ///< Reductions of repeated, scaled and reduced tensors.
 const Rules& specialize_rules();        ///< Cheaper ways to compute the same.
+const Rules& bernoulli_rules();         ///< Draws with what computes their probability.
 const Rules& product_rules();  ///< Products that accumulate, and products with zeros and ones.
 const Rules& decomposition_rules();  ///< Solutions in place of inverses, determinants.
 const Rules& matrix_rules();         ///< Diagonal, triangular and symmetric matrices.

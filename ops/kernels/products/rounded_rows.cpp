@@ -116,10 +116,10 @@ Selection select_rows(Matrix<const float> x, std::uint32_t* positions, std::int6
   const auto find = table().find;
   std::int64_t total = 0;
   for (std::int64_t i = 0; i < x.rows; ++i) {
-    for (std::int64_t k = 0; k < selected.blocks * Selection::block_rows;
-         k += Selection::block_rows) {
+    for (std::int64_t block = 0; block < selected.blocks; ++block) {
       *starts++ = total;
-      const std::int64_t n = std::min(Selection::block_rows, x.cols - k);
+      const std::int64_t k = std::min(block * selected.block_rows(), x.cols);
+      const std::int64_t n = std::min(selected.block_rows(), x.cols - k);
       const std::int64_t found = find(x.data + i * x.row_stride + k, n, positions + total);
       for (std::int64_t at = total; k > 0 && at < total + found; ++at)
         positions[at] += static_cast<std::uint32_t>(k);

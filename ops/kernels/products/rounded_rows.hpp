@@ -14,11 +14,13 @@ struct Selection {
   const std::int64_t* starts;
   std::int64_t blocks;
 
-  /// How many rows lie in a block, which stays in the second-level cache.
-  static constexpr std::int64_t block_rows = 1024;
+  /// Rows up to which a block's panel stays near enough to be read again for each row of the
+  /// operand.
+  static constexpr std::int64_t most_block_rows = 512;
   static std::int64_t blocks_of(std::int64_t depth) {
-    return depth <= block_rows ? 1 : (depth + block_rows - 1) / block_rows;
+    return depth <= most_block_rows ? 1 : (depth + most_block_rows - 1) / most_block_rows;
   }
+  std::int64_t block_rows() const { return (depth + blocks - 1) / blocks; }
   const std::uint32_t* begin(std::int64_t row) const {
     return positions + starts[row * (blocks + 1)];
   }

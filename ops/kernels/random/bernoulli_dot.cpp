@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
@@ -9,6 +10,27 @@
 #include <damo/ops/kernels/random/below_sigmoid.hpp>
 #include <damo/ops/kernels/random/bernoulli_dot.hpp>
 #include <damo/ops/kernels/random/philox_schedule.hpp>
+
+namespace damo {
+namespace {
+
+/// A row of the result with what its elements are drawn by, without gaps.
+struct DrawnRow {
+  const float* sums;  // in steps; as floats where no bound is of use
+  const float* bias;
+  float scale;
+  const float* shift;
+  float width;  // of the bound of z, in steps
+  std::int64_t cols;
+  float* out;  // holds the uniform numbers
+
+  float draw(std::int64_t j, float sum) const {
+    return out[j] < math::sigmoid((sum + bias[j]) * scale + shift[j]) ? 1.0F : 0.0F;
+  }
+};
+
+}  // namespace
+}  // namespace damo
 
 #define DAMO_KERNEL_FILE <damo/ops/kernels/random/bernoulli_dot.inc>
 #include <damo/ops/kernels/machine/for_each_isa.inc>
@@ -37,17 +59,51 @@ double width_of(std::int64_t n) {
 // Chains of additions that run side by side.
 constexpr int columns_at_once = 8;
 
-auto decide_for(Isa isa) {
-  constexpr decltype(&simd_sse2::decide) all[] = {&simd_sse2::decide, &simd_avx2::decide,
-                                                  &simd_avx512::decide};
-  return all[static_cast<std::size_t>(isa)];
+using Decide = std::int64_t (*)(const DrawnRow&, const float*, std::uint32_t*);
+
+Decide decide_for(Isa isa, bool scaled) {
+  constexpr Decide all[][2] = {{&simd_sse2::decide<false>, &simd_sse2::decide<true>},
+                               {&simd_avx2::decide<false>, &simd_avx2::decide<true>},
+                               {&simd_avx512::decide<false>, &simd_avx512::decide<true>}};
+  return all[static_cast<std::size_t>(isa)][scaled ? 1 : 0];
+}
+
+/// A matrix whose rows are read one after the other. One that is the same for all is laid out once.
+class RowsWithoutGaps {
+ public:
+  RowsWithoutGaps(Matrix<const float> m, float* memory) : m_(m), memory_(memory) {}
+  const float* row(std::int64_t i) {
+    if (m_.col_stride == 1) return &m_(i, 0);
+    if (fresh_ || m_.row_stride != 0) {
+      for (std::int64_t j = 0; j < m_.cols; ++j) memory_[j] = m_(i, j);
+    }
+    fresh_ = false;
+    return memory_;
+  }
+
+ private:
+  Matrix<const float> m_;
+  float* memory_;
+  bool fresh_ = true;
+};
+
+/// Whether all elements are that number because there is one for all.
+bool is_throughout(Matrix<const float> m, float x) {
+  return m.row_stride == 0 && m.col_stride == 0 && *m.data == x;
 }
 
 class Draws {
  public:
   Draws(const PhiloxKey& key, Matrix<const float> x, Matrix<const float> w,
-        const RoundedRows& rounded, Matrix<const float> bias, float* out)
-      : key_(key), x_(x), w_(w), rounded_(rounded), bias_(bias), out_(out) {}
+        const RoundedRows& rounded, const LogitOfSum& logit, float* out)
+      : key_(key),
+        x_(x),
+        w_(w),
+        rounded_(rounded),
+        logit_(logit),
+        out_(out),
+        decide_(
+            decide_for(isa(), !is_throughout(logit.scale, 1) || !is_throughout(logit.shift, 0))) {}
 
   void run() {
     static thread_local Scratch position_memory, start_memory, sum_memory;
@@ -70,70 +126,60 @@ class Draws {
     const std::int64_t some = std::max<std::int64_t>(1, draws_at_a_time / cols);
     const std::int64_t chunk = std::max(some, worth_a_thread / cols / some * some);
     parallel_for(selected_.rows, chunk, [&](std::int64_t begin, std::int64_t end) {
-      static thread_local Scratch bias_memory, doubt_memory;
-      auto* bias = bias_memory.reserve<float>(cols);
+      static thread_local Scratch bias_memory, shift_memory, doubt_memory;
+      RowsWithoutGaps bias(logit_.bias, bias_memory.reserve<float>(cols));
+      RowsWithoutGaps shift(logit_.shift, shift_memory.reserve<float>(cols));
       auto* doubts = doubt_memory.reserve<std::uint32_t>(cols);
       std::int64_t in_doubt = 0;
       for (std::int64_t i = begin; i < end; i += some) {
         const std::int64_t last = std::min(i + some, end);
         uniform(key_, (first + i) * cols, (last - i) * cols, out_ + (first + i) * cols);
-        for (std::int64_t row = i; row < last; ++row) {
-          const float* b = bias_of(first + row, row == begin, bias);
-          float* row_sums = sums + row * rounded_.padded_cols();
-          in_doubt += is_bound_of_use(row) ? draw_row(first + row, row, row_sums, b, doubts)
-                                           : draw_row_exactly(first + row, row, row_sums, b);
+        for (std::int64_t k = i; k < last; ++k) {
+          const std::int64_t row = first + k;
+          float* row_sums = sums + k * rounded_.padded_cols();
+          const float scale = logit_.scale(row, 0);
+          const double width = width_of(selected_.end(k) - selected_.begin(k)) * std::abs(scale);
+          const DrawnRow drawn{
+              row_sums, bias.row(row),    scale, shift.row(row), static_cast<float>(width),
+              cols,     out_ + row * cols};
+          in_doubt += is_bound_of_use(width) ? draw_row(drawn, k, doubts)
+                                             : draw_row_exactly(drawn, row, k, row_sums);
         }
       }
       if (in_doubt > 0) doubts_so_far.fetch_add(in_doubt, std::memory_order_relaxed);
     });
   }
 
-  /// A row of the bias without gaps. One that is the same for all rows is laid out once.
-  const float* bias_of(std::int64_t row, bool fresh, float* memory) const {
-    if (bias_.col_stride == 1) return &bias_(row, 0);
-    if (fresh || bias_.row_stride != 0) {
-      for (std::int64_t j = 0; j < bias_.cols; ++j) memory[j] = bias_(row, j);
-    }
-    return memory;
-  }
-
-  bool is_bound_of_use(std::int64_t i) const {
-    const double width = width_of(selected_.end(i) - selected_.begin(i));
+  bool is_bound_of_use(double width) const {
     return rounded_.unbounded_cols() * 8 <= w_.cols &&
            width * rounded_.mean_step() <= widest_mean && width * rounded_.largest_step() <= widest;
   }
 
-  /// Row `i` of the pass, `row` of the result. Returns how many elements were in doubt.
-  std::int64_t draw_row(std::int64_t row, std::int64_t i, const float* sums, const float* bias,
-                        std::uint32_t* doubts) const {
-    float* out = out_ + row * w_.cols;
-    const auto width = static_cast<float>(width_of(selected_.end(i) - selected_.begin(i)));
-    const auto decide = decide_for(isa());
-    const std::int64_t count = decide(sums, rounded_.steps(), bias, width, w_.cols, out, doubts);
+  /// Row `i` of the pass. Returns how many elements were in doubt.
+  std::int64_t draw_row(const DrawnRow& row, std::int64_t i, std::uint32_t* doubts) const {
+    const std::int64_t count = decide_(row, rounded_.steps(), doubts);
     for (std::int64_t d = 0; d < count; ++d) {
       const std::uint32_t j = doubts[d];
-      float z = 0;
-      add_columns<1>(i, j, &z);
-      out[j] = out[j] < math::sigmoid(z + bias[j]) ? 1.0F : 0.0F;
+      float sum = 0;
+      add_columns<1>(i, j, &sum);
+      row.out[j] = row.draw(j, sum);
     }
     return count;
   }
 
-  /// The same by sums of floats alone.
-  std::int64_t draw_row_exactly(std::int64_t row, std::int64_t i, float* z,
-                                const float* bias) const {
+  /// The same, row `at` of the result, by sums of floats alone.
+  std::int64_t draw_row_exactly(const DrawnRow& row, std::int64_t at, std::int64_t i,
+                                float* sums) const {
     const std::int64_t cols = w_.cols;
     if (w_.col_stride == 1) {
-      binary_dot(x_.block(row, 0, 1, x_.cols), w_, {z, 1, cols, cols, 1});
+      binary_dot(x_.block(at, 0, 1, x_.cols), w_, {sums, 1, cols, cols, 1});
     } else {
       std::int64_t j = 0;
       for (; j + columns_at_once <= cols; j += columns_at_once)
-        add_columns<columns_at_once>(i, j, z + j);
-      for (; j < cols; ++j) add_columns<1>(i, j, z + j);
+        add_columns<columns_at_once>(i, j, sums + j);
+      for (; j < cols; ++j) add_columns<1>(i, j, sums + j);
     }
-    float* out = out_ + row * cols;
-    for (std::int64_t j = 0; j < cols; ++j)
-      out[j] = out[j] < math::sigmoid(z[j] + bias[j]) ? 1.0F : 0.0F;
+    for (std::int64_t j = 0; j < cols; ++j) row.out[j] = row.draw(j, sums[j]);
     return cols;
   }
 
@@ -152,17 +198,18 @@ class Draws {
   const PhiloxKey& key_;
   Matrix<const float> x_, w_;
   const RoundedRows& rounded_;
-  Matrix<const float> bias_;
+  const LogitOfSum& logit_;
   float* out_;
+  Decide decide_;
   Selection selected_{};
 };
 
 }  // namespace
 
 void bernoulli_dot(const PhiloxKey& key, Matrix<const float> x, Matrix<const float> w,
-                   const RoundedRows& rounded, Matrix<const float> bias, float* out) {
+                   const RoundedRows& rounded, const LogitOfSum& logit, float* out) {
   if (x.rows == 0 || w.cols == 0) return;
-  Draws(key, x, w, rounded, bias, out).run();
+  Draws(key, x, w, rounded, logit, out).run();
 }
 
 std::int64_t bernoulli_dot_doubts() { return doubts_so_far.load(std::memory_order_relaxed); }

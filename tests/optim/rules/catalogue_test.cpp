@@ -27,6 +27,7 @@ TEST_CASE("rules: each has a line where it fires and a near miss in its theme's 
       {"indexing", indexing_rules()},
       {"reductions", reduction_rules()},
       {"specialize", specialize_rules()},
+      {"bernoulli", bernoulli_rules()},
       {"products", product_rules()},
       {"fold", fold_rules()},
       {"decompositions", decomposition_rules()},

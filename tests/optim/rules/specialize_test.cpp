@@ -14,10 +14,6 @@ RuleCases specialize_cases() {
   const Var m = matrix("m", float64);
   const Var n = matrix("n", float64);
   const Var d = dot(m, n);
-  const Var z = vector("z", float32);
-  const Var w = matrix("w", float32);
-  const Var bits = cast(matrix("a", float32) > 0, float32);
-  RandomStream rng(7);
   return {
       {"pow_two", pow(x, 2), pow(x, 2.5)},
       {"pow_one", pow(x, 1), pow(x, 1.5)},
@@ -27,10 +23,6 @@ RuleCases specialize_cases() {
       {"pow_minus_one", pow(x, -1), pow(x, -0.5)},
       {"pow_minus_two", pow(x, -2), pow(x, -3)},
       {"divide_by_power_of_two", x / 4, x / 3},
-      {"bernoulli_draw", rng.bernoulli(sigmoid(x), float64), rng.uniform({3}, 0.0, 1.0, float64)},
-      {"bernoulli_logit", rng.bernoulli(sigmoid(z)), rng.bernoulli(tanh(z))},
-      {"bernoulli_dot", rng.bernoulli(sigmoid(dot(bits, w) + z)),
-       rng.bernoulli(sigmoid(dot(w, bits) + z))},
       {"square", x * x, x * y},
       {"dot_neg_left", dot(-m, n), dot(m, n)},
       {"dot_neg_right", dot(m, -n), dot(m, n)},

@@ -90,11 +90,13 @@ void add_products(References& all) {
     Nd x(in[0]);
     Nd w(in[1]);
     Nd b(in[2]);
+    Nd scale(in[3]);
+    Nd shift(in[4]);
     std::uint32_t element = 0;
     return build(b.shape, [&](const Position& i) {
       const auto words = philox4x32({element / 4, 0, 3, 0}, {7, 0});
       const double u = std::ldexp(static_cast<double>(words[element++ % 4] >> 8U), -24);
-      const double z = dot_at(x, w, {i[0]}, {i[1]}) + b(i);
+      const double z = scale({i[0], 0}) * (dot_at(x, w, {i[0]}, {i[1]}) + b(i)) + shift(i);
       return u < 1 / (1 + std::exp(-z)) ? 1.0 : 0.0;
     });
   };

@@ -28,6 +28,7 @@ struct Problem {
   std::vector<float> x{}, w{}, b{};
   bool w_by_columns = false;
   bool one_bias = true;
+  std::vector<float> scale{}, shift{};  // none, or one a row and one an element
 
   std::size_t at(std::int64_t i, std::int64_t j) const {
     return static_cast<std::size_t>(i * n + j);
@@ -37,6 +38,13 @@ struct Problem {
     return {w.data(), k, n, w_by_columns ? 1 : n, w_by_columns ? k : 1};
   }
   Matrix<const float> bias() const { return {b.data(), m, n, one_bias ? 0 : n, 1}; }
+  damo::LogitOfSum logit() const {
+    static constexpr float one = 1, none = 0;
+    const bool plain = scale.empty();
+    return {bias(),
+            {plain ? &one : scale.data(), m, n, plain ? 0 : 1, 0},
+            {plain ? &none : shift.data(), m, n, plain ? 0 : n, plain ? 0 : 1}};
+  }
   /// The product as floats: rows added up in their order.
   float sum(std::int64_t i, std::int64_t j) const {
     float total = 0;
@@ -54,7 +62,9 @@ struct Problem {
     std::vector<float> u = uniforms();
     for (std::int64_t i = 0; i < m; ++i) {
       for (std::int64_t j = 0; j < n; ++j) {
-        const float z = sum(i, j) + bias()(i, j);
+        float z = sum(i, j) + bias()(i, j);
+        z *= logit().scale(i, j);
+        z += logit().shift(i, j);
         u[at(i, j)] = u[at(i, j)] < damo::math::sigmoid(z) ? 1.0F : 0.0F;
       }
     }
@@ -64,7 +74,7 @@ struct Problem {
     std::vector<std::int64_t> words(static_cast<std::size_t>(RoundedRows::words(k, n)));
     RoundedRows::round(right(), words.data());
     std::vector<float> out(static_cast<std::size_t>(m * n + 1), -1.0F);
-    damo::bernoulli_dot(key, left(), right(), RoundedRows(words.data()), bias(), out.data());
+    damo::bernoulli_dot(key, left(), right(), RoundedRows(words.data()), logit(), out.data());
     REQUIRE(out.back() == -1);
     out.pop_back();
     return out;
@@ -81,6 +91,19 @@ Problem random_problem(std::int64_t m, std::int64_t k, std::int64_t n, std::mt19
   for (std::int64_t i = 0; i < m * n; ++i) p.b.push_back(normal(rng));
   p.key.draw = rng() % 100;
   return p;
+}
+
+/// Scales and shifts as of a chain at some temperature, with a few that are large or no number.
+void make_tempered(Problem& p, bool adversarial, std::mt19937& rng) {
+  constexpr float scales_of_rows[] = {0, 1, -1, 1e-3F, 30, 1e30F, inf, not_a_number, -0.0F};
+  constexpr float shifts[] = {63.9F, -64, 65, 1e4F, -1e38F, inf, not_a_number, -0.0F, 0};
+  std::normal_distribution<float> normal;
+  for (std::int64_t i = 0; i < p.m; ++i)
+    p.scale.push_back(adversarial && i % 2 == 0 ? scales_of_rows[i / 2 % std::size(scales_of_rows)]
+                                                : std::abs(normal(rng)));
+  for (std::int64_t i = 0; i < p.m * p.n; ++i)
+    p.shift.push_back(adversarial && i % 3 == 0 ? shifts[i / 3 % std::size(shifts)]
+                                                : 3 * normal(rng));
 }
 
 /// Columns of many sizes, one with a number that is none.
@@ -147,6 +170,44 @@ TEST_CASE("they are for weights of all sizes, infinities and NaN, and for biases
         p.w_by_columns = repeat % 2 == 1;
         check(p);
       }
+    }
+  }
+}
+
+TEST_CASE("they are where sums are scaled and shifted, by anything") {
+  const Threads restore;
+  std::mt19937 rng(12);
+  for (int repeat = 0; repeat < 12; ++repeat) {
+    for (const auto& [m, k, n] : {std::tuple{20, 300, 200}, {9, 33, 17}, {3, 0, 5}, {1, 7, 1}}) {
+      Problem p = random_problem(m, k, n, rng);
+      if (repeat % 4 == 2) make_adversarial(p, repeat == 2 ? inf : not_a_number);
+      make_tempered(p, repeat % 2 == 1, rng);
+      p.w_by_columns = repeat % 3 == 1;
+      check(p);
+    }
+  }
+}
+
+TEST_CASE("they are where a large shift cancels with what is scaled, next to the number drawn") {
+  const Threads restore;
+  std::mt19937 rng(13);
+  for (const float scale : {1.0F, 0.37F, -2.5F, 1e3F}) {
+    for (const float offset : {0.0F, 7.0F, -60.0F, 63.0F, 500.0F, 3e4F}) {
+      Problem p = random_problem(6, 120, 90, rng);
+      p.scale.assign(6, scale);
+      const std::vector<float> u = p.uniforms();
+      for (float& w : p.w) w /= std::abs(scale);
+      for (float& b : p.b) b = offset / scale;
+      p.one_bias = false;
+      for (std::int64_t i = 0; i < p.m; ++i) {
+        for (std::int64_t j = 0; j < p.n; ++j) {
+          const double at = std::max(double(u[p.at(i, j)]), 1e-7);
+          const double scaled = double(scale) * (double(p.sum(i, j)) + p.b[p.at(i, j)]);
+          const double logit = std::log(at) - std::log1p(-at);
+          p.shift.push_back(static_cast<float>(logit - scaled));
+        }
+      }
+      check(p);
     }
   }
 }
