@@ -161,8 +161,9 @@ class InlineSequences {
     VarMap known;
     for (const auto& [inner, source] : outers_) {
       const auto other = stored_value(source);
-      if (other && !same(other->item, stored->item) && other->loop == stored->loop &&
-          other->marker.type() == stored->marker.type() &&
+      // What is read as a whole is no value of a step.
+      if (other && refines(inner.type(), other->item.type()) && !same(other->item, stored->item) &&
+          other->loop == stored->loop && other->marker.type() == stored->marker.type() &&
           same_graph(surface({stored->marker, other->path}),
                      surface({stored->marker, stored->path})))
         known.emplace(other->item, inner);

@@ -85,6 +85,19 @@ std::optional<Vars> move_outward(const Apply& node, Context& context) {
   return Vars{fit(make_var(movement->op_ptr(), std::move(inputs), node.site()), node.output())};
 }
 
+/// x with the sizes of 1 promised that its stretched form is known to have: along these, too, an
+/// operand beside it is stretched only where that is known.
+Var with_known_ones(const Var& x, const TensorType& stretched) {
+  Shape sizes(std::vector<std::int64_t>(x.ndim(), SpecifyShape::free));
+  bool any = false;
+  for (std::size_t axis = 0; axis < x.ndim(); ++axis) {
+    if (stretched.dims[axis] != 1 || x.type().dims[axis] == 1) continue;
+    sizes[axis] = 1;
+    any = true;
+  }
+  return any ? make_var(std::make_shared<SpecifyShape>(sizes), {x}, x.site()) : x;
+}
+
 /// A stretched operand beside one of full size need not be stretched.
 std::optional<Vars> drop_broadcast(const Apply& node, Context&) {
   const TensorType& out = node.types()[0];
@@ -102,7 +115,7 @@ std::optional<Vars> drop_broadcast(const Apply& node, Context&) {
     }
     if (!covered) continue;
     Vars inputs = node.inputs();
-    inputs[i] = node.input(i).inputs()[0];
+    inputs[i] = with_known_ones(node.input(i).inputs()[0], node.input(i).type());
     const Var result = make_var(node.op_ptr(), std::move(inputs), node.site());
     if (refines(result.type(), out)) return Vars{result};
   }

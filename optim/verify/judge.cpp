@@ -68,6 +68,8 @@ const char* of_finite(const Element& e, Promise promise) {
   if (!std::isfinite(truth)) {
     // The truth is infinite or undefined: nothing better is known than what was computed.
     const bool known = e.before.doubt == 0 && e.before.rounding == 0;
+    const Real off = std::abs(static_cast<Real>(e.is) - static_cast<Real>(e.was));
+    if (promise > Promise::same_bits && off <= e.format.ulps(e.was)) return nullptr;
     return known ? "a value that is finite by accident becomes another" : nullptr;
   }
   Real allowed = slack * (e.before.rounding + e.before.doubt) + e.format.ulps(truth);

@@ -4,6 +4,15 @@
 
 using namespace damo;
 
+TEST_CASE("fuzz: graphs that a rewrite once got wrong are computed as written") {
+  // An item read as a whole by another loop, a dropped stretch, a zero of the other sign.
+  for (const std::uint64_t seed : {9903178, 7707301, 9900628}) {
+    const auto finding = test::differential(seed);
+    INFO((finding ? finding->text() : ""));
+    CHECK_FALSE(finding);
+  }
+}
+
 TEST_CASE("fuzz: every mode computes what was written, in a thousand random graphs") {
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     const auto finding = test::differential(seed);

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
+#include "tests/support/rewrite.hpp"
 #include "tests/support/rule_cases.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using namespace damo::test;
@@ -69,5 +71,17 @@ TEST_CASE("layouts: as many elements in another shape stay apart before a reshap
       const auto a = expected[i].values<double>(), b = found[i].values<double>();
       for (std::size_t k = 0; k < a.size(); ++k) CHECK(std::abs(a[k] - b[k]) < 1e-15);
     }
+  }
+}
+
+TEST_CASE("layouts: a stretch that is left out promises the sizes of 1 that it promised") {
+  const Var m = matrix("m", float64), r = row("r", float64), c = col("c", float64);
+  const Var n = lscalar("n");
+  for (const Var& v : {m / broadcast_to(r, {n, 1}), broadcast_to(c, {1, n}) * m,
+                       where(m > 0, m, broadcast_to(r, {n, 1})) + broadcast_to(c, {1, n})}) {
+    const Array four = array({2, 2}, {1, -2, 3, 4}), one = array({1, 1}, {5});
+    const std::vector<std::pair<Var, Array>> at{
+        {m, four}, {r, one}, {c, one}, {n, Array::scalar<std::int64_t>(2)}};
+    check_same_bits(evaluate(rewritten(Vars{v}, Mode::fast()), at)[0], evaluate(v, at));
   }
 }
