@@ -38,6 +38,7 @@
   X(leave_one_out_product) \
   X(near) \
   X(nonzero) \
+  X(opaque) \
   X(pinv) \
   X(qr) \
   X(random_stream_classes) \

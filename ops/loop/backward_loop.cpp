@@ -2,15 +2,19 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_set>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/control/effect_op.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/opaque.hpp>
 #include <damo/ops/indexing/indexing.hpp>
+#include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/loop/backward_loop.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -49,6 +53,37 @@ std::optional<std::size_t> input_of_sum(const Var& last) {
   while (next.op().name() == "add" && !same(next, scan->body_state(state))) next = next.inputs()[0];
   if (!same(next, scan->body_state(state))) return {};
   return scan->state_input(state);
+}
+
+/// Whether a node is a matrix product of some depth, or a sum with one in it.
+bool is_sum_of_products(const Apply& node) {
+  if (as<Dot>(node.op()) != nullptr) {
+    const TensorType& left = node.input(0).type();
+    return is_float(left.dtype) && left.rank() > 0 && !left.broadcastable(left.rank() - 1);
+  }
+  if (!is_elementwise(node.output(), "add") && !is_elementwise(node.output(), "sub")) return false;
+  return std::any_of(node.inputs().begin(), node.inputs().end(),
+                     [](const Var& in) { return !is_leaf(in) && is_sum_of_products(in.owner()); });
+}
+
+/// The products of a step, with what is added to them, that `roots` read without going through
+/// what is stored.
+Vars products_read(const Vars& roots, const FunctionGraph& body, const VarMap& stored) {
+  std::unordered_set<const Apply*> seen;
+  const auto order = body.order();
+  const std::unordered_set<const Apply*> forward(order.begin(), order.end());
+  Vars products, stack = roots;
+  while (!stack.empty()) {
+    const Var v = stack.back();
+    stack.pop_back();
+    if (is_leaf(v) || stored.contains(v) || !seen.insert(v.owner_ptr()).second) continue;
+    if (forward.contains(v.owner_ptr()) && is_sum_of_products(v.owner())) {
+      products.push_back(v);
+    } else {
+      stack.insert(stack.end(), v.inputs().begin(), v.inputs().end());
+    }
+  }
+  return products;
 }
 
 }  // namespace
@@ -264,6 +299,24 @@ void BackwardLoop::add_marks() {
   }
 }
 
+// A loop like the forward one that keeps them too: optimising makes one of the two.
+void BackwardLoop::store_products(VarMap& stored, std::vector<OpenLoop::Entry>& added) const {
+  if (!scan_.pure() || !spec_.mode.empty()) return;
+  const Vars products = products_read(loop_.body_outputs(), spec_.body, stored);
+  if (products.empty()) return;
+  OpenLoop forward = OpenLoop::of(node_);
+  forward.carried.clear();  // the forward loop itself knows the next values of shared variables
+  std::vector<std::size_t> places;
+  for (const Var& p : products)
+    places.push_back(forward.add_output({false, forward.add_extra(p), Scan::Keep::trace}));
+  const Vars outputs = forward.build();
+  for (std::size_t i = 0; i < products.size(); ++i) {
+    const Var inner = input(products[i].type(), "", node_.site());
+    stored.emplace(products[i], opaque(inner));
+    added.push_back({last_rows(of_sizes(outputs[places[i]], sequence_type(inner.type()))), inner});
+  }
+}
+
 void BackwardLoop::reuse_forward_outputs() {
   VarMap stored;
   std::vector<OpenLoop::Entry> added;
@@ -280,6 +333,7 @@ void BackwardLoop::reuse_forward_outputs() {
     const Var rows = of_sizes(state ? it->second[from(1)] : it->second, sequence_type(out.type()));
     added.push_back({last_rows(rows), inner});
   }
+  store_products(stored, added);
   Vars inside = replace(loop_.body_outputs(), stored);
   if (!scan_.pure()) inside = without_effects(inside);
   loop_.set_body_outputs(inside);

@@ -82,6 +82,8 @@ class BackwardLoop {
   void continue_sums();
   void add_mark_state(const Var& inner, const Var& outer_like, bool initially, const Var& given,
                       const Var& next);
+  /// Nor need its products, which cost more than memory for them.
+  void store_products(VarMap& stored, std::vector<OpenLoop::Entry>& added) const;
   // What the forward loop stored need not be computed again: tanh' = 1 - y^2 reads y.
   void reuse_forward_outputs();
   void take_results(const OpenLoop::Whole& built, FlowFound& result) const;

@@ -6,6 +6,7 @@
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
+#include <damo/ops/gradient/opaque.hpp>
 #include <damo/ops/loop/loop_reads.hpp>
 #include <damo/ops/loop/scan_op.hpp>
 #include <damo/ops/shape/broadcast.hpp>
@@ -279,6 +280,7 @@ const Rules& layout_rules() {
     erase("erase_grad_clip", grad_clip(x, -1, 1));
     erase("erase_grad_scale", grad_scale(x, 2));
     erase("erase_grad_undefined", grad_undefined(x, "not differentiable"));
+    list.push_back(rule("erase_opaque", opaque(x), x).specializes().sound(Soundness::bit_exact));
     return list;
   }();
   return rules;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
+#include <damo/ops/gradient/opaque.hpp>
 #include "tests/support/rewrite.hpp"
 #include "tests/support/rule_cases.hpp"
 #include "tests/support/values.hpp"
@@ -35,6 +36,7 @@ RuleCases layout_cases() {
       {"erase_grad_clip", grad_clip(x, -3, 7), zero_grad(x)},
       {"erase_grad_scale", grad_scale(x, 5), zero_grad(x)},
       {"erase_grad_undefined", grad_undefined(x, "no reason"), zero_grad(x)},
+      {"erase_opaque", opaque(x), zero_grad(x)},
   };
 }
 
