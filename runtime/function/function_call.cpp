@@ -107,6 +107,16 @@ std::shared_ptr<OutputBlock> Function::Impl::free_block() {
   return blocks.back();
 }
 
+/// The memory that results were handed over in is written again, so that a call walks through one
+/// array for each of them and not through two in turns.
+void Function::Impl::take_back(OutputBlock& block) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].storage < 0 || borrow[i] || block.arrays[i].bytes() == 0) continue;
+    std::swap(block.arrays[i],
+              program->storages[static_cast<std::size_t>(outputs[i].storage)].array);
+  }
+}
+
 void Function::Impl::copy_out(const Result& result, Array& to) const {
   const Tensor& from = program->slots[result.slot].tensor;
   to.reset(from.dtype, from.shape);
@@ -163,11 +173,12 @@ Outputs Function::call(std::span<const Argument> arguments) {
   Impl& f = Impl::of(impl_, "call");
   const bool profiling = f.program->profile != nullptr;
   const auto start = profiling ? Profile::Clock::now() : Profile::Clock::time_point{};
+  std::shared_ptr<OutputBlock> block = f.free_block();
+  f.take_back(*block);
   f.bind(arguments);
   f.program->bind_shared();
   ++f.program->call;
   if (f.checks && f.own_trace) f.check();
-  std::shared_ptr<OutputBlock> block = f.free_block();
   try {
     f.program->run();
   } catch (const LocatedError& e) {

@@ -56,6 +56,7 @@ struct Function::Impl {
   [[noreturn]] void fail_call(const std::string& what) const;
   void swap_variables(const std::vector<std::pair<Var, Var>>& swap);
   std::shared_ptr<OutputBlock> free_block();
+  void take_back(OutputBlock& block);
   void copy_out(const Result& result, Array& to) const;
   void hand_over(OutputBlock& block);
 };

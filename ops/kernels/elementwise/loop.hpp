@@ -14,7 +14,8 @@ using Loop = void (*)(const void* const* in, void* out, std::size_t n);
 struct LoopSet {
   std::array<Loop, 3> by_isa{};
   explicit operator bool() const { return by_isa[0] != nullptr; }
-  Loop best() const { return by_isa[static_cast<std::size_t>(isa())]; }
+  Loop of(Isa set) const { return by_isa[static_cast<std::size_t>(set)]; }
+  Loop best() const { return of(isa()); }
 };
 
 namespace detail {

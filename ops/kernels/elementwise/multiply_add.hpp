@@ -11,5 +11,7 @@ enum class ProductAnd : std::uint8_t { plus, minus, taken_from };  // a b + c, a
 
 /// The loop over a, b and c of a float dtype: the bits of two loops, in one.
 LoopSet product_and(ProductAnd what, DType dtype);
+/// The same where a is one number.
+LoopSet scaled_and(ProductAnd what, DType dtype);
 
 }  // namespace damo

@@ -1,7 +1,10 @@
 #pragma once
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
+#include <utility>
 
 #include <damo/ops/kernels/machine/isa.hpp>
 
@@ -101,14 +104,28 @@ struct ExpParts {
 };
 
 /// (exp(r) - 1 - r) / r^2 on [-0.35, 0.35].
-DAMO_INLINE float exp_tail(float r) {
-  return horner(r, 0.5F, 0.1666651219F, 0.04166618735F, 0.008369598538F, 0.001395169296F);
+template <class T>
+struct ExpTail;
+template <>
+struct ExpTail<float> {
+  static constexpr float coefficients[] = {0.5F, 0.1666651219F, 0.04166618735F, 0.008369598538F,
+                                           0.001395169296F};
+};
+template <>
+struct ExpTail<double> {
+  static constexpr double coefficients[] = {0.500000000000000555,     0.166666666666666935,
+                                            0.041666666666561443,     0.00833333333330977047,
+                                            0.0013888888937810184,    0.000198412699135512745,
+                                            0.0000248014973929134457, 2.75572186148408371e-6,
+                                            2.76291818450616312e-7,   2.51173934217223739e-8};
+};
+template <class T, std::size_t... I>
+DAMO_INLINE T exp_tail(T r, std::index_sequence<I...>) {
+  return horner(r, ExpTail<T>::coefficients[I]...);
 }
-DAMO_INLINE double exp_tail(double r) {
-  return horner(r, 0.500000000000000555, 0.166666666666666935, 0.041666666666561443,
-                0.00833333333330977047, 0.0013888888937810184, 0.000198412699135512745,
-                0.0000248014973929134457, 2.75572186148408371e-6, 2.76291818450616312e-7,
-                2.51173934217223739e-8);
+template <class T>
+DAMO_INLINE T exp_tail(T r) {
+  return exp_tail(r, std::make_index_sequence<std::size(ExpTail<T>::coefficients)>());
 }
 
 template <class T>

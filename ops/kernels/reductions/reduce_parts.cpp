@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 
 #include <damo/ops/kernels/reductions/reduce_parts.hpp>
 
@@ -10,8 +12,9 @@ namespace damo {
 template <Reduction R, class T>
 FloatKernels<T> float_kernels() {
   constexpr auto all = []<class Kernels>(Kernels) {
-    return FloatKernels<T>{&Kernels::run,  &Kernels::add,       &Kernels::add_products,
-                           &Kernels::rows, &Kernels::fold_rows, &Kernels::fold_products};
+    return FloatKernels<T>{&Kernels::run,          &Kernels::run_products, &Kernels::add,
+                           &Kernels::finish,       &Kernels::rows,         &Kernels::fold_rows,
+                           &Kernels::fold_products};
   };
   static constexpr FloatKernels<T> tables[] = {all(simd_sse2::ReduceKernels<R, T>{}),
                                                all(simd_avx2::ReduceKernels<R, T>{}),

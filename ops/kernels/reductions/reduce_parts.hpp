@@ -59,14 +59,6 @@ template <class T>
 inline constexpr int reduce_slots = 256 / sizeof(T);
 constexpr std::int64_t shortest_in_slots = 16;
 
-template <Reduction R, class T>
-DAMO_INLINE T fold_slots(T* slot) {
-  for (int half = reduce_slots<T> / 2; half > 0; half /= 2) {
-    for (int s = 0; s < half; ++s) slot[s] = fold<R>(slot[s], slot[s + half]);
-  }
-  return slot[0];
-}
-
 /// Combines values pairwise as they come.
 template <Reduction R, class T>
 class Cascade {
@@ -94,9 +86,12 @@ template <class T>
 struct FloatKernels {
   /// Reduces n neighbours, reduce_run_leaf at most.
   T (*run)(const T* x, std::int64_t n);
+  /// The products of neighbours.
+  T (*run_products)(const T* x, const T* y, std::int64_t n);
   /// Deals n neighbours of a run out to its slots: a multiple of their number, but at its end.
   void (*add)(T* slots, const T* x, std::int64_t n);
-  void (*add_products)(T* slots, const T* x, const T* y, std::int64_t n);
+  /// What the slots of a run come to.
+  T (*finish)(const T* slots);
   /// out[j] = fold(out[j], the reduction of column j) over rows of `cols` neighbours.
   void (*rows)(const T* x, const ReducedRows& rows, std::int64_t cols, T* out);
   /// out[j] = fold(a[j], b[j]).

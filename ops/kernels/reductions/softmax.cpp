@@ -20,7 +20,9 @@ enum class Normalised : std::uint8_t { softmax, log_softmax, logsumexp };
 
 constexpr std::int64_t softmax_tile = 1024;    // elements whose exponentials are taken at a time
 constexpr std::int64_t softmax_groups = 256;   // most groups worked on together,
-constexpr std::int64_t softmax_columns = 128;  // where they lie side by side
+constexpr std::int64_t softmax_columns = 128;  // where they lie side by side,
+constexpr std::int64_t column_tile = 4096;     // with tiles of so many elements
+constexpr std::int64_t most_rows = 256;        // in so many rows at most
 constexpr std::int64_t fewest_columns = 8;     // for which that pays
 constexpr int weight_slots = 8;
 
@@ -49,12 +51,9 @@ struct Groups {
 };
 
 /// Adds the slots of each column up in pairs, into the first.
-DAMO_INLINE void fold_slots(double* rest, double* ones, std::int64_t cols) {
+DAMO_INLINE void fold_slots(double* rest, std::int64_t cols) {
   for (int half = weight_slots / 2; half > 0; half /= 2) {
-    for (std::int64_t i = 0; i < half * cols; ++i) {
-      rest[i] += rest[half * cols + i];
-      ones[i] += ones[half * cols + i];
-    }
+    for (std::int64_t i = 0; i < half * cols; ++i) rest[i] += rest[half * cols + i];
   }
 }
 

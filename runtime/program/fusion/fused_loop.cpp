@@ -10,13 +10,21 @@ namespace {
 
 constexpr std::size_t max_outputs = 64;  // a unit has fewer members
 
+template <class T>
+void repeat(T x, std::int64_t n, T* out) {
+  constexpr std::int64_t few = 64;
+  std::fill_n(out, std::min(n, few), x);
+  for (std::int64_t done = few; done < n; done *= 2)
+    std::memcpy(out + done, out, static_cast<std::size_t>(std::min(done, n - done)) * sizeof(T));
+}
+
 /// Copies one line of elements that lie `step` elements apart.
 template <class T>
 void gather_line(const std::byte* from, std::int64_t step, std::int64_t n, std::byte* to) {
   const T* in = reinterpret_cast<const T*>(from);
   T* out = reinterpret_cast<T*>(to);
   if (step == 0) {
-    std::fill_n(out, n, *in);
+    repeat(*in, n, out);
   } else if (step == 1) {
     std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(T));
   } else {
@@ -63,6 +71,7 @@ FusedInstruction::FusedInstruction(const Unit& unit, std::vector<std::uint32_t> 
 
 void FusedInstruction::resolve(Program& program) {
   plan_.resolve(in());
+  plan_.lengthen_tiles();
   for (const std::uint32_t slot : out_slots()) program.set_shape(program.slots[slot], plan_.shape);
 }
 
@@ -188,6 +197,7 @@ void FusedInstruction::run_all(std::byte* const* to) const {
   const std::int64_t cuts = (plan_.merged[plan_.split] + plan_.rows - 1) / plan_.rows;
   parallel_for(plan_.tiles, plan_.tiles_a_chunk, [&](std::int64_t begin, std::int64_t end) {
     Worker worker(*this);
+    if (plan_.is_straight()) return worker.run_straight(begin, end, to);
     std::byte* parts[max_outputs];
     for (std::int64_t tile = begin; tile < end; ++tile) {
       const Cursor cursor = cursor_at(tile / cuts, tile % cuts * plan_.rows, plan_.rows);
@@ -215,35 +225,73 @@ FusedInstruction::Worker::Worker(const FusedInstruction& loop) : loop_(loop) {
   }
 }
 
-void FusedInstruction::Worker::run(const Cursor& cursor, std::byte* const* to) {
+void FusedInstruction::Worker::place(const Cursor& cursor, std::byte* const* to) {
   const FusedPlan& plan = loop_.plan_;
   const TensorsIn in = loop_.in();
   for (std::size_t e = 0; e < plan.operands.size(); ++e) {
     const Operand& o = plan.operands[e];
     if (o.access == FusedPlan::Access::direct) {
       table_[e] = in[e]->data + loop_.offset_of(o, cursor);
+    } else if (o.access == FusedPlan::Access::one) {
+      table_[e] = in[e]->data;
     } else if (o.access == FusedPlan::Access::gathered) {
       loop_.gather(o, in[e]->data + loop_.offset_of(o, cursor), cursor.rows, scratch_ + o.tile);
     }
   }
   for (std::size_t k = 0; k < plan.exported.size(); ++k)
     table_[plan.operands.size() + plan.exported[k]] = to[k];
+}
+
+void FusedInstruction::Worker::run_steps(std::int64_t first, std::int64_t count) {
+  const FusedPlan& plan = loop_.plan_;
+  const TensorsIn in = loop_.in();
   for (const FusedPlan::Step& step : plan.steps) {
     if (step.joined) continue;
     void* result = const_cast<void*>(table_[step.place]);
     if (step.draw != nullptr && step.arity == 0) {
-      step.draw->fill(*in[step.state], cursor.first, cursor.count, result);
+      step.draw->fill(*in[step.state], first, count, result);
       continue;
     }
     if (step.draw != nullptr) {
-      step.draw->fill_from(*in[step.state], cursor.first, cursor.count,
+      step.draw->fill_from(*in[step.state], first, count,
                            static_cast<const float*>(table_[step.operands[0]]),
                            static_cast<float*>(result));
       continue;
     }
     const void* from[FusedPlan::max_arity];
     for (std::uint32_t k = 0; k < step.arity; ++k) from[k] = table_[step.operands[k]];
-    step.loop(from, result, static_cast<std::size_t>(cursor.count));
+    step.loop(from, result, static_cast<std::size_t>(count));
+  }
+}
+
+void FusedInstruction::Worker::run_straight(std::int64_t first_tile, std::int64_t last_tile,
+                                            std::byte* const* to) {
+  const FusedPlan& plan = loop_.plan_;
+  std::byte* parts[max_outputs];
+  struct {
+    std::size_t place;
+    std::int64_t bytes;
+  } moving[max_places];
+  std::size_t count = 0;
+  const auto moves = [&](std::size_t place, std::size_t size) {
+    moving[count++] = {place, plan.rows * static_cast<std::int64_t>(size)};
+  };
+  const std::int64_t first = first_tile * plan.rows;
+  for (std::size_t e = 0; e < plan.operands.size(); ++e)
+    if (plan.operands[e].access == FusedPlan::Access::direct) moves(e, plan.operands[e].size);
+  for (std::size_t k = 0; k < plan.exported.size(); ++k) {
+    const std::size_t size = item_size(plan.member_shapes[plan.exported[k]].dtype);
+    parts[k] = to[k] + first * static_cast<std::int64_t>(size);
+    moves(plan.operands.size() + plan.exported[k], size);
+  }
+  const std::int64_t n = plan.merged[0];
+  place(loop_.cursor_at(0, first, plan.rows), parts);
+  for (std::int64_t start = first; start < std::min(n, last_tile * plan.rows); start += plan.rows) {
+    run_steps(start, std::min(plan.rows, n - start));
+    for (std::size_t i = 0; i < count; ++i) {
+      const void*& at = table_[moving[i].place];
+      at = static_cast<const std::byte*>(at) + moving[i].bytes;
+    }
   }
 }
 

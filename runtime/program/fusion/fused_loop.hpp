@@ -57,9 +57,16 @@ class FusedInstruction::Worker {
  public:
   explicit Worker(const FusedInstruction& loop);
   /// Computes a tile; `to`: where its part of each output goes.
-  void run(const Cursor& cursor, std::byte* const* to);
+  void run(const Cursor& cursor, std::byte* const* to) {
+    place(cursor, to);
+    run_steps(cursor.first, cursor.count);
+  }
+  /// Computes tiles that follow one another in all that is read or written.
+  void run_straight(std::int64_t first_tile, std::int64_t last_tile, std::byte* const* to);
 
  private:
+  void place(const Cursor& cursor, std::byte* const* to);
+  void run_steps(std::int64_t first, std::int64_t count);
   static constexpr std::size_t max_places = 512;
 
   const FusedInstruction& loop_;

@@ -98,10 +98,11 @@ void FusedPlan::join_product(std::size_t product, std::size_t with) {
       member_shapes[product].dtype != dtype)
     return;
   const bool left = second.operands[0] == first.place;
-  second.loops = product_and(adds   ? ProductAnd::plus
-                             : left ? ProductAnd::minus
-                                    : ProductAnd::taken_from,
-                             dtype);
+  const ProductAnd what = adds   ? ProductAnd::plus
+                          : left ? ProductAnd::minus
+                                 : ProductAnd::taken_from;
+  second.loops = product_and(what, dtype);
+  second.scaled = scaled_and(what, dtype);
   second.operands = {first.operands[0], first.operands[1], second.operands[left ? 1 : 0]};
   second.arity = 3;
   for (const std::uint32_t place : {first.operands[0], first.operands[1]})
@@ -121,6 +122,7 @@ bool FusedPlan::draws_changed() const {
 }
 
 void FusedPlan::resolve(TensorsIn in, std::size_t border) {
+  waits_for_memory = false;
   resolve_shape();
   merge_axes(in, border);
   assign_tiles();
@@ -193,87 +195,6 @@ void FusedPlan::merge_axes(TensorsIn in, std::size_t border) {
   if (merged.rank() == 0) {
     merged.push_back(1);
     for (Operand& o : operands) o.strides.push_back(0);
-  }
-}
-
-/// Tile buffers of values that stay inside: one is free again after the last step that reads it.
-void FusedPlan::assign_tiles() {
-  std::vector<std::size_t> free;
-  n_tile_buffers = 0;
-  for (std::size_t i = 0; i < steps.size(); ++i) {
-    if (steps[i].joined) continue;
-    const std::size_t size = item_size(member_shapes[i].dtype);
-    std::vector<std::size_t> later;
-    std::vector<std::uint32_t> seen;
-    for (std::uint32_t k = 0; k < steps[i].arity; ++k) {
-      const std::uint32_t place = steps[i].operands[k];
-      if (place < operands.size() || last_read[place] != i) continue;
-      const std::size_t member = place - operands.size();
-      if (output_of[member] >= 0 || std::count(seen.begin(), seen.end(), place) > 0) continue;
-      seen.push_back(place);
-      const bool same_size = item_size(member_shapes[member].dtype) == size;
-      (same_size ? free : later).push_back(member_tile[member]);
-    }
-    if (output_of[i] < 0) {
-      if (free.empty()) free.push_back(n_tile_buffers++);
-      member_tile[i] = free.back();
-      free.pop_back();
-    }
-    free.insert(free.end(), later.begin(), later.end());
-  }
-}
-
-/// The longest tile whose buffers fit in scratch memory; it covers whole inner axes where those are
-/// short.
-void FusedPlan::choose_tile() {
-  std::size_t buffers = std::max<std::size_t>(n_tile_buffers, 1);
-  for (const Operand& o : operands) buffers += o.is_operand ? 1 : 0;
-  const auto fits = static_cast<std::int64_t>(scratch_bytes / (buffers * item) / 16 * 16);
-  const std::int64_t tile = std::clamp<std::int64_t>(fits, 1, longest_tile);
-  split = merged.rank() - 1;
-  inner = 1;
-  while (split > 0 && inner * merged[split] <= tile) inner *= merged[split--];
-  rows =
-      std::max<std::int64_t>(1, std::min(merged[split], tile / std::max<std::int64_t>(inner, 1)));
-  const std::int64_t elements = shape.elements();
-  tiles = 0;
-  if (elements == 0) return;
-  tiles = (merged[split] + rows - 1) / rows;
-  for (std::size_t axis = 0; axis < split; ++axis) tiles *= merged[axis];
-  double nanoseconds = 0;
-  for (const Step& step : steps) {
-    const bool heavy =
-        step.draw != nullptr ||
-        static_cast<const Elementwise&>(step.node->op()).scalar().types == ScalarOp::Types::real;
-    nanoseconds += heavy ? 0.5 : 0.1;
-  }
-  constexpr double worth_a_thread = 10000;
-  const double tile_cost = nanoseconds * static_cast<double>(rows * inner);
-  tiles_a_chunk = std::max<std::int64_t>(1, static_cast<std::int64_t>(worth_a_thread / tile_cost));
-}
-
-void FusedPlan::classify() {
-  std::size_t next = n_tile_buffers;
-  const std::size_t tile_bytes = static_cast<std::size_t>(rows * inner) * item;
-  for (Operand& o : operands) {
-    if (!o.is_operand) continue;
-    bool dense = rows == 1 || o.strides[split] == inner;
-    std::int64_t step = 1;
-    for (std::size_t axis = merged.rank(); axis-- > split + 1;) {
-      dense = dense && o.strides[axis] == step;
-      step *= merged[axis];
-    }
-    bool fixed = true;
-    for (std::size_t axis = 0; axis <= split; ++axis) fixed = fixed && o.strides[axis] == 0;
-    o.access = dense ? Access::direct : fixed ? Access::fixed : Access::gathered;
-    if (!dense) o.tile = (tile_bytes + 63) / 64 * 64 * next++;
-  }
-}
-
-void FusedPlan::choose_loops() {
-  isa = damo::isa();
-  for (Step& step : steps) {
-    if (step.draw == nullptr) step.loop = step.loops.best();
   }
 }
 

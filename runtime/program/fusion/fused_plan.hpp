@@ -15,6 +15,7 @@ namespace damo {
 struct FusedPlan {
   static constexpr std::size_t max_arity = 4;
   static constexpr std::int64_t longest_tile = 1024;
+  static constexpr std::int64_t longest_straight = 16384;
   /// What a tile's buffers may take together.
   static constexpr std::size_t scratch_bytes = std::size_t{48} * 1024;
 
@@ -22,6 +23,7 @@ struct FusedPlan {
   struct Step {
     const Apply* node = nullptr;
     LoopSet loops{};
+    LoopSet scaled{};  ///< where the first operand is one number
     Loop loop = nullptr;
     const Draw* draw = nullptr;
     std::uint32_t state = 0;  ///< a draw's state, among the inputs
@@ -35,6 +37,7 @@ struct FusedPlan {
   enum class Access : std::uint8_t {
     unused,   ///< not an operand: a draw's state or size
     direct,   ///< read where it is
+    one,      ///< one number, read where it is
     fixed,    ///< the same elements in every tile: gathered once
     gathered  ///< gathered tile by tile
   };
@@ -58,6 +61,10 @@ struct FusedPlan {
   void choose_loops();
   /// Whether draws would have another shape than that laid out: it may depend on values.
   bool draws_changed() const;
+  /// Whether each tile lies behind the one before in all operands but those that are the same.
+  bool is_straight() const;
+  /// Makes the tiles of a single step longer that goes straight through its operands.
+  void lengthen_tiles();
 
   std::vector<Step> steps;
   std::vector<Operand> operands;
@@ -77,6 +84,8 @@ struct FusedPlan {
   std::size_t item = 4;  ///< bytes of the widest element
   Isa isa = Isa::sse2;
   bool has_draws = false;
+  /// Zen 4 moves what is not in the cache faster by vectors of half the width.
+  bool waits_for_memory = false;
 
  private:
   void join_products();
@@ -85,6 +94,7 @@ struct FusedPlan {
   void merge_axes(TensorsIn in, std::size_t border);
   void assign_tiles();
   void choose_tile();
+  void cut(std::int64_t into_rows);
   void classify();
 };
 

@@ -155,16 +155,7 @@ const T* FusedReduction::factor(std::size_t which, std::int64_t first) const {
 template <Reduction R, class T>
 T FusedReduction::reduce_products(std::int64_t first, std::int64_t n) const {
   const T* x = factor<T>(0, first);
-  const T* y = factor<T>(factors_ - 1, first);
-  if (n < shortest_in_slots) {
-    T result = identity<R, T>();
-    for (std::int64_t i = 0; i < n; ++i) result = fold<R>(result, x[i] * y[i]);
-    return result;
-  }
-  alignas(64) T slot[reduce_slots<T>];
-  std::fill_n(slot, reduce_slots<T>, identity<R, T>());
-  float_kernels<R, T>().add_products(slot, x, y, n);
-  return fold_slots<R>(slot);
+  return float_kernels<R, T>().run_products(x, factor<T>(factors_ - 1, first), n);
 }
 
 /// A run of n elements, tile by tile.
@@ -188,7 +179,7 @@ T FusedReduction::reduce_run(Worker& worker, std::int64_t first, std::int64_t n)
     compute(worker, first + i, some, tile);
     kernels.add(slot, tile, some);
   }
-  return fold_slots<R>(slot);
+  return kernels.finish(slot);
 }
 
 template <Reduction R, class T>

@@ -151,6 +151,25 @@ TEST_CASE("Out borrow: one buffer serves every call and without it results take 
   CHECK(first[1].raw() == own);
 }
 
+TEST_CASE("Outputs: memory that nobody holds is written again and no other") {
+  const Var x = dvector("x");
+  Function f = function({mutable_input(x)}, {x * 2.0, cumsum(x)});
+  const std::byte* memory = f(ramp(3))[0].raw();
+  for (int k = 0; k < 3; ++k) {
+    const Outputs out = f(ramp(3));
+    CHECK(out[0].raw() == memory);
+    test::check_same_bits(out[1], test::vector({0, 1, 3}));
+  }
+  const Outputs held = f(ramp(3));
+  const Outputs other = f(ramp(5));
+  CHECK(other[0].raw() != held[0].raw());
+  CHECK_THROWS_AS(f(ramp(3), ramp(3)), GraphError);
+  test::check_same_bits(held[0], test::vector({0, 2, 4}));
+  test::check_same_bits(f(held[0])[1], test::vector({0, 2, 6}));
+  test::check_same_bits(held[0], test::vector({0, 2, 4}));
+  test::check_same_bits(other[1], test::vector({0, 1, 3, 6, 10}));
+}
+
 TEST_CASE("Outputs: take hands memory over unless others hold it") {
   const Var x = dvector("x");
   Function f = function({x}, {x * 2.0, Out(x + 1.0, {.borrow = true})});

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <random>
 #include <vector>
@@ -261,6 +262,102 @@ TEST_CASE("argmax and argmin find the first extreme, whatever the strides, ties 
     CAPTURE(damo::to_string(shape));
     CAPTURE(axes);
     CHECK(wrong == 0);
+  }
+}
+
+namespace {
+
+/// Where a loop that looks at one element after the other finds the first extreme, or NaN.
+template <class T, class Better>
+std::int64_t first_best(const T* x, std::int64_t n, Better better) {
+  std::int64_t best = 0;
+  for (std::int64_t i = 1; i < n && !std::isnan(x[best]); ++i)
+    if (std::isnan(x[i]) || better(x[i], x[best])) best = i;
+  return best;
+}
+
+/// A long row in which the extreme stands at several places, or NaN, or nothing but infinities.
+template <class T>
+Array row_with_ties(std::mt19937& rng, std::int64_t n, int round) {
+  using Limits = std::numeric_limits<T>;
+  Array a(damo::dtype_of<T>(), Shape{2, n});
+  for (std::int64_t i = 0; i < 2 * n; ++i)
+    a.data<T>()[i] = round == 0 ? -Limits::infinity() : static_cast<T>(rng() % 1000) - 500;
+  for (int k = 0; k < 4 && round > 0; ++k) {
+    const auto at = static_cast<std::int64_t>(rng() % static_cast<unsigned>(2 * n));
+    const T put[] = {600, round % 3 == 0 ? Limits::quiet_NaN() : T{600}, -600, T{-0.0}};
+    a.data<T>()[at] = put[k];
+  }
+  return a;
+}
+
+template <class T>
+void check_args_of_long_rows() {
+  std::mt19937 rng(11);
+  for (const std::int64_t n : {16, 31, 32, 33, 64, 1000, 4095, 4096, 4097, 8192, 8193, 20000}) {
+    for (int round = 0; round < 6; ++round) {
+      const Array a = row_with_ties<T>(rng, n, round);
+      Array most(damo::int64, Shape{2}), least(damo::int64, Shape{2});
+      on_each_isa([&] {
+        damo::argmax(a.view(), 2, most.view());
+        damo::argmin(a.view(), 2, least.view());
+        for (std::size_t row = 0; row < 2; ++row) {
+          const T* x = a.data<T>() + static_cast<std::int64_t>(row) * n;
+          CHECK(most.values<std::int64_t>()[row] == first_best(x, n, std::greater<T>()));
+          CHECK(least.values<std::int64_t>()[row] == first_best(x, n, std::less<T>()));
+        }
+      });
+    }
+  }
+}
+
+/// The same bits, but for those of NaN.
+void check_same_numbers(const Array& a, const Array& b) {
+  const Array one = a.cast(damo::float64), two = b.cast(damo::float64);
+  std::size_t wrong = 0;
+  for (std::int64_t i = 0; i < one.elements(); ++i) {
+    const double x = one.data<double>()[i], y = two.data<double>()[i];
+    const bool same = std::isnan(x) ? std::isnan(y) : std::memcmp(&x, &y, sizeof x) == 0;
+    wrong += same ? 0 : 1;
+  }
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE("argmax and argmin of long rows find the first of ties and of NaN") {
+  check_args_of_long_rows<float>();
+  check_args_of_long_rows<double>();
+}
+
+TEST_CASE("extremes and sums with NaN, infinities and signed zeros have the bits of every set") {
+  std::mt19937 rng(13);
+  constexpr float odd[] = {0.0F, -0.0F, std::numeric_limits<float>::infinity(),
+                           -std::numeric_limits<float>::infinity(),
+                           std::numeric_limits<float>::quiet_NaN()};
+  for (int round = 0; round < 60; ++round) {
+    const Shape shape{static_cast<std::int64_t>(rng() % 300 + 1),
+                      static_cast<std::int64_t>(rng() % 400 + 1)};
+    Array a(damo::float32, shape);
+    const unsigned kinds = round % 4 == 0 ? 2 : 5;  // signed zeros alone too
+    for (std::int64_t i = 0; i < a.elements(); ++i) {
+      const bool takes = kinds == 2 || rng() % 300 == 0;
+      a.data<float>()[i] = takes ? odd[rng() % kinds] : static_cast<float>(rng() % 9) - 4;
+    }
+    const Array wide = a.cast(damo::float64);
+    for (const std::uint32_t axes : {1U, 2U, 3U}) {
+      for (const Reduction kind : {Reduction::sum, Reduction::max, Reduction::min}) {
+        const damo::Isa best = damo::isa();
+        damo::set_isa(damo::Isa::sse2);
+        const Array expected = reduced<float>(kind, a.view(), axes);
+        const Array expected_wide = reduced<double>(kind, wide.view(), axes);
+        damo::set_isa(best);
+        on_each_isa([&] {
+          check_same_numbers(reduced<float>(kind, a.view(), axes), expected);
+          check_same_numbers(reduced<double>(kind, wide.view(), axes), expected_wide);
+        });
+      }
+    }
   }
 }
 
