@@ -17,7 +17,7 @@ namespace optim {
 // The passes that are functions, each in the file of its name in optim/loops/.
 using Procedure = FunctionGraph(const FunctionGraph&, const Pass::Setting&);
 Procedure scan_merge, scan_cancel_at_border, scan_keep_what_is_read, scan_hoist_invariants,
-    scan_last_outside, scan_push_out, scan_share_last, scan_share_last_again, scan_round_rows;
+    scan_outputs_outside, scan_push_out, scan_share_last, scan_share_last_again, scan_round_rows;
 
 namespace {
 
@@ -140,7 +140,7 @@ const std::vector<Pass>& passes() {
       {"fold_constants", {"fold"},               {"fold", "stabilize", "canonicalize"}},
       {"specialize",     {"specialize"},         {"specialize", "canonicalize", "fold"}},
       {"scan_keep_what_is_read", {"scan", "bit_exact"},       {}, scan_keep_what_is_read},
-      {"scan_last_outside",      {"scan", "bit_exact"},       {}, scan_last_outside},
+      {"scan_outputs_outside",      {"scan", "bit_exact"},       {}, scan_outputs_outside},
       {"scan_hoist_invariants",  {"scan", "bit_exact"},       {}, scan_hoist_invariants},
       {"scan_push_out",  {"scan"},               {}, scan_push_out},
       {"scan_share_last", {"scan", "bit_exact"}, {}, scan_share_last},
