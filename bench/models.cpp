@@ -1,7 +1,8 @@
 // Training and sampling beside bench/peers: what bench_rbm_update has not.
-//   bench_models WORKLOAD [CALLS] [DATA]
+//   bench_models WORKLOAD [CALLS] [DATA] [RULE]
 // WORKLOAD  da_b20, rnnrbm_train, rnnrbm_gen, rbm_sample, mlp_b20, logistic_b600, lstm_b64
 // DATA      a folder with mnist and jsb in it; data when it is not given
+// RULE      a rule, pass or tag to leave out (not of the RNN-RBM)
 // Prints one JSON line with the median time of a call, then where the time goes.
 #include <fmt/format.h>
 
@@ -20,12 +21,19 @@ using namespace damo;
 
 namespace {
 
+std::string left_out;
+
+FunctionOptions without_what_is_left_out(FunctionOptions options) {
+  if (!left_out.empty()) options.mode = options.mode.excluding(left_out);
+  return options;
+}
+
 /// What is timed: a function, and how its i-th call is made.
 struct Workload {
   Workload(const EntryList<In>& inputs, const Var& output, FunctionOptions options,
            std::function<double(Function&, int)> how, int n)
       : start(bench::seconds_now()),
-        function(damo::function(inputs, {output}, std::move(options))),
+        function(damo::function(inputs, {output}, without_what_is_left_out(std::move(options)))),
         compile_ms(1e3 * (bench::seconds_now() - start)),
         call(std::move(how)),
         calls(n) {}
@@ -154,6 +162,7 @@ int time_rnn_rbm(const std::string& name, const std::string& data, int calls) {
 int main(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "", data = argc > 3 ? argv[3] : "data";
   const int calls = argc > 2 ? std::atoi(argv[2]) : 0;
+  left_out = argc > 4 ? argv[4] : "";
   if (std::getenv("DAMO_NUM_THREADS") == nullptr) set_num_threads(1);
   if (name == "rnnrbm_train" || name == "rnnrbm_gen") return time_rnn_rbm(name, data, calls);
   const std::map<std::string, Workload (*)(const std::string&)> workloads{
