@@ -45,6 +45,9 @@ void add_products(Rules& rules) {
   const auto own = [](const Apply& node, Context& context) {
     return context.uses(node.input(0)) == 1;
   };
+  const auto own_under = [own](const Apply& node, Context& context) {
+    return own(node, context) && own(node.input(0).owner(), context);
+  };
   // clang-format off
   rules.push_back(rule("square", x * x, sqr(x)).as_written().specializes().sound(S::bit_exact));
   rules.push_back(rule("dot_neg_left", dot(-a, b), -dot(a, b)).specializes().sound(S::zero_sign));
@@ -55,6 +58,7 @@ void add_products(Rules& rules) {
                       .specializes().sound(S::zero_sign));
   // The product itself is written in the order in which it is read.
   rules.push_back(rule("dot_transposed", dot(a, b).T(), dot(b.T(), a.T())).when(own).specializes());
+  rules.push_back(rule("neg_dot_transposed", (-dot(a, b)).T(), -dot(b.T(), a.T())).when(own_under).specializes());
   // clang-format on
 }
 

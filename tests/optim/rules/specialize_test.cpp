@@ -29,6 +29,7 @@ RuleCases specialize_cases() {
       {"dot_neg_transposed_left", dot((-m).T(), n), dot(m.T(), n)},
       {"dot_neg_transposed_right", dot(m, (-n).T()), dot(m, n.T())},
       {"dot_transposed", dot(m, n).T(), d.T() + d},
+      {"neg_dot_transposed", (-dot(m, n)).T(), (-d).T() + exp(d)},
   };
 }
 
