@@ -1,6 +1,8 @@
 #include <damo/graph/variables.hpp>
 #include <damo/graph/walk.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
+#include <damo/ops/linalg/dot.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/join_op.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/shape_of.hpp>
@@ -42,6 +44,42 @@ std::optional<Vars> of_elementwise(const Apply& node, Context& context) {
     inputs.push_back(indexed(node, in));
   }
   return Vars{fit(make_var(x.owner().op_ptr(), std::move(inputs), x.site()), node.output())};
+}
+
+/// Whether an index is of the first axis alone, by numbers.
+bool picks_rows(const IndexSpec& index) {
+  const auto& entries = index.entries();
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const bool element = entries[i].kind == Index::Kind::element;
+    const bool range = entries[i].kind == Index::Kind::range;
+    if (i > 0 ? entries[i].kind != Index::Kind::all : !element && !range) return false;
+  }
+  return !entries.empty() && index.n_bounds() == 0;
+}
+
+/// dot(x, w)[i] = dot(x[i], w) when nobody else reads dot(x, w). A number for i: of another one a
+/// loop's step would make a product that it need not make.
+std::optional<Vars> of_dot(const Apply& node, Context& context) {
+  const Var& product = node.input(0);
+  if (as<Dot>(product) == nullptr || product.ndim() != 2 || product.inputs()[0].ndim() != 2 ||
+      context.uses(product) > 1 || !picks_rows(index_op(node).index()))
+    return std::nullopt;
+  Vars inputs{indexed(node, product.inputs()[0]), product.inputs()[1]};
+  const Var rows = make_var(product.owner().op_ptr(), std::move(inputs), product.site());
+  return Vars{fit(rows, node.output())};
+}
+
+/// x[newaxis][0] = x.
+std::optional<Vars> of_new_axis(const Apply& node, Context&) {
+  const auto* shuffle = as<DimShuffle>(node.input(0));
+  const IndexSpec& index = index_op(node).index();
+  if (shuffle == nullptr || !picks_rows(index) || shuffle->pattern().front() >= 0)
+    return std::nullopt;
+  const IndexEntry& first = index.entries().front();
+  if (first.kind != Index::Kind::element || first.start.value < -1 || first.start.value > 0)
+    return std::nullopt;
+  const std::vector<int> rest(shuffle->pattern().begin() + 1, shuffle->pattern().end());
+  return Vars{fit(shuffle_axes(node.input(0).inputs()[0], rest), node.output())};
 }
 
 /// The only entry that is not a whole axis, and its axis; nullopt for another index.
@@ -175,6 +213,13 @@ const Rules& indexing_rules() {
     add("subtensor_of_set", "subtensor", "set_subtensor(x[i], y)[i] = y", of_set);
     add("subtensor_of_join", "subtensor", "concatenate(x, y)[n:] = y", of_join);
     add("subtensor_of_elementwise", "subtensor", "f(x, y)[i] = f(x[i], y[i])", of_elementwise);
+    add("subtensor_of_new_axis", "subtensor", "x[newaxis][0] = x", of_new_axis);
+    // Products that leave zeros out may give a sum that underflows the other sign.
+    list.push_back(
+        node_rewriter("subtensor_of_dot", {"subtensor"}, "dot(x, w)[i] = dot(x[i], w)", of_dot)
+            .canonicalizes()
+            .tagged("indexing")
+            .sound(Soundness::zero_sign));
     add("join_of_one", "concatenate", "concatenate(x) = x", join_of_one);
     return list;
   }();

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
+#include <damo/ops/shape/dimshuffle.hpp>
+#include "tests/support/rewrite.hpp"
 #include "tests/support/rule_cases.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using namespace damo::test;
@@ -15,6 +18,7 @@ RuleCases indexing_cases() {
   const Var i = lscalar("i");
   const Var e = exp(x);
   const Var six = specify_shape(x, {30});
+  const Var m = matrix("m", float64), w = matrix("w", float64);
   const Var numbers = make_vector({s, s + 1});
   return {
       {"subtensor_whole", x(all()), x[range(1, 3)]},
@@ -24,6 +28,8 @@ RuleCases indexing_cases() {
       {"subtensor_of_join", concatenate({x, y}, 0)[range(x.shape(0), x.shape(0) + y.shape(0))],
        concatenate({x, y}, 0)[range(1, x.shape(0))]},
       {"subtensor_of_elementwise", exp(x)[i], e[i] + e},
+      {"subtensor_of_new_axis", shuffle_axes(x, {-1, 0})[0], shuffle_axes(x, {0, -1})[0]},
+      {"subtensor_of_dot", dot(m, w)[0], dot(m, w)[i]},
       {"join_of_one", concatenate({x}, 0), concatenate({x, y}, 0)},
   };
 }
@@ -34,4 +40,27 @@ const RuleTheme indexings(indexing_cases);
 
 TEST_CASE("rules: of indexing apply where they should and nowhere else") {
   check_cases(indexing_cases());
+}
+
+TEST_CASE("rules: rows of a product are the products of rows, with the same bits and errors") {
+  const Var m = matrix("m", float32), w = matrix("w", float32);
+  RandomStream numbers(4);
+  const auto normal = [&](const Sizes& sizes) {
+    return evaluate(numbers.normal(sizes, 0.0, 1.0, float32));
+  };
+  for (const Var& rows : {dot(m, w)[0], dot(m, w)[-1], dot(m, w)[2], dot(m, w)[range(1, 3)],
+                          dot(m, w)[range(-1, -3, -1)], dot(m, w)(range(0, 0), all())}) {
+    const Vars after = rewritten(Vars{rows}, Mode::fast());
+    CHECK(after[0].op().name() == "dot");
+    for (const auto& [a, b, c] :
+         {std::tuple{4, 30, 7}, {3, 1, 1}, {5, 0, 3}, {3, 200, 300}, {70, 20, 90}}) {
+      const std::vector<std::pair<Var, Array>> at{{m, normal({a, b})}, {w, normal({b, c})}};
+      check_same_bits(evaluate(after, at)[0], evaluate(rows, at));
+    }
+    const std::vector<std::pair<Var, Array>> bad{{m, normal({4, 3})}, {w, normal({2, 5})}};
+    CHECK_THROWS_AS(evaluate(after, bad), ShapeError);
+  }
+  const Vars third = rewritten(Vars{dot(m, w)[2]}, Mode::fast());
+  const std::vector<std::pair<Var, Array>> short_of{{m, normal({2, 3})}, {w, normal({3, 5})}};
+  CHECK_THROWS_AS(evaluate(third, short_of), Error);
 }
