@@ -19,13 +19,15 @@ struct DrawnRow {
   const float* sums;  // in steps; as floats where no bound is of use
   const float* bias;
   float scale;
-  const float* shift;
-  float width;  // of the bound of z, in steps
+  const float* shift;  // none where it is 0 and the scale is 1
+  float width;         // of the bound of z, in steps
   std::int64_t cols;
   float* out;  // holds the uniform numbers
 
   float draw(std::int64_t j, float sum) const {
-    return out[j] < math::sigmoid((sum + bias[j]) * scale + shift[j]) ? 1.0F : 0.0F;
+    float z = sum + bias[j];
+    if (shift != nullptr) z = z * scale + shift[j];
+    return out[j] < math::sigmoid(z) ? 1.0F : 0.0F;
   }
 };
 
@@ -139,9 +141,13 @@ class Draws {
           float* row_sums = sums + k * rounded_.padded_cols();
           const float scale = logit_.scale(row, 0);
           const double width = width_of(selected_.end(k) - selected_.begin(k)) * std::abs(scale);
-          const DrawnRow drawn{
-              row_sums, bias.row(row),    scale, shift.row(row), static_cast<float>(width),
-              cols,     out_ + row * cols};
+          const DrawnRow drawn{row_sums,
+                               bias.row(row),
+                               scale,
+                               scaled_ ? shift.row(row) : nullptr,
+                               static_cast<float>(width),
+                               cols,
+                               out_ + row * cols};
           in_doubt += is_bound_of_use(width) ? draw_row(drawn, k, doubts)
                                              : draw_row_exactly(drawn, row, k, row_sums);
         }
@@ -200,6 +206,7 @@ class Draws {
   const RoundedRows& rounded_;
   const LogitOfSum& logit_;
   float* out_;
+  bool scaled_;
   Decide decide_;
   Selection selected_{};
 };
