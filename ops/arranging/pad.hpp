@@ -13,7 +13,7 @@ enum class PadMode : std::uint8_t {
   edge,       ///< the last element goes on
   reflect,    ///< mirrored, the last element once
   symmetric,  ///< mirrored, the last element twice
-  wrap        ///< from the other end
+  wrap        ///< from the other end, again and again (NumPy since 1.25)
 };
 struct PadOptions {
   PadMode mode = PadMode::constant;

@@ -45,7 +45,12 @@ Rows sorted_rows(const char* who, const Arg& x, const Axes& axes) {
     order.push_back(axis);
     joined.push_back(size_at(v, static_cast<std::size_t>(axis)));
   }
-  const Var n = size_product(joined);
+  Var n = size_product(joined);
+  const auto known = scalar_constant(n);
+  if (!known || *known < 1) {
+    n = after_checks(
+        n, {size_check(Demand::Kind::at_least, n, int_constant(1), who, {x.var()}, x.site())});
+  }
   kept.push_back(n);
   const Var rows = sort(reshape(shuffle_axes(v, order), kept));
   const Var last = expand_dims(rows(ellipsis, -1), -1);

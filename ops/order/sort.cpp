@@ -27,6 +27,7 @@ class Sort final : public OpOf<Sort>, public ReadsElements {
   explicit Sort(std::size_t axis) : axis_(axis) {}
   std::string name() const override { return "sort"; }
   std::string parameters() const override { return "axis=" + std::to_string(axis_); }
+  bool takes_storage(std::size_t) const override { return true; }
   Origin origin(const Apply&, std::size_t) const override { return {0, 1, Origin::Way::by_value}; }
   Slope slope(const Apply&) const override { return Slope::constant; }
   /// Any element may come from anywhere in its row.
@@ -51,6 +52,7 @@ class ArgSort final : public OpOf<ArgSort> {
   std::string parameters() const override {
     return "axis=" + std::to_string(axis_) + (descending_ ? ", descending" : "");
   }
+  bool takes_storage(std::size_t) const override { return true; }
   void facts(const Apply&, std::span<const Fact>, std::span<Fact> out) const override {
     out[0] = {.nonnegative = true, .integer = true, .finite = true};
   }

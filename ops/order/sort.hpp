@@ -7,8 +7,8 @@
 // Elements by order. NaN counts as larger than everything; negative axes count from the end.
 namespace damo {
 
-/// The elements along `axis` from the smallest to the largest. The gradient goes back to where each
-/// came from.
+/// The elements along `axis` from the smallest to the largest, in x's dtype. The gradient goes back
+/// to where each came from.
 Var sort(const Arg& x, int axis = -1);
 /// The positions that sort, int64; of equal elements the first comes first.
 Var argsort(const Arg& x, int axis = -1);

@@ -5,6 +5,7 @@
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/formats/npz.hpp>
+#include <damo/io/runs/checkpoint.hpp>
 #include <damo/models/saving.hpp>
 #include "tests/support/files.hpp"
 
@@ -46,6 +47,38 @@ struct Program {
   }
 };
 
+/// The same over images of bytes, with an update in each of the dtypes that are for storage.
+struct ByteProgram {
+  static Array drawn(DType dtype, const Shape& shape, std::uint64_t seed) {
+    return evaluate(cast(RandomStream(seed).randint({shape.elements()}, 0, 70000), dtype))
+        .reshaped(shape);
+  }
+  SharedVar images = shared(drawn(uint8, {40, 12}, 3), "images");
+  SharedVar seen = shared(Array(int32, Shape{40}), "seen");
+  SharedVar last = shared(Array(uint8, Shape{batch, 12}), "last");
+  SharedVar W = shared(Array(float32, Shape{12}), "W");
+  RandomStream random{9};
+  Var index = lscalar("index");
+  Function train = make();
+
+  Function make() {
+    const Range rows = range(index * batch, (index + 1) * batch);
+    const Var noise = cast(random.randint({batch, 12}, 0, 3), uint8);
+    const Var taken = cast(images[rows] + noise, uint8);
+    const Var cost = mean(sqr(dot(cast(taken, float32) / 255, W) - cast(seen[rows], float32)));
+    return function({index}, {cost},
+                    {.updates = {{W, W - 0.1 * grad(cost, W)},
+                                 {images, set_subtensor(images[rows], taken)},
+                                 {last, flip(taken, 0)},
+                                 {seen, cast(inc_subtensor(seen[rows], 70001), int32)}}});
+  }
+  std::vector<float> calls(int n) {
+    std::vector<float> costs;
+    for (std::int64_t i = 0; i < n; ++i) costs.push_back(train(i % batches).scalar<float>(0));
+    return costs;
+  }
+};
+
 bool same_bits(const Array& a, const Array& b) {
   return a.dtype() == b.dtype() && a.shape() == b.shape() &&
          std::memcmp(a.raw(), b.raw(), a.bytes()) == 0;
@@ -72,6 +105,58 @@ TEST_CASE("saving: training that is saved and loaded half way ends with the same
     CAPTURE(name);
     CHECK(same_bits(value, b.at(name)));
   }
+}
+
+TEST_CASE(
+    "saving: bytes and int32 come back as they were, and training goes on with the same bits") {
+  const TemporaryFolder folder;
+  ByteProgram whole;
+  const std::vector<float> expected = whole.calls(20);
+  ByteProgram first;
+  std::vector<float> costs = first.calls(8);
+  save_npz(folder / "half.npz", State(first.train));
+  io::Checkpoint kept;
+  kept.arrays = State(first.train).values();
+  io::save_checkpoint(folder / "kept.npz", kept);
+  for (const bool checkpoint : {false, true}) {
+    ByteProgram second;
+    if (checkpoint) {
+      State(second.train).set_values(io::load_checkpoint(folder / "kept.npz").arrays, "kept.npz");
+    } else {
+      load_npz(folder / "half.npz", State(second.train));
+    }
+    CHECK(second.images.dtype() == uint8);
+    std::vector<float> all = costs;
+    for (const float cost : second.calls(12)) all.push_back(cost);
+    CHECK(all == expected);
+    for (const auto& [a, b] :
+         {std::pair(whole.images, second.images), std::pair(whole.seen, second.seen),
+          std::pair(whole.last, second.last), std::pair(whole.W, second.W)}) {
+      CHECK(same_bits(a.value(), b.value()));
+    }
+  }
+}
+
+TEST_CASE("saving: NumPy reads bytes and int32, and what it writes is loaded into them") {
+  if (!has_numpy()) return;
+  const TemporaryFolder folder;
+  const SharedVar images = shared(xt::xarray<std::uint8_t>{{0, 1}, {200, 255}}, "images");
+  const SharedVar labels = shared(xt::xarray<std::int32_t>{-2147483647, 5}, "labels");
+  save_npz(folder / "a.npz", {images, labels});
+  REQUIRE(python(folder.path(), R"(
+a = np.load('a.npz')
+assert a['images'].dtype == np.uint8 and (a['images'] == [[0, 1], [200, 255]]).all()
+assert a['labels'].dtype == np.int32 and (a['labels'] == [-2147483647, 5]).all()
+np.savez('b.npz', images=255 - a['images'], labels=np.asfortranarray(a['labels']).astype('>i4'))
+np.savez('wide.npz', images=a['images'].astype('i8'), labels=a['labels'])
+)"));
+  load_npz(folder / "b.npz", {images, labels});
+  CHECK(images.get_value<std::uint8_t>() == xt::xarray<std::uint8_t>{{255, 254}, {55, 0}});
+  CHECK(labels.get_value<std::int32_t>() == xt::xarray<std::int32_t>{-2147483647, 5});
+  const std::string text = io_error([&] { load_npz(folder / "wide.npz", {images, labels}); });
+  CHECK(text.find("uint8") != std::string::npos);
+  CHECK(text.find("int64") != std::string::npos);
+  CHECK(images.get_value<std::uint8_t>()(0, 0) == 255);
 }
 
 TEST_CASE("saving: the names are those of the variables and stay unique") {

@@ -21,6 +21,7 @@ template <class T>
 KeyOf<T> key_of(T x) {
   using Key = KeyOf<T>;
   if constexpr (std::is_same_v<T, bool>) return x ? 1 : 0;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return x;
   constexpr Key sign = static_cast<Key>(Key{1} << (sizeof(T) * 8 - 1));
   const Key bits = std::bit_cast<Key>(x);
   if constexpr (std::is_floating_point_v<T>) {
@@ -33,6 +34,7 @@ template <class T>
 T value_of(KeyOf<T> key) {
   using Key = KeyOf<T>;
   if constexpr (std::is_same_v<T, bool>) return key != 0;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return key;
   constexpr Key sign = static_cast<Key>(Key{1} << (sizeof(T) * 8 - 1));
   if constexpr (std::is_floating_point_v<T>) {
     if (key == std::numeric_limits<Key>::max()) return std::numeric_limits<T>::quiet_NaN();
@@ -106,7 +108,7 @@ bool less(T a, T b) {
 
 void sort(const Tensor& in, std::size_t axis, const Tensor& out, Workspace& scratch) {
   const std::int64_t n = in.shape[axis];
-  dispatch_computing(in.dtype, [&](auto zero) {
+  dispatch(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     using Key = KeyOf<T>;
     auto* keys =
@@ -128,7 +130,7 @@ void sort(const Tensor& in, std::size_t axis, const Tensor& out, Workspace& scra
 void argsort(const Tensor& in, std::size_t axis, bool descending, const Tensor& out,
              Workspace& scratch) {
   const std::int64_t n = in.shape[axis];
-  dispatch_computing(in.dtype, [&](auto zero) {
+  dispatch(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     using Item = Placed<KeyOf<T>>;
     auto* items =

@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
+#include <numeric>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -75,6 +78,11 @@ const std::vector<Case> moves{
        return tile(x, {2, 1});
      }},
     {"unique", [](const Var& x) { return unique(x); }},
+    {"sort", [](const Var& x) { return sort(x, 1); }},
+    {"sort 0", [](const Var& x) { return sort(x.T(), 0); }},
+    {"topk", [](const Var& x) { return topk(x, 1); }},
+    {"topk -1", [](const Var& x) { return topk(x, -1, 0); }},
+    {"compress", [](const Var& x) { return compress(x(all(), 0) > 100, x, 0); }},
     {"roll", [](const Var& x) { return roll(x, 1, 0); }},
     {"flip", [](const Var& x) { return flip(x, 1); }},
     {"rot90", [](const Var& x) { return rot90(x); }},
@@ -151,8 +159,11 @@ const std::vector<Case> computations{
        return max(concatenate({x, ones_like(x), x}, 1), 1);
      }},
     {"cumsum", [](const Var& x) { return cumsum(x, 1); }},
-    {"sort", [](const Var& x) { return sort(x, 1); }},
     {"argsort", [](const Var& x) { return argsort(x, 1); }},
+    {"choose",
+     [](const Var& x) {
+       return choose(cast(x > 100, int64), {x, x.T().T()});
+     }},
     {"bincount", [](const Var& x) { return bincount(flatten(x)); }},
     {"searchsorted", [](const Var& x) { return searchsorted(sort(flatten(x)), x(all(), 0)); }},
     {"diff", [](const Var& x) { return diff(x, 1, 1); }},
@@ -237,6 +248,30 @@ TEST_CASE("storage dtypes: what computes gives the values and the dtype of int64
   for (const Case& c : computations) {
     for (const DType dtype : {uint8, int32}) {
       for (const Shape& shape : shapes) check_same(c, dtype, shape, false);
+    }
+  }
+}
+
+TEST_CASE("storage dtypes: long vectors are sorted as in int64, and their positions found") {
+  std::mt19937_64 random(5);
+  for (const DType dtype : {uint8, int32}) {
+    Array value(int64, Shape{5000});
+    for (std::int64_t& v : std::span(value.data<std::int64_t>(), 5000))
+      v = static_cast<std::int64_t>(random());
+    const Array given = value.cast(dtype);
+    const Array wide = given.cast(int64);
+    std::vector<std::int64_t> order(5000);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
+      return wide.data<std::int64_t>()[a] < wide.data<std::int64_t>()[b];
+    });
+    const Var x = vector("x", dtype);
+    const Outputs found = function({x}, {sort(x), argsort(x)})(given);
+    CHECK(found[0].dtype() == dtype);
+    const Array sorted = found[0].cast(int64);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      CHECK(found[1].data<std::int64_t>()[i] == order[i]);
+      CHECK(sorted.data<std::int64_t>()[i] == wide.data<std::int64_t>()[order[i]]);
     }
   }
 }
