@@ -198,8 +198,10 @@ Var cho_solve(const Arg& l, const Arg& b, TriangularOptions options) {
   const Var factor = as_float(l);
   if (factor.ndim() < 2) return solve_triangular(factor, b, options);
   const Var first = options.lower ? factor : mT(factor);
-  const Var y = solve_triangular(first, b, {true, options.unit_diagonal, options.b_ndim});
-  return solve_triangular(mT(first), y, {false, options.unit_diagonal, options.b_ndim});
+  // What b is taken for holds for y too, which has the axes of the batch besides.
+  const int b_ndim = options.b_ndim == 0 && b.var().ndim() == 1 ? 1 : options.b_ndim;
+  const Var y = solve_triangular(first, b, {true, options.unit_diagonal, b_ndim});
+  return solve_triangular(mT(first), y, {false, options.unit_diagonal, b_ndim});
 }
 
 DAMO_OPS(solve) {

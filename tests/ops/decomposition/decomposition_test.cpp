@@ -149,6 +149,30 @@ TEST_CASE("linear algebra: of nothing, results are what holds of no elements") {
               filled({0, 3}, 0), 0);
 }
 
+TEST_CASE("solve: a vector is one for each matrix of a batch, whatever is known of them") {
+  // As many matrices as rows: a solution taken for a matrix would fit, too.
+  for (const std::int64_t batch : {3, 2, 1}) {
+    Array matrices(float64, Shape{batch, 3, 3});
+    Array lower = matrices;
+    for (std::int64_t i = 0; i < batch; ++i) {
+      const Array m = definite(3);
+      std::copy_n(m.data<double>(), 9, matrices.data<double>() + 9 * i);
+      const Array l = of(m, [](const Var& x) { return cholesky(x); });
+      std::copy_n(l.data<double>(), 9, lower.data<double>() + 9 * i);
+    }
+    const Var a = constant(matrices), l = constant(lower), b = constant(normal({3}));
+    const auto check = [&](const Var& x, const Var& matrix) {
+      const Array residual = evaluate(sum(matrix * expand_dims(x, 1), 2) - b);
+      check_close(residual, filled({batch, 3}, 0), 1e-9);
+    };
+    check(solve(a, b), a);
+    check(solve(a, b, {.assume_a = Assume::positive_definite}), a);
+    check(solve(l, b, {.assume_a = Assume::lower_triangular}), l);
+    check(cho_solve(l, b), a);
+    check(cho_solve(transpose(l, {0, 2, 1}), b, {.lower = false}), a);
+  }
+}
+
 TEST_CASE("linear algebra: derivatives of both orders are those of finite differences") {
   const auto square = [](const Shape& shape) { return normal(shape); };
   verify_grad([](const Var& x) { return cholesky(x); }, {definite(4)}, all_ways);
