@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include <damo/ops/elementwise/elementwise.hpp>
+#include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 // Included by the files that define elementwise ops, and by nothing else: the loops are
@@ -83,6 +84,11 @@ inline std::shared_ptr<const Op> real_unary(std::string name, const ScalarLoops&
                                             ScalarOp::GradientRule gradient,
                                             ScalarOp::FactRule fact) {
   return real_unary(std::move(name), loops, std::move(gradient), Slope::wild, std::move(fact));
+}
+
+/// 1 - x^2, exact next to 1 and -1; its derivatives are next to 0, too.
+inline Var one_less_square(const Var& x) {
+  return where(abs(x) < 0.5, 1 - sqr(x), (1 - x) * (1 + x));
 }
 
 }  // namespace damo

@@ -75,10 +75,11 @@ Var log10(const Arg& x) {
   return elementwise(op, {x});
 }
 Var log1mexp(const Arg& x) {
-  static const auto op = real_unary(
-      "log1mexp", real_loops<Log1mexp, 1>(),
-      // At +0 as at -0: the function falls to -inf there.
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {-(g / abs(expm1(-in[0])))}; });
+  static const auto op = real_unary("log1mexp", real_loops<Log1mexp, 1>(),
+                                    // At +0 as at -0: the function falls to -inf there.
+                                    [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                      return {-(g * exp(in[0]) / abs(expm1(in[0])))};
+                                    });
   return elementwise(op, {x});
 }
 Var logaddexp(const Arg& a, const Arg& b) {

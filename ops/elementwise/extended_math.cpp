@@ -45,9 +45,7 @@ Var arccosh(const Arg& x) {
 Var arctanh(const Arg& x) {
   static const auto op = real_unary(
       "arctanh", real_loops<Arctanh, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars {
-        return {g / ((1 - in[0]) * (1 + in[0]))};
-      },
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / one_less_square(in[0])}; },
       fact_of(of_same_sign));
   return elementwise(op, {x});
 }

@@ -83,7 +83,7 @@ Var gammaln(const Arg& x);
 Var digamma(const Arg& x);
 /// The derivative of digamma.
 Var trigamma(const Arg& x);
-/// The n-th derivative of digamma, for whole n from 0 to 150; NaN for another one. No gradient
+/// The n-th derivative of digamma, for any whole n from 0 on; NaN for another one. No gradient
 /// flows into n.
 Var polygamma(const Arg& n, const Arg& x);
 /// x log x, 0 at 0.

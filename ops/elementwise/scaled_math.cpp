@@ -4,30 +4,23 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
 #include <damo/ops/elementwise/scaled_math.hpp>
+#include <damo/ops/gradient/altered_gradient.hpp>
+#include <damo/ops/kernels/elementwise/scaled_erfc.hpp>
 
 namespace damo {
 namespace {
-
-/// exp(x^2) erfc(x) in double: the product where both exist, with the rounding error of x^2 put
-/// back, and the asymptotic series where erfc underflows (Abramowitz and Stegun 7.1.23).
-double scaled_erfc(double x) {
-  if (x < 26) {
-    const double square = x * x;
-    const double lost = std::fma(x, x, -square);
-    const double product = std::exp(square) * std::erfc(x);
-    return product + product * lost;
-  }
-  const double z = -0.5 / (x * x);
-  double term = 1;
-  double sum = 1;
-  for (int k = 1; k < 16; k += 2) sum += term *= k * z;
-  return sum * 0.56418958354775628695 / x;
-}
 
 struct Erfcx {
   template <class T>
   T operator()(T x) const {
     return static_cast<T>(scaled_erfc(static_cast<double>(x)));
+  }
+};
+
+struct ErfcxDerivative {
+  template <class T>
+  T operator()(T n, T x) const {
+    return static_cast<T>(scaled_erfc_derivative(static_cast<double>(n), static_cast<double>(x)));
   }
 };
 
@@ -75,31 +68,47 @@ struct SechSquared {
 };
 
 constexpr double two_over_root_pi = 1.12837916709551257390;
-constexpr double root_of_two_over_pi = 0.79788456080286535588;
 constexpr double half_root = 0.70710678118654752440;
+
+/// The n-th derivative of erfcx.
+Var erfcx_derivative(const Arg& n, const Arg& x) {
+  static const auto op = define({.name = "erfcx_derivative",
+                                 .arity = 2,
+                                 .types = ScalarOp::Types::real,
+                                 .loops = double_loops<ErfcxDerivative, 2>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   // What flows to the order ends there in an error.
+                                   return {g, g * erfcx_derivative(in[0] + 1, in[1])};
+                                 }});
+  return elementwise(op, {without_derivative("erfcx_derivative", n), x});
+}
+
+/// The slope of log(erfc(x)), of which erfc is 0 above, and erfcx infinite below.
+Var log_erfc_slope(const Var& x) {
+  return where(x > 0, -two_over_root_pi / erfcx(x), -two_over_root_pi * exp(-sqr(x)) / erfc(x));
+}
 
 }  // namespace
 
 Var erfcx(const Arg& x) {
   static const auto op = real_unary(
       "erfcx", double_loops<Erfcx, 1>(),
-      [](const Vars& in, const Var& y, const Var& g) -> Vars {
-        return {g * (2 * in[0] * y - two_over_root_pi)};
+      [](const Vars& in, const Var&, const Var& g) -> Vars {
+        return {g * erfcx_derivative(1, in[0])};
       },
       always({.nonnegative = true, .positive = true}));
   return elementwise(op, {x});
 }
 Var log_erfc(const Arg& x) {
-  static const auto op = real_unary("log_erfc", double_loops<LogErfc, 1>(),
-                                    [](const Vars& in, const Var&, const Var& g) -> Vars {
-                                      return {g * -two_over_root_pi / erfcx(in[0])};
-                                    });
+  static const auto op = real_unary(
+      "log_erfc", double_loops<LogErfc, 1>(),
+      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g * log_erfc_slope(in[0])}; });
   return elementwise(op, {x});
 }
 Var log_ndtr(const Arg& x) {
   static const auto op = real_unary("log_ndtr", double_loops<LogNdtr, 1>(),
                                     [](const Vars& in, const Var&, const Var& g) -> Vars {
-                                      return {g * root_of_two_over_pi / erfcx(in[0] * -half_root)};
+                                      return {g * -half_root * log_erfc_slope(in[0] * -half_root)};
                                     });
   return elementwise(op, {x});
 }
@@ -121,6 +130,8 @@ Var sech_squared(const Arg& x) {
 DAMO_OPS(scaled_math) {
   using samples::unary;
   ops.sample(unary("erfcx", erfcx));
+  ops.sample(samples::binary("erfcx_derivative", erfcx_derivative,
+                             {.low = 1, .high = 4, .dtype = DType::int64}, {.low = -2, .high = 4}));
   ops.sample(unary("log_erfc", log_erfc));
   ops.sample(unary("log_ndtr", log_ndtr));
   ops.sample(unary("log_cosh", log_cosh));

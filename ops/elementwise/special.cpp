@@ -1,9 +1,11 @@
 #include <cmath>
 
 #include <damo/ops/elementwise/define.hpp>
+#include <damo/ops/elementwise/extended_math.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
 #include <damo/ops/gradient/altered_gradient.hpp>
+#include <damo/ops/kernels/elementwise/polygamma.hpp>
 
 namespace damo {
 namespace {
@@ -24,53 +26,9 @@ DAMO_SCALAR(Erfc, (T x), math::erfc(x));
 DAMO_SCALAR(Gammaln, (T x), math::lgamma(x));
 DAMO_SCALAR(Digamma, (T x), math::digamma(x));
 
-// Upwards recurrence to x >= 8, then the asymptotic series; reflection for x < 0 (Abramowitz and
-// Stegun 6.4).
-struct Trigamma {
-  template <class T>
-  T operator()(T value) const {
-    double x = static_cast<double>(value);
-    if (x <= 0 && x == std::floor(x)) return static_cast<T>(INFINITY);
-    if (x < 0) {
-      const double s = 3.14159265358979323846 / std::sin(3.14159265358979323846 * x);
-      return static_cast<T>(s * s - static_cast<double>((*this)(1 - x)));
-    }
-    double sum = 0;
-    for (; x < 8; x += 1) sum += 1 / (x * x);
-    const double z = 1 / (x * x);
-    const double tail =
-        1.0 / 6 -
-        z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * 691.0 / 2730))));
-    return static_cast<T>(sum + 1 / x + z / 2 + tail * z / x);
-  }
-};
-
-// The sum of n! (-1)^(n+1) (x + k)^-(n+1) over k = 0, 1, ...: its terms up to n + 12, the rest by
-// Euler and Maclaurin (Abramowitz and Stegun 6.4.10, 23.1.30).
-struct Polygamma {
-  template <class T>
-  T operator()(T order, T value) const {
-    const double n = static_cast<double>(order);
-    double x = static_cast<double>(value);
-    if (!(n >= 0) || n != std::floor(n) || n > 150 || x < -1e6) return static_cast<T>(NAN);
-    if (n == 0) return static_cast<T>(math::digamma(x));
-    const bool odd = std::fmod(n, 2) == 1;
-    if (x <= 0 && x == std::floor(x)) return static_cast<T>(odd ? INFINITY : NAN);
-    const double s = n + 1;
-    double sum = 0;
-    for (; x < n + 12; x += 1) sum += std::pow(x, -s);
-    constexpr double bernoulli[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
-                                    5.0 / 66, -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
-    const double head = std::pow(x, -s);
-    sum += head * x / (s - 1) + head / 2;
-    double term = head / x;  // x^(-s-2j+1) s (s+1) ... (s+2j-2) / (2j)!
-    for (int j = 1; j <= 8; ++j) {
-      term *= j == 1 ? s / 2 : (s + 2 * j - 3) * (s + 2 * j - 2) / (2 * j * (2 * j - 1) * x * x);
-      sum += bernoulli[j - 1] * term;
-    }
-    return static_cast<T>((odd ? 1 : -1) * std::tgamma(s) * sum);
-  }
-};
+DAMO_SCALAR(Trigamma, (T x), static_cast<T>(trigamma(static_cast<double>(x))));
+DAMO_SCALAR(Polygamma, (T n, T x),
+            static_cast<T>(polygamma(static_cast<double>(n), static_cast<double>(x))));
 
 constexpr double two_over_root_pi = 1.12837916709551257390;
 
@@ -99,7 +57,9 @@ Var tan(const Arg& x) {
 Var arcsin(const Arg& x) {
   static const auto op = real_unary(
       "arcsin", real_loops<Arcsin, 1>(),
-      [](const Vars& in, const Var&, const Var& g) -> Vars { return {g / sqrt(1 - sqr(in[0]))}; },
+      [](const Vars& in, const Var&, const Var& g) -> Vars {
+        return {g / sqrt(one_less_square(in[0]))};
+      },
       fact_of(of_same_sign));
   return elementwise(op, {x});
 }
@@ -107,7 +67,7 @@ Var arccos(const Arg& x) {
   static const auto op = real_unary(
       "arccos", real_loops<Arccos, 1>(),
       [](const Vars& in, const Var&, const Var& g) -> Vars {
-        return {-(g / sqrt(1 - sqr(in[0])))};
+        return {-(g / sqrt(one_less_square(in[0])))};
       },
       always({.nonnegative = true}));
   return elementwise(op, {x});
@@ -125,8 +85,9 @@ Var atan2(const Arg& y, const Arg& x) {
                                  .types = Types::real,
                                  .loops = real_loops<Atan2, 2>(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
-                                   const Var norm = sqr(in[0]) + sqr(in[1]);
-                                   return {g * in[1] / norm, -(g * in[0] / norm)};
+                                   // Squares would leave the range where neither is large.
+                                   const Var norm = hypot(in[0], in[1]);
+                                   return {g * (in[1] / norm) / norm, -(g * (in[0] / norm) / norm)};
                                  }});
   return elementwise(op, {y, x});
 }

@@ -20,14 +20,36 @@ DAMO_SCALAR(J0, (T x), static_cast<T>(::j0(x)));
 DAMO_SCALAR(J1, (T x), static_cast<T>(::j1(x)));
 DAMO_SCALAR(I0, (T x), static_cast<T>(bessel_i(0, x)));
 DAMO_SCALAR(I1, (T x), static_cast<T>(bessel_i(1, x)));
+DAMO_SCALAR(Jn, (T order, T x), static_cast<T>(bessel_j(order, x)));
+DAMO_SCALAR(In, (T order, T x), static_cast<T>(bessel_i(order, x)));
 DAMO_SCALAR(Ive, (T order, T x), static_cast<T>(scaled_bessel_i(order, x)));
 
 constexpr double half_root_pi = 0.88622692545275801365;
 
-/// y / x where y ~ x / 2 at 0.
-Var half_at_zero(const Var& y, const Var& x) {
-  const Var zero = eq(x, 0);
-  return where(zero, 0.5, y / where(zero, 1.0, x));
+using Bessel = Var (*)(const Arg& order, const Arg& x);
+/// Half the order below and half the one above, of one sign or the other: as the slope of the order
+/// between. (That of order 1 is also J0(x) - J1(x) / x, which loses its digits next to 0.)
+template <Bessel of, int sign>
+Vars neighbours(const Vars& in, const Var&, const Var& g) {
+  // What flows to the order ends there in an error.
+  return {g, g * 0.5 * (of(in[0] - 1, in[1]) + sign * of(in[0] + 1, in[1]))};
+}
+Var jn(const Arg& order, const Arg& x) {
+  static const auto op = define({.name = "jn",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = double_loops<Jn, 2>(),
+                                 .gradient = neighbours<jn, -1>,
+                                 .fact = always({.at_most_one = true})});
+  return elementwise(op, {without_derivative("jn", order), x});
+}
+Var in(const Arg& order, const Arg& x) {
+  static const auto op = define({.name = "in",
+                                 .arity = 2,
+                                 .types = Types::real,
+                                 .loops = double_loops<In, 2>(),
+                                 .gradient = neighbours<in, 1>});
+  return elementwise(op, {without_derivative("in", order), x});
 }
 
 }  // namespace
@@ -59,8 +81,8 @@ Var j0(const Arg& x) {
 Var j1(const Arg& x) {
   static const auto op = real_unary(
       "j1", double_loops<J1, 1>(),
-      [](const Vars& in, const Var& y, const Var& g) -> Vars {
-        return {g * (j0(in[0]) - half_at_zero(y, in[0]))};
+      [](const Vars& x, const Var&, const Var& g) -> Vars {
+        return {g * 0.5 * (j0(x[0]) - jn(2, x[0]))};
       },
       Slope::tame, always({.at_most_one = true}));
   return elementwise(op, {x});
@@ -75,8 +97,8 @@ Var i0(const Arg& x) {
 Var i1(const Arg& x) {
   static const auto op = real_unary(
       "i1", double_loops<I1, 1>(),
-      [](const Vars& in, const Var& y, const Var& g) -> Vars {
-        return {g * (i0(in[0]) - half_at_zero(y, in[0]))};
+      [](const Vars& x, const Var&, const Var& g) -> Vars {
+        return {g * 0.5 * (i0(x[0]) + in(2, x[0]))};
       },
       fact_of(of_same_sign));
   return elementwise(op, {x});
@@ -103,8 +125,10 @@ DAMO_OPS(special_functions) {
   ops.sample(unary("j1", j1, -5, 5));
   ops.sample(unary("i0", i0));
   ops.sample(unary("i1", i1));
-  ops.sample(
-      binary("ive", ive, {.low = 0, .high = 4, .dtype = DType::int64}, {.low = 0.3, .high = 3}));
+  const OpInput order{.low = 0, .high = 4, .dtype = DType::int64};
+  ops.sample(binary("jn", jn, order, {.low = -5, .high = 5}));
+  ops.sample(binary("in", in, order, {.low = -5, .high = 5}));
+  ops.sample(binary("ive", ive, order, {.low = 0.3, .high = 3}));
 }
 
 }  // namespace damo

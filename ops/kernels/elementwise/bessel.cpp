@@ -19,7 +19,7 @@ double by_expansion(double order, double x) {
     const double odd = 2 * k - 1;
     sum += term *= -(square - odd * odd) / (8 * k * x);
   }
-  return sum / std::sqrt(two_pi * x);
+  return sum / std::sqrt(two_pi) / std::sqrt(x);
 }
 
 /// e^-x (x / 2)^v / Gamma(v + 1) times the power series, whose terms are positive but for the first
@@ -55,6 +55,12 @@ double scaled_at(double order, double x) {
 }
 
 }  // namespace
+
+double bessel_j(double order, double x) {
+  if (order != std::floor(order) || std::abs(order) > 1e6)
+    return std::numeric_limits<double>::quiet_NaN();
+  return ::jn(static_cast<int>(order), x);
+}
 
 double scaled_bessel_i(double order, double x) {
   if (std::isnan(x) || !std::isfinite(order)) return std::numeric_limits<double>::quiet_NaN();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <damo/ops/kernels/elementwise/incomplete.hpp>
+#include <damo/ops/kernels/elementwise/polygamma.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 namespace damo {
@@ -179,10 +180,10 @@ double gamma_density(double a, double x) {
 }
 
 double log_beta(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return nan_value;
   const double p = std::min(a, b);
   const double q = std::max(a, b);
   if (!(p > 0)) {
-    if (std::isnan(a) || std::isnan(b)) return nan_value;
     if (p == 0) return inf;
     return math::lgamma(a) + math::lgamma(b) - math::lgamma(a + b);
   }
@@ -234,6 +235,24 @@ double beta_fraction(double a, double b, double x) {
   return h;
 }
 
+/// The part below for a b next to 0, of which the part above takes almost all: 1 minus the power
+/// series of the part above, for 1 - x at most about 1 / (a + 2).
+double beta_below_small_b(double a, double b, double y) {
+  double term = 1;
+  double sum = 0;
+  for (int n = 1; n < most_terms; ++n) {
+    term *= (n - a) * y / n;
+    sum += term / (b + n);
+    if (std::abs(term) <= epsilon * std::abs(sum)) break;
+  }
+  // log(b B(a, b)), by the series of log Gamma(1 + a + b) in b.
+  const double step =
+      b * (math::digamma(1 + a) +
+           b / 2 * (trigamma(1 + a) + b / 3 * (polygamma(2, 1 + a) + b / 4 * polygamma(3, 1 + a))));
+  const double log_b_beta = log_gamma_after_one(b) + std::log1p(b / a) - step;
+  return -std::expm1(b * std::log(y) - log_b_beta + std::log1p(b * sum));
+}
+
 bool positive(double x) { return x > 0 && x < inf; }
 
 }  // namespace
@@ -242,6 +261,7 @@ double beta_below(double a, double b, double x) {
   if (!positive(a) || !positive(b) || !(x >= 0) || !(x <= 1)) return nan_value;
   if (x == 0 || x == 1) return x;
   const double y = 1 - x;
+  if (b < 1e-3 && x > (a + 1) / (a + b + 2)) return beta_below_small_b(a, b, y);
   const double front = beta_front(a, b, x, y);
   if (x <= (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
   return 1 - front * beta_fraction(b, a, y) / b;
