@@ -20,8 +20,8 @@ void check(const char* who, const Conv2dOptions& options) {
       (options.padding && !all(*options.padding, 0))) {
     throw ShapeError(
         fmt::format("{}: strides, dilations and groups must be positive, and padding "
-                    "not negative",
-                    who));
+                    "not negative, at {}",
+                    who, to_string(SiteScope::or_else({}))));
   }
 }
 
@@ -30,8 +30,9 @@ void check_transposed(const char* who, const Conv2dOptions& options,
   check(who, options);
   for (std::size_t i = 0; i < 2; ++i) {
     if (more[i] < 0 || more[i] >= options.stride[i]) {
-      throw ShapeError(fmt::format("{}: {} more rows or columns do not lie within a stride of {}",
-                                   who, more[i], options.stride[i]));
+      throw ShapeError(
+          fmt::format("{}: {} more rows or columns do not lie within a stride of {}, at {}", who,
+                      more[i], options.stride[i], to_string(SiteScope::or_else({}))));
     }
   }
 }
@@ -40,8 +41,9 @@ void check_transposed(const char* who, const Conv2dOptions& options,
 std::pair<Var, Var> floats(const char* who, const Arg& a, const Arg& b, std::size_t rank) {
   const Var left = a.var(), right = b.var();
   if (left.ndim() != rank || right.ndim() != rank) {
-    throw ShapeError(fmt::format("{}: expected {} axes each\n  left   {}\n  right  {}", who, rank,
-                                 describe(left), describe(right)));
+    throw ShapeError(fmt::format("{}: expected {} axes each, at {}\n  left   {}\n  right  {}", who,
+                                 rank, to_string(SiteScope::or_else({})), describe(left),
+                                 describe(right)));
   }
   DType dtype = promote(left.dtype(), right.dtype());
   if (!is_float(dtype)) dtype = floatX();

@@ -74,10 +74,15 @@ Var counted(const char* who, const Arg& x, const Var& weights, const Arg& minlen
   }
   const Var numbers = cast(v, DType::int64);
   const Var least = whole(minlength);
-  const Var check = size_check(Demand::Kind::at_least, numbers, int_constant(0), who, {v}, site);
+  const auto positive = [&](const Var& what, const Var& operand) {
+    return size_check(Demand::Kind::at_least, what, int_constant(0), who, {operand}, site);
+  };
   const Var largest = max(concatenate({numbers, make_vector({int_constant(-1)})}));
   const Var n = maximum(largest + 1, least);
-  const Var at = after_checks(numbers, {check});
+  Vars checks{positive(numbers, v)};
+  const auto known = scalar_constant(least);
+  if (!known || *known < 0) checks.push_back(positive(least, least));
+  const Var at = after_checks(numbers, checks);
   return inc_subtensor(zeros({n}, weights.dtype())[at], weights);
 }
 

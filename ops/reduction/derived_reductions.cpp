@@ -61,6 +61,7 @@ Var norm(const Arg& x, const Axes& axes, NormOptions options) {
   const ReduceOptions keep{.keepdims = options.keepdims};
   if (options.ord == 2) return root(sum(sqr(v), axes, keep), [](const Var& s) { return sqrt(s); });
   if (options.ord == 1) return sum(abs(v), axes, keep);
+  if (options.ord == 0) return sum(cast(neq(v, 0), v.dtype()), axes, keep);
   if (std::isinf(options.ord)) {
     return options.ord > 0 ? max(abs(v), axes, keep) : min(abs(v), axes, keep);
   }

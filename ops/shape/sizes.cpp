@@ -27,6 +27,7 @@ Sizes::Sizes(const std::vector<Arg>& sizes) {
 
 Sizes::Sizes(const Vars& sizes) {
   for (const Var& size : sizes) vars_.push_back(one_size(Arg(size, "", 0)));
+  if (!sizes.empty()) site_ = sizes.front().site();
 }
 
 Sizes::Sizes(const Shape& sizes) {

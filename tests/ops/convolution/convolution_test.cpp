@@ -243,6 +243,7 @@ TEST_CASE("convolution: shapes that do not fit are errors with the operands") {
     CAPTURE(text);
     CHECK(contains(text, what));
     CHECK(contains(text, "conv2d"));
+    CHECK(contains(text, "convolution_test.cpp:"));
   };
   const auto with = [&](const Shape& filters) { return input({float32, filters}, "w"); };
   const std::string text = error_of<ShapeError>([&] { conv2d(x, with({4, 2, 3, 3})); });

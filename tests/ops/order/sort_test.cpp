@@ -161,6 +161,11 @@ TEST_CASE("searchsorted and bincount: as NumPy") {
   check(weighted_bincount(integers({1, 3, 1}), doubles({.5, 2, .25}), 6), {0, .75, 0, 2, 0, 0});
   const std::string text = error_of<ShapeError>([&] { evaluate(bincount(integers({1, -1}))); });
   CHECK(contains(text, "bincount: -1, where at least 0 is needed"));
+  const Var least = lscalar("least");
+  for (const Var& counts : {bincount(integers({1, 1}), least), bincount(integers({1, 1}), -3)}) {
+    const Bindings at{{least, Array::scalar<std::int64_t>(-3)}};
+    CHECK(contains(error_of<ShapeError>([&] { evaluate(counts, at); }), "bincount: -3, where"));
+  }
   CHECK(contains(text, "sort_test.cpp:"));
 }
 

@@ -205,6 +205,10 @@ TEST_CASE("var and std and norm: follow their formulas") {
               0);
   check_close(at_point(six, [](const Var& x) { return norm(x, 1, {.ord = 3}); }),
               test::vector({std::cbrt(36), std::cbrt(405)}), 1e-14);
+  check_close(at_point(six, [](const Var& x) { return norm(x * (x > 2), 1, {.ord = 0}); }),
+              test::vector({1, 3}), 0);
+  check_close(at_point(six, [](const Var& x) { return norm(x, {.ord = -inf}); }), test::number(1),
+              0);
 }
 
 TEST_CASE("var and std and norm and mean: gradients are those of finite differences") {
