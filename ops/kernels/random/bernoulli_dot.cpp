@@ -104,8 +104,8 @@ class Draws {
         rounded_(rounded),
         logit_(logit),
         out_(out),
-        decide_(
-            decide_for(isa(), !is_throughout(logit.scale, 1) || !is_throughout(logit.shift, 0))) {}
+        scaled_(!is_throughout(logit.scale, 1) || !is_throughout(logit.shift, 0)),
+        decide_(decide_for(isa(), scaled_)) {}
 
   void run() {
     static thread_local Scratch position_memory, start_memory, sum_memory;
