@@ -37,6 +37,38 @@ double polygamma(double n, double x) {
   return (std::fmod(n, 2) == 1 ? 1 : -1) * std::tgamma(s) * sum;
 }
 
+/// The mean of a function of period 2 pi.
+template <class F>
+double periodic_mean(F&& f) {
+  constexpr int points = 200;
+  double sum = 0;
+  for (int k = 0; k < points; ++k) sum += f(2 * M_PI * k / points);
+  return sum / points;
+}
+double jn(double n, double x) {
+  return periodic_mean([&](double t) { return std::cos(n * t - x * std::sin(t)); });
+}
+double in(double n, double x) {
+  return periodic_mean([&](double t) { return std::exp(x * std::cos(t)) * std::cos(n * t); });
+}
+/// exp(x^2) erfc(x) is 2 / sqrt(pi) times the integral of exp(-t^2 - 2 x t) over t > 0.
+double erfcx_derivative(double n, double x) {
+  // By Gauss and Legendre, five points in each of many pieces.
+  constexpr double at[] = {0, 0.5384693101056830910, -0.5384693101056830910, 0.9061798459386639928,
+                           -0.9061798459386639928};
+  constexpr double weight[] = {0.5688888888888888889, 0.4786286704993664680, 0.4786286704993664680,
+                               0.2369268850561890875, 0.2369268850561890875};
+  constexpr double half = 0.02;
+  double sum = 0;
+  for (double middle = half; middle < 20; middle += 2 * half) {
+    for (int k = 0; k < 5; ++k) {
+      const double t = middle + half * at[k];
+      sum += weight[k] * std::pow(-2 * t, n) * std::exp(-t * t - 2 * x * t);
+    }
+  }
+  return sum * half * 2 / std::sqrt(M_PI);
+}
+
 /// Minus the derivative of a distribution function in its parameter, over the density.
 double gamma_derivative(const std::vector<double>& x) {
   const Wide z = x[1];
@@ -80,6 +112,9 @@ void add_binary(References& all) {
   all["floor_div"] = binary([](D a, D b) { return std::floor(a / b); });
   all["pow"] = binary([](D a, D b) { return std::pow(a, b); });
   all["polygamma"] = binary(polygamma);
+  all["jn"] = binary(jn);
+  all["in"] = binary(in);
+  all["erfcx_derivative"] = binary(erfcx_derivative);
   all["atan2"] = binary([](D a, D b) { return std::atan2(a, b); });
   all["logaddexp"] = binary([](D a, D b) { return std::log(std::exp(a) + std::exp(b)); });
   all["xlogy0"] = binary([](D a, D b) { return a * std::log(b); });
