@@ -36,6 +36,7 @@
   X(inverse) \
   X(join) \
   X(leave_one_out_product) \
+  X(logcumsumexp) \
   X(near) \
   X(nonzero) \
   X(opaque) \

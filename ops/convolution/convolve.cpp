@@ -6,9 +6,12 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/convolution/convolution.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/reduction/reductions.hpp>
+#include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo {
@@ -193,20 +196,68 @@ Var Convolve::product(Kind kind, const Var& a, const Var& b, const Vars& sizes,
   return more ? specify_shape(v, Sizes(known)) : v;
 }
 
-Gradients Convolve::gradient(const Apply& node, const Vars& g) const {
-  const Var a = node.input(0), b = node.input(1);
-  const auto sizes_of = [](const Var& v) { return Vars{size_at(v, 2), size_at(v, 3)}; };
+/// What flows to an input of which `other` is the other operand.
+Var Convolve::flow_to(std::size_t input, const Apply& node, const Var& g, const Var& other) const {
+  const Var& v = node.input(input);
+  const Vars sizes{size_at(v, 2), size_at(v, 3)};
+  const bool first = input == 0;
   switch (kind_) {
     case Kind::result:
-      return {product(Kind::images, g[0], b, sizes_of(a), a),
-              product(Kind::filters, a, g[0], sizes_of(b), b)};
+      return first ? product(Kind::images, g, other, sizes, v)
+                   : product(Kind::filters, other, g, sizes, v);
     case Kind::images:
-      return {product(Kind::result, g[0], b, {}, a),
-              product(Kind::filters, g[0], a, sizes_of(b), b), Gradient{}, Gradient{}};
+      return first ? product(Kind::result, g, other, {}, v)
+                   : product(Kind::filters, g, other, sizes, v);
     default:
-      return {product(Kind::images, b, g[0], sizes_of(a), a), product(Kind::result, a, g[0], {}, b),
-              Gradient{}, Gradient{}};
+      return first ? product(Kind::images, other, g, sizes, v)
+                   : product(Kind::result, other, g, {}, v);
   }
+}
+
+Gradients Convolve::gradient(const Apply& node, const Vars& g) const {
+  Gradients flowing(node.inputs().size());
+  for (const std::size_t i : {0, 1}) flowing[i] = flow_to(i, node, g[0], node.input(1 - i));
+  return flowing;
+}
+
+// Of images those elements count that some marked element meets, whatever the channel.
+Var Convolve::read_for(const Apply& node, std::size_t input, std::size_t, const Var& marked) const {
+  if (marked.ndim() == 0) return marked;
+  if (kind_ == Kind::filters || options_.groups > 1) return any(marked);
+  const Var& filters = node.input(1);
+  if (input == 1) {
+    std::vector<AxisEntry> place(4, newaxis);
+    place[kind_ == Kind::result ? 0 : 1] = 0;  // each filter's results, each channel's images
+    return dimshuffle(any(marked, {0, 2, 3}), place);
+  }
+  const Var some = any(marked, 1, {.keepdims = true});
+  if (constant_along(some, 2) && constant_along(some, 3)) return some;
+  const DType dtype = node.output().dtype();
+  const Vars out = sizes(node.output());
+  const Var met = broadcast_to(cast(some, dtype), {out[0], int_constant(1), out[2], out[3]});
+  const Var one =
+      ones(Vars{int_constant(1), int_constant(1), size_at(filters, 2), size_at(filters, 3)}, dtype);
+  Vars inputs{met, one};
+  const Kind back = kind_ == Kind::result ? Kind::images : Kind::result;
+  if (back == Kind::images)
+    inputs.insert(inputs.end(), {size_at(node.input(0), 2), size_at(node.input(0), 3)});
+  return make_var(std::make_shared<Convolve>(back, options_), std::move(inputs)) > 0.5;
+}
+
+// Where something infinite meets what is not marked, which is rare, it is left out.
+Gradients Convolve::gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const {
+  Gradients flowing = gradient(node, g);
+  if (!marked[0].defined() || marked[0].ndim() == 0) return flowing;
+  const Var counts = broadcast_like(cast(marked[0], g[0].dtype()), node.output());
+  for (const std::size_t i : {0, 1}) {
+    const Var& operand = node.input(1 - i);
+    const Var whole = flowing[i].value;
+    const Var wild = or_(isnan(operand), isinf(operand));
+    const Var read = flow_to(i, node, counts, cast(wild, g[0].dtype())) > 0.5;
+    const Var apart = where(read, whole, flow_to(i, node, g[0], where(wild, 0, operand)));
+    flowing[i].value = ifelse(any(isnan(whole)), apart, whole);
+  }
+  return flowing;
 }
 
 Vars Convolve::push_forward(const Apply& node, const Vars& tangents) const {

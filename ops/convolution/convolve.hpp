@@ -1,5 +1,6 @@
 #pragma once
 #include <damo/graph/op.hpp>
+#include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/convolution/convolution.hpp>
 
 namespace damo {
@@ -9,7 +10,7 @@ namespace damo {
 ///   result   [x, w]                 -> y
 ///   images   [y, w, rows, columns]  -> x, of these sizes
 ///   filters  [x, y, rows, columns]  -> w, of these sizes
-class Convolve final : public OpOf<Convolve> {
+class Convolve final : public OpOf<Convolve>, public ReadsElements {
  public:
   enum class Kind : std::uint8_t { result, images, filters };
   Convolve(Kind kind, Conv2dOptions options) : kind_(kind), options_(options) {}
@@ -21,6 +22,10 @@ class Convolve final : public OpOf<Convolve> {
                                               const std::vector<Vars>& shapes) const override;
   std::vector<Demand> demands(const Apply& node, const std::vector<Vars>& shapes) const override;
   Gradients gradient(const Apply& node, const Vars& g) const override;
+  Slope slope(const Apply&) const override { return Slope::tame; }
+  Var read_for(const Apply& node, std::size_t input, std::size_t output,
+               const Var& marked) const override;
+  Gradients gradient_of_marked(const Apply& node, const Vars& g, const Vars& marked) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const override;
   bool shapes_need_values() const override { return kind_ != Kind::result; }
@@ -43,6 +48,7 @@ class Convolve final : public OpOf<Convolve> {
  private:
   TensorType type_of(std::span<const TensorType> in) const;
   Var product(Kind kind, const Var& a, const Var& b, const Vars& sizes, const Var& like) const;
+  Var flow_to(std::size_t input, const Apply& node, const Var& g, const Var& other) const;
 
   Kind kind_;
   Conv2dOptions options_;

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <unordered_set>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -36,6 +38,19 @@ Var mark_of_whole(const Flows& outputs) {
   return some;
 }
 
+/// Whether `node` is a constant of which an element is not finite.
+bool is_infinite_constant(const Apply& node) {
+  if (!node.inputs().empty() || !is_float(node.types()[0].dtype)) return false;
+  const Array* value = constant_value(node.output());
+  if (value == nullptr) return false;
+  const Tensor t = value->view();
+  return dispatch_computing(t.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    return std::any_of(t.as<const T>(), t.as<const T>() + t.elements(),
+                       [](T x) { return !std::isfinite(static_cast<double>(x)); });
+  });
+}
+
 }  // namespace
 
 BackwardSweep::BackwardSweep(const Vars& roots, const Vars& wrt, VarSet stops,
@@ -55,7 +70,8 @@ BackwardSweep::BackwardSweep(const Vars& roots, const Vars& wrt, VarSet stops,
           return is_float(in.dtype()) && perhaps_infinite.contains(in.owner_ptr());
         });
     if (operand_infinite && slope == Slope::tame) slope = Slope::wild;
-    if (slope == Slope::wild || operand_infinite) perhaps_infinite.insert(node);
+    if (slope == Slope::wild || operand_infinite || is_infinite_constant(*node))
+      perhaps_infinite.insert(node);
     if (!influenced(*node)) continue;
     for (const Var& in : node->inputs()) slope = std::max(slope, this->behind(in));
     influenced_.emplace(node, slope);

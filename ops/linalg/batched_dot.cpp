@@ -120,6 +120,8 @@ class BatchedDot final : public OpOf<BatchedDot>,
 
 }  // namespace
 
+bool is_batched_dot(const Var& v) { return as<BatchedDot>(v) != nullptr; }
+
 Var batched_dot(const Arg& a, const Arg& b) {
   const SiteScope scope(SiteScope::or_else(a.site()));
   const DType dtype = promote(promote(a.dtype(), b.dtype()), DType::int64);

@@ -37,6 +37,9 @@ class Dot final : public OpOf<Dot>,
   friend bool operator==(const Dot&, const Dot&) = default;
 };
 
+/// Whether `v` is a product of batches of matrices.
+bool is_batched_dot(const Var& v);
+
 // What products have in common when only marked elements of them are asked for (see
 // ReadsElements).
 /// Whether some element along the axis is marked: the axis is kept with size 1.

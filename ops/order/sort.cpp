@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/axis.hpp>
 #include <damo/ops/common/gradient_mask.hpp>
 #include <damo/ops/common/op_list.hpp>
@@ -14,6 +16,7 @@
 #include <damo/ops/indexing/along_axis.hpp>
 #include <damo/ops/kernels/order/sort.hpp>
 #include <damo/ops/order/sort.hpp>
+#include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/ops/shape/size_check.hpp>
@@ -22,7 +25,7 @@ namespace damo {
 namespace {
 
 /// The elements along an axis in order.
-class Sort final : public OpOf<Sort>, public ReadsElements {
+class Sort final : public OpOf<Sort>, public ReadsElements, public ComputesWide {
  public:
   explicit Sort(std::size_t axis) : axis_(axis) {}
   std::string name() const override { return "sort"; }
@@ -38,6 +41,7 @@ class Sort final : public OpOf<Sort>, public ReadsElements {
   Gradients gradient(const Apply& node, const Vars& g) const override;
   Vars push_forward(const Apply& node, const Vars& tangents) const override;
   void perform(const Apply& node, TensorsIn in, TensorsOut out, Workspace& scratch) const override;
+  void perform_wide(const Apply& node, WidesIn in, WidesOut out) const override;
   friend bool operator==(const Sort&, const Sort&) = default;
 
  private:
@@ -109,6 +113,18 @@ Vars Sort::push_forward(const Apply& node, const Vars& tangents) const {
 }
 void Sort::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace& scratch) const {
   damo::sort(*in[0], axis_, *out[0], scratch);
+}
+// Where two are as near as they may be off, either may come first.
+void Sort::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
+  out[0] = *in[0];
+  for (const auto& row : reduced_groups(in[0]->shape(), 1U << axis_)) {
+    std::vector<Wide> values;
+    for (const std::size_t i : row) values.push_back((*in[0])[i]);
+    std::stable_sort(values.begin(), values.end(), [](const Wide& a, const Wide& b) {
+      return a.value < b.value || (!std::isnan(a.value) && std::isnan(b.value));
+    });
+    for (std::size_t i = 0; i < row.size(); ++i) out[0][row[i]] = values[i];
+  }
 }
 
 std::vector<TensorType> ArgSort::infer(std::span<const TensorType> in) const {

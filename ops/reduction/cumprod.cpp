@@ -9,37 +9,10 @@
 #include <damo/ops/kernels/reductions/recurrence.hpp>
 #include <damo/ops/reduction/cumprod.hpp>
 #include <damo/ops/reduction/reduce.hpp>
-#include <damo/ops/shape/create.hpp>
-#include <damo/ops/shape/join.hpp>
-#include <damo/ops/shape/shape.hpp>
+#include <damo/ops/reduction/running.hpp>
 
 namespace damo {
 namespace {
-
-Var part(const Var& x, std::size_t axis, Range range) {
-  std::vector<Index> index(axis, all());
-  index.emplace_back(std::move(range));
-  return index_with(x, index, x.site());
-}
-Var reversed(const Var& x, std::size_t axis) { return part(x, axis, {{}, {}, int_constant(-1)}); }
-
-/// `x` one step later along the axis, with `first` before it.
-Var later(const Var& x, std::size_t axis, double first) {
-  Vars one = sizes(x);
-  one[axis] = int_constant(1);
-  const Var longer =
-      concatenate({broadcast_to(number(first, x.dtype()), one), x}, static_cast<int>(axis));
-  return part(longer, axis, {{}, size_at(x, axis), {}});
-}
-/// One step earlier, with zeros after it.
-Var earlier(const Var& x, std::size_t axis) {
-  return reversed(later(reversed(x, axis), axis, 0), axis);
-}
-
-/// The same from the last to the first.
-Var backward_recurrence(const Var& a, const Var& b, std::size_t axis) {
-  return reversed(linear_recurrence(reversed(a, axis), reversed(b, axis), axis), axis);
-}
 
 void check_axis(const TensorType& x, std::size_t axis) {
   if (axis < x.rank()) return;
@@ -49,6 +22,7 @@ void check_axis(const TensorType& x, std::size_t axis) {
 class CumProd final : public OpOf<CumProd> {
  public:
   explicit CumProd(std::size_t axis) : axis_(axis) {}
+  std::size_t axis() const { return axis_; }
   std::string name() const override { return "cumprod"; }
   std::string parameters() const override { return fmt::format("axis={}", axis_); }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
@@ -153,6 +127,11 @@ Var cumprod(const Arg& x, int axis) {
 }
 Var Var::cumprod(int axis, Site site) const {
   return damo::cumprod(Arg(*this, site.file, site.line), axis);
+}
+
+std::optional<std::size_t> cumprod_axis(const Var& v) {
+  const auto* op = as<CumProd>(v);
+  return op != nullptr ? std::optional(op->axis()) : std::nullopt;
 }
 
 Var linear_recurrence(const Var& a, const Var& b, std::size_t axis) {

@@ -8,20 +8,15 @@
 #include <damo/ops/kernels/reductions/reduce.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
-#include <damo/ops/shape/sizes.hpp>
+#include <damo/ops/reduction/running.hpp>
 
 namespace damo {
 namespace {
 
-Var reversed(const Var& x, std::size_t axis) {
-  std::vector<Index> index(axis, all());
-  index.emplace_back(Range{{}, {}, int_constant(-1)});
-  return index_with(x, index, x.site());
-}
-
 class CumSum final : public OpOf<CumSum>, public ReadsElements, public ComputesWide {
  public:
   explicit CumSum(std::size_t axis) : axis_(axis) {}
+  std::size_t axis() const { return axis_; }
 
   std::string name() const override { return "cumsum"; }
   std::string parameters() const override { return fmt::format("axis={}", axis_); }
@@ -81,6 +76,11 @@ Var cumsum(const Arg& x, int axis) {
   }
   return make_var(std::make_shared<CumSum>(static_cast<std::size_t>(axis < 0 ? axis + n : axis)),
                   {v}, x.site());
+}
+
+std::optional<std::size_t> cumsum_axis(const Var& v) {
+  const auto* op = as<CumSum>(v);
+  return op != nullptr ? std::optional(op->axis()) : std::nullopt;
 }
 
 Var Var::cumsum(int axis, Site site) const {

@@ -74,5 +74,7 @@ Var softmax(const Arg& x, const Axes& axes = -1);
 Var log_softmax(const Arg& x, const Axes& axes = -1);
 /// Running sums along one axis.
 Var cumsum(const Arg& x, int axis = 0);
+/// log(cumsum(exp(x))), for any finite x.
+Var logcumsumexp(const Arg& x, int axis = 0);
 
 }  // namespace damo

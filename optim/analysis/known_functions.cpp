@@ -3,6 +3,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/extended_math.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
@@ -21,7 +22,8 @@ Vocabulary learn() {
   Vocabulary words{};
   words.add = f(x + y), words.sub = f(x - y), words.mul = f(x * y), words.div = f(x / y);
   words.neg = f(-x), words.reciprocal = f(reciprocal(x)), words.sqr = f(sqr(x));
-  words.pow = f(pow(x, y)), words.exp = f(exp(x)), words.log = f(log(x)), words.log1p = f(log1p(x));
+  words.pow = f(pow(x, y)), words.exp = f(exp(x)), words.exp2 = f(exp2(x)), words.log = f(log(x)),
+  words.log1p = f(log1p(x));
   words.log2 = f(log2(x)), words.log10 = f(log10(x)), words.expm1 = f(expm1(x));
   words.sigmoid = f(sigmoid(x)), words.softplus = f(softplus(x)), words.tanh = f(tanh(x));
   words.cosh = f(cosh(x)), words.erf = f(erf(x)), words.erfc = f(erfc(x));

@@ -10,7 +10,8 @@ namespace damo::optim {
 /// The elementwise functions that the rewrites know by identity.
 struct Vocabulary {
   const ScalarOp *add, *sub, *mul, *div, *neg, *reciprocal, *sqr, *pow;
-  const ScalarOp *exp, *log, *log1p, *log2, *log10, *expm1, *sigmoid, *softplus, *tanh, *log1mexp;
+  const ScalarOp *exp, *exp2, *log, *log1p, *log2, *log10, *expm1, *sigmoid, *softplus, *tanh,
+      *log1mexp;
   const ScalarOp *sqrt, *abs, *sign, *round, *floor, *ceil, *trunc, *relu;
   const ScalarOp *less, *less_equal, *greater, *greater_equal, *eq, *neq;
   const ScalarOp *and_, *or_, *xor_, *not_, *isnan, *isinf, *where;

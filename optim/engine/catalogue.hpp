@@ -10,6 +10,7 @@ const Rules& layout_rules();        ///< Reshaping, transposing, stretching, siz
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
 const Rules& softmax_rules();       ///< Sums of exponentials.
 const Rules& log_of_parts_rules();  ///< Logarithms of what has parts.
+const Rules& log_of_sum_rules();    ///< Logarithms of what is added up.
 const Rules& logarithm_rules();     ///< Stable forms through joins, clips, factors and powers.
 const Rules& log_through_scan_rules();  ///< Stable forms across the border of a loop.
 const Rules& cancel_rules();            ///< Factors that cancel, as in derivatives of logarithms.

@@ -1,30 +1,20 @@
 #include <cmath>
 #include <limits>
 
-#include <damo/graph/variables.hpp>
-#include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/common/shared_rules.hpp>
-#include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/near.hpp>
-#include <damo/ops/gradient/altered_gradient.hpp>
-#include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
-#include <damo/ops/linalg/dot.hpp>
-#include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reduce.hpp>
-#include <damo/ops/reduction/reductions.hpp>
-#include <damo/ops/shape/dimshuffle.hpp>
-#include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
 
-// The logarithm of an expression from the logarithms of its parts: products become sums, sums
-// become logsumexp, what only moves or chooses elements stays. Each rule asks for the parts' stable
-// logarithms (`Context::stable_log`), and does nothing where no part has one.
+// The logarithm of an expression from the logarithms of its parts: products become sums, what only
+// moves or chooses elements stays. Each rule asks for the parts' stable logarithms
+// (`Context::stable_log`), and does nothing where no part has one.
 namespace damo::optim {
 namespace {
 
@@ -155,159 +145,6 @@ std::optional<Vars> log_of_power(const Apply& node, Context& context) {
   return fitted(root ? *stable * 0.5 : log_of_variable_power(*stable, x.inputs()[1]), node);
 }
 
-/// Whether `v` neither overflows nor matters less for underflowing beside a constant.
-bool tame(const Var& v, Context& context) {
-  return context.fact(v).at_most_one || scalar_op(v) == words().softplus;
-}
-
-/// The logarithms of a sum's terms.
-struct LogTerms {
-  Var added{};            ///< log of the sum of what is added
-  Var subtracted{};       ///< log of the one term that is subtracted
-  bool from_one = false;  ///< Only 1 is added.
-};
-
-std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
-  LogTerms logs;
-  double constant = 0;
-  bool grows = false;
-  bool scaled = false;
-  for (const auto& leaf : terms.leaves()) {
-    if (leaf.constant) {
-      constant += leaf.inverse ? -*leaf.constant : *leaf.constant;
-      continue;
-    }
-    const Var v = surface(leaf.seen);
-    if (!context.fact(leaf.seen.core).nonnegative) return std::nullopt;
-    const auto stable = context.stable_log(v);
-    if (!stable) return std::nullopt;
-    scaled = scaled || Terms::splits(Group::product, leaf.seen.core);
-    grows = grows || leaf.inverse || !tame(leaf.seen.core, context);
-    Var& total = leaf.inverse ? logs.subtracted : logs.added;
-    if (leaf.inverse && total.defined()) return std::nullopt;
-    total = total.defined() ? logaddexp(total, *stable) : *stable;
-  }
-  if (constant == 0) return logs;
-  if (!grows || (constant < 0 && logs.subtracted.defined())) return std::nullopt;
-  const Var c = log(Arg(std::abs(constant)).var(terms.leaves()[0].seen.core.dtype()));
-  if (constant < 0) {
-    logs.subtracted = c;
-  } else if (logs.added.defined()) {
-    logs.added = constant == 1 && !scaled ? softplus(logs.added) : logaddexp(logs.added, c);
-  } else {
-    logs.added = c;
-    logs.from_one = constant == 1;
-  }
-  return logs;
-}
-
-/// log(x + y - z) from log(x), log(y) and log(z).
-std::optional<Vars> log_of_sum(const Apply& node, Context& context) {
-  const ScalarOp* f = scalar_op(node.input(0));
-  if (f != words().add && f != words().sub) return std::nullopt;
-  const Terms& terms = context.terms(Group::sum, node.input(0));
-  if (terms.leaves().size() < 2) return std::nullopt;
-  const auto logs = log_terms(terms, context);
-  if (!logs || !logs->added.defined()) return std::nullopt;
-  if (!logs->subtracted.defined()) return fitted(logs->added, node);
-  if (logs->from_one) return fitted(log1mexp(logs->subtracted), node);
-  const Var gap = log1mexp(logs->subtracted - logs->added);
-  return fitted(where(eq(logs->subtracted, -INFINITY), logs->added, logs->added + gap), node);
-}
-
-/// log(|x - y|) from log(x) and log(y).
-std::optional<Vars> log_of_distance(const Apply& node, Context& context) {
-  if (scalar_op(node.input(0)) != words().abs) return std::nullopt;
-  const Terms& terms = context.terms(Group::sum, node.input(0).inputs()[0]);
-  if (terms.leaves().size() < 2) return std::nullopt;
-  const auto logs = log_terms(terms, context);
-  if (!logs || !logs->added.defined() || !logs->subtracted.defined()) return std::nullopt;
-  const Var largest = maximum(logs->added, logs->subtracted);
-  const Var gap = -abs(logs->added - logs->subtracted);
-  return fitted(where(eq(largest, -INFINITY), largest, largest + log1mexp(gap)), node);
-}
-
-/// log(sum(x)) = logsumexp(log(x)), log(prod(x)) = sum(log(x)), and log(max(x)) = max(log(x)), for
-/// nonnegative x with a stable logarithm.
-std::optional<Vars> log_of_reduction(const Apply& node, Context& context) {
-  const auto* r = as<Reduce>(node.input(0));
-  if (r == nullptr) return std::nullopt;
-  const Var& x = node.input(0).inputs()[0];
-  if (!is_float(x.dtype()) || !context.fact(x).nonnegative) return std::nullopt;
-  const auto stable = context.stable_log(x);
-  if (!stable) return std::nullopt;
-  const Var l = fit(*stable, x);
-  if (r->kind() == Reduction::sum)
-    return fitted(logsumexp(l, axis_list(r->axes()), {.keepdims = r->keepdims()}), node);
-  const bool extremum = r->kind() == Reduction::max || r->kind() == Reduction::min;
-  if (r->kind() != Reduction::prod && !extremum) return std::nullopt;
-  const Reduction kind = extremum ? r->kind() : Reduction::sum;
-  return fitted(make_var(std::make_shared<Reduce>(kind, r->axes(), r->keepdims()), {l}), node);
-}
-
-/// log of nonnegative weights, whose derivative at 0 is left out.
-Var log_weights(const Var& w) {
-  return constant_value(w) != nullptr ? log(w) : where(eq(w, 0), -INFINITY, log(w));
-}
-
-/// exp(x - shift), of which the largest along an axis is 1.
-struct Shifted {
-  Var exponential;
-  Var shift{};
-};
-
-// What is shifted and put back has no derivative in the shift.
-Shifted shifted(const Var& x, int axis) {
-  Var largest = max(x, axis, {.keepdims = true});
-  if (const Var nothing = nothing_along(x, 1U << axis); nothing.defined())
-    largest = ifelse(nothing, filled_like(largest, -INFINITY), largest);
-  const Var shift = disconnected_grad(where(isinf(largest), 0.0, largest));
-  return {exp(x - shift), shift};
-}
-
-/// What `v` moves, casts or hides from derivatives.
-Var core_of(Var v) {
-  while (!v.inputs().empty() &&
-         (is_movement(v.owner()) || is_float_cast(v) || as<GradientView>(v) != nullptr))
-    v = Var(v.inputs()[0]);
-  return v;
-}
-
-/// Whether `shifted` made `v`, wherever movements have gone since.
-bool is_shifted(const Var& v) {
-  const Var e = core_of(v);
-  if (scalar_op(e) != words().exp) return false;
-  const Var difference = core_of(e.inputs()[0]);
-  if (scalar_op(difference) != words().sub) return false;
-  const Var shift = core_of(difference.inputs()[1]);
-  return scalar_op(shift) == words().where &&
-         scalar_op(core_of(shift.inputs()[0])) == words().isinf;
-}
-
-/// log(dot(w, x)) = logsumexp(log(w) + log(x)) for nonnegative w and x of which one has a stable
-/// logarithm and one is a vector. Of two matrices the larger ones of log(x) are taken out.
-std::optional<Vars> log_of_dot(const Apply& node, Context& context) {
-  if (as<Dot>(node.input(0)) == nullptr) return std::nullopt;
-  const Var& a = node.input(0).inputs()[0];
-  const Var& b = node.input(0).inputs()[1];
-  if (!context.fact(a).nonnegative || !context.fact(b).nonnegative) return std::nullopt;
-  const auto stable_a = context.stable_log(a);
-  const auto stable_b = context.stable_log(b);
-  if (!stable_a && !stable_b) return std::nullopt;
-  if (a.ndim() == 2 && b.ndim() == 2) {
-    if (is_shifted(a) || is_shifted(b)) return std::nullopt;
-    const Shifted x = stable_a ? shifted(fit(*stable_a, a), 1) : Shifted{a};
-    const Shifted y = stable_b ? shifted(fit(*stable_b, b), 0) : Shifted{b};
-    const Var l = log(dot(x.exponential, y.exponential));
-    return fitted(l + add_or_either(x.shift, y.shift), node);
-  }
-  Var x = stable_a ? fit(*stable_a, a) : log_weights(a);
-  Var y = stable_b ? fit(*stable_b, b) : log_weights(b);
-  if (b.ndim() == 2) x = dimshuffle(x, {0, newaxis});
-  if (a.ndim() == 2) y = dimshuffle(y, {newaxis, 0});
-  return fitted(logsumexp(x + y, b.ndim() == 2 ? 0 : static_cast<int>(a.ndim()) - 1), node);
-}
-
 /// log(inc(zeros, i, x)) = set(-inf, i, log(x)).
 std::optional<Vars> log_of_scatter(const Apply& node, Context& context) {
   const Var& x = node.input(0);
@@ -339,6 +176,16 @@ std::optional<Vars> log_of_extremum(const Apply& node, Context& context) {
   return fitted(f == words().maximum ? maximum(x, y) : minimum(x, y), node);
 }
 
+/// log(sort(x)) = sort(log(x)) for nonnegative x: a logarithm keeps the order.
+std::optional<Vars> log_of_ordered(const Apply& node, Context& context) {
+  const Apply& order = node.input(0).owner();
+  if (order.inputs().size() != 1 || as<Reduce>(order.op()) != nullptr) return std::nullopt;
+  if (order.op().origin(order, 0).way != Origin::Way::by_value) return std::nullopt;
+  if (!context.fact(order.input(0)).nonnegative) return std::nullopt;
+  const auto stable = context.stable_log(order.input(0));
+  return stable ? fitted(reapply(order, fit(*stable, order.input(0))), node) : std::nullopt;
+}
+
 /// log(softplus(x)) is x to the last digit from -37 down.
 std::optional<Vars> log_of_softplus(const Apply& node, Context&) {
   constexpr double low = -37;
@@ -347,14 +194,6 @@ std::optional<Vars> log_of_softplus(const Apply& node, Context&) {
   const Var& x = y.inputs()[0];
   if (scalar_op(x) == words().maximum && uniform_value(x.inputs()[1]) == low) return std::nullopt;
   return fitted(log(softplus(maximum(x, low))) + minimum(x - low, 0), node);
-}
-
-/// log1p(x) = softplus(log(x)) where x may overflow.
-std::optional<Vars> log1p_of_sum(const Apply& node, Context& context) {
-  const Var& x = node.input(0);
-  if (tame(x, context) || !context.fact(x).nonnegative) return std::nullopt;
-  const auto stable = context.stable_log(x);
-  return stable ? fitted(softplus(*stable), node) : std::nullopt;
 }
 
 }  // namespace
@@ -372,19 +211,11 @@ const Rules& log_of_parts_rules() {
     add("log_of_guarded", "log(where(isnan(u), u, y)) = where(isnan(u), u, log(y))",
         log_of_guarded);
     add("log_of_power", "log(x^c) = c * log(x)", log_of_power);
-    add("log_of_sum", "log(x + y) = logaddexp(log(x), log(y))", log_of_sum);
-    add("log_of_distance", "log(|x - y|) from log(x) and log(y)", log_of_distance);
-    add("log_of_reduction", "log(sum(x)) = logsumexp(log(x))", log_of_reduction);
-    add("log_of_dot", "log(dot(x, y)) = logsumexp(log(x) + log(y))", log_of_dot);
     add("log_of_scatter", "log(inc(zeros, i, x)) = set(-inf, i, log(x))", log_of_scatter);
     add("log_of_extremum", "log(maximum(x, y)) = maximum(log(x), log(y))", log_of_extremum);
+    add("log_of_ordered", "log(sort(x)) = sort(log(x))", log_of_ordered);
     add("log_of_softplus", "log(softplus(x)) = x for x far below 0", log_of_softplus);
     add("log_of_moved", "log(M(x)) = M(log(x)) for a change of layout M", log_of_moved);
-    list.push_back(node_rewriter("log1p_of_sum", {"log1p"},
-                                 "log1p(x) = softplus(log(x)) for nonnegative x", log1p_of_sum)
-                       .stabilizes()
-                       .tagged("barrier")
-                       .sound(Soundness::needs_fact));
     return list;
   }();
   return rules;

@@ -115,6 +115,15 @@ std::optional<Vars> log1p_of_join(const Apply& node, Context& context) {
   return Vars{fit(*stable, node.output())};
 }
 
+/// log1p(-x) = log1mexp(log(x)) for an x that may be nearly 1.
+std::optional<Vars> log1p_of_minus(const Apply& node, Context& context) {
+  if (scalar_op(node.input(0)) != words().neg) return std::nullopt;
+  const Var& x = node.input(0).inputs()[0];
+  if (!context.fact(x).nonnegative) return std::nullopt;
+  const auto stable = context.stable_log(x);
+  return stable ? std::optional(Vars{fit(log1mexp(*stable), node.output())}) : std::nullopt;
+}
+
 /// xlogy0(v, y) = v log(y), 0 where v is, where log(y) has a stable form.
 std::optional<Vars> xlogy_of_stable(const Apply& node, Context& context) {
   const Var& v = node.input(0);
@@ -143,6 +152,8 @@ const Rules& logarithm_rules() {
         "f(clip(x, a, b)) = clip(f(x), f(a), f(b))", into_clip);
     add("other_base", {"log2", "log10"}, "log2(x) = log(x) / log(2)", other_base);
     add("log1p_of_join", {"log1p"}, "log1p(-x) = log(1 - x)", log1p_of_join);
+    add("log1p_of_minus", {"log1p"}, "log1p(-x) = log1mexp(log(x)) for nonnegative x",
+        log1p_of_minus);
     add("xlogy_of_stable", {"xlogy0"}, "xlogy0(v, y) = where(v = 0, 0, v * log(y))",
         xlogy_of_stable);
     return list;

@@ -31,7 +31,8 @@ bool made_of_exponentials(const Var& v, int depth) {
   if (const auto c = uniform_value(v)) return *c > 0;
   if (depth == 0) return false;
   const ScalarOp* f = scalar_op(v);
-  if (f == words().exp || f == words().sigmoid || as<Softmax>(v) != nullptr) return true;
+  if (f == words().exp || f == words().exp2 || f == words().sigmoid || as<Softmax>(v) != nullptr)
+    return true;
   const auto below = [&](const Var& x) { return made_of_exponentials(x, depth - 1); };
   const auto& in = v.inputs();
   if (f == words().div && is_count(in[1])) return below(in[0]);
@@ -44,25 +45,91 @@ bool made_of_exponentials(const Var& v, int depth) {
   return std::all_of(in.begin() + from.first, in.begin() + from.end, below);
 }
 
-/// What `v` is a power of, x^c as it is written or as a product of nothing but x and 1 / x.
-std::optional<std::pair<Var, double>> constant_power(const Var& v, Context& context) {
+/// factor * base^exponent.
+struct Power {
+  Var base;
+  double exponent;
+  double factor = 1;
+};
+
+/// A factor as a power: a whole one, or x^c as it is written.
+std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
+  const double sign = leaf.inverse ? -1 : 1;
+  const Var& v = leaf.seen.core;
+  if (scalar_op(v) != words().pow || v.inputs()[0].ndim() != v.ndim()) return {leaf.seen, sign};
+  const auto c = uniform_value(v.inputs()[1]);
+  return c ? std::pair(Seen{v.inputs()[0], leaf.seen.path}, sign * *c) : std::pair(leaf.seen, sign);
+}
+
+/// The powers of x and of |x| in a product.
+struct Powers {
+  Seen x;
+  double plain = 0, absolute = 0;
+};
+std::vector<Powers> powers_in(const Terms& terms) {
+  std::vector<Powers> all;
+  for (const Terms::Leaf& leaf : terms.leaves()) {
+    if (leaf.constant) continue;
+    auto [x, exponent] = power_of(leaf);
+    const bool absolute = scalar_op(x.core) == words().abs;
+    if (absolute) x.core = Var(x.core.inputs()[0]);
+    auto known = std::find_if(all.begin(), all.end(),
+                              [&, &x = x](const Powers& other) { return same(other.x, x); });
+    if (known == all.end()) known = all.insert(known, Powers{x});
+    (absolute ? known->absolute : known->plain) += exponent;
+  }
+  return all;
+}
+
+/// The product of `powers` as one: all of the same exponent, or of its opposite.
+std::optional<Power> as_one(const std::vector<std::pair<Var, double>>& powers, double factor) {
+  if (powers.empty()) return std::nullopt;
+  double c = powers.front().second;
+  for (const auto& [x, e] : powers) {
+    if (std::abs(e) != std::abs(c)) return std::nullopt;
+    c = std::max(c, e);
+  }
+  Power all{powers.front().first, c, factor};
+  if (powers.front().second != c) all.base = reciprocal(all.base);
+  for (std::size_t i = 1; i < powers.size(); ++i) {
+    const auto& [x, e] = powers[i];
+    all.base = e == c ? all.base * x : all.base / x;
+  }
+  return all;
+}
+
+/// What `v` is a power of, as it is written or as a product of powers and constants.
+std::optional<Power> constant_power(const Var& v, Context& context) {
   if (scalar_op(v) == words().pow) {
     const auto c = uniform_value(v.inputs()[1]);
-    return c ? std::optional(std::pair(v.inputs()[0], *c)) : std::nullopt;
+    return c ? std::optional(Power{v.inputs()[0], *c}) : std::nullopt;
+  }
+  if (scalar_op(v) == words().abs) {
+    const auto inside = constant_power(v.inputs()[0], context);
+    if (!inside || inside->exponent != std::trunc(inside->exponent)) return std::nullopt;
+    return Power{abs(inside->base), inside->exponent, std::abs(inside->factor)};
   }
   const Terms& terms = context.terms(Terms::Group::product, v);
-  const auto& leaves = terms.leaves();
-  const Seen* x = nullptr;
-  double c = 0;
-  for (const Terms::Leaf& leaf : leaves) {
-    if (leaf.constant == 1.0) continue;
-    if (leaf.constant || (x != nullptr && !same(leaf.seen, *x))) return std::nullopt;
-    x = &leaf.seen;
-    c += leaf.inverse ? -1 : 1;
+  std::vector<std::pair<Var, double>> powers;
+  for (const Powers& p : powers_in(terms)) {
+    const Var x = surface(p.x);
+    if (p.absolute != 0 && std::fmod(p.plain, 2) == 0) {
+      powers.emplace_back(abs(x), p.plain + p.absolute);
+      continue;
+    }
+    if (p.plain != 0 || p.absolute == 0) powers.emplace_back(x, p.plain);
+    if (p.absolute != 0) powers.emplace_back(abs(x), p.absolute);
   }
-  if (x == nullptr || terms.without(std::vector<bool>(leaves.size(), true)).negative)
-    return std::nullopt;
-  return std::pair(surface(*x), c);
+  return as_one(powers, terms.constant());
+}
+
+/// c x^n as y^n, if there is such a y.
+std::optional<Var> with_factor_inside(const Power& power) {
+  const double c = power.factor;
+  if (c == 1) return power.base;
+  const bool odd = std::abs(std::fmod(power.exponent, 2)) == 1;
+  if (c == 0 || !std::isfinite(c) || (c < 0 && !odd)) return std::nullopt;
+  return power.base * std::copysign(std::pow(std::abs(c), 1 / power.exponent), c);
 }
 
 /// log(x^c) = c log|x|: x^c and the slope of its logarithm soon leave the range of a dtype. What is
@@ -70,8 +137,12 @@ std::optional<std::pair<Var, double>> constant_power(const Var& v, Context& cont
 /// infinities of no sign.
 std::optional<Vars> log_of_constant_power(const Apply& node, Context& context) {
   const auto power = constant_power(node.input(0), context);
-  if (!power || !(std::abs(power->second) > 1) || std::isinf(power->second)) return std::nullopt;
-  const auto& [x, c] = *power;
+  if (!power || !(std::abs(power->exponent) > 1) || std::isinf(power->exponent))
+    return std::nullopt;
+  const auto inside = with_factor_inside(*power);
+  if (!inside) return std::nullopt;
+  const Var& x = *inside;
+  const double c = power->exponent;
   if (std::fmod(c, 2) == 0) return Vars{fit(c * applied(node, 0, abs(x)), node.output())};
   const Var l = c * applied(node, 0, x);
   const Fact fact = context.fact(x);

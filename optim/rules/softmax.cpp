@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/linalg/dot.hpp>
@@ -10,6 +12,7 @@
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
+#include <damo/optim/analysis/shifted.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
 
@@ -60,6 +63,7 @@ std::optional<Divisor> growing_divisor(const Terms& terms, Context& context) {
     if (!leaf.inverse || !grows(leaf.seen.core) || !context.fact(leaf.seen.core).nonnegative)
       continue;
     const Var value = surface(leaf.seen);
+    if (is_shifted(value)) continue;
     if (const auto l = context.stable_log(value)) return Divisor{i, value, *l};
   }
   return std::nullopt;
@@ -73,6 +77,49 @@ Vars times_rest(const Terms& terms, std::size_t i, std::size_t k, const Var& v, 
   return {fit(rest.negative ? -product : product, node.output())};
 }
 
+/// The terms of a logaddexp of logaddexps.
+void add_terms(const Var& v, Vars& terms) {
+  if (scalar_op(v) != words().logaddexp) return terms.push_back(v);
+  for (const Var& in : v.inputs()) add_terms(in, terms);
+}
+
+/// exp(l - s) as exp(l - m) / sum(exp(x - m)) where s adds up exponentials of x and m is the
+/// largest x: what l and s have in common is taken from each before it is rounded together with the
+/// rest.
+std::optional<Var> over_sum(const Var& l, const Var& s) {
+  Steps steps;
+  Seen seen{s};
+  while (!is_float_cast(seen.core) && look_deeper(seen, steps)) continue;
+  const auto whole = [&](const Var& part) { return surface({part, seen.path}); };
+  if (const auto* total = as<LogSumExp>(seen.core)) {
+    const auto [exponential, shift] = shifted(seen.core.inputs()[0], total->axes());
+    const Var sum =
+        damo::sum(exponential, axis_list(total->axes()), {.keepdims = total->keepdims()});
+    const Var m = total->keepdims() ? shift : damo::sum(shift, axis_list(total->axes()));
+    return exp(l - whole(m)) / whole(sum);
+  }
+  Vars terms;
+  add_terms(seen.core, terms);
+  const bool constant = std::any_of(terms.begin(), terms.end(), [](const Var& x) {
+    return uniform_value(scalar_op(x) == words().log ? x.inputs()[0] : x).has_value();
+  });
+  if (terms.size() < 2 || constant) return std::nullopt;
+  Var largest = terms[0];
+  for (const Var& x : terms) largest = same(x, largest) ? x : maximum(largest, x);
+  const Var shift = shift_by(largest);
+  Var sum;
+  for (const Var& x : terms) sum = sum.defined() ? sum + exp(x - shift) : exp(x - shift);
+  return exp(l - whole(shift)) / whole(sum);
+}
+
+/// exp(l - s) where s is the logarithm of a sum.
+Var quotient(const Var& l, const Var& s, Context& context) {
+  if (!context.stabilized(l - s)) {
+    if (const auto q = over_sum(l, s)) return *q;
+  }
+  return exp(l - s);
+}
+
 /// x / s = exp(log(x) - log(s)) for a sum s: exp(x) / sum(exp(x)) is then a softmax.
 std::optional<Vars> quotient_of_sums(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.output());
@@ -82,7 +129,7 @@ std::optional<Vars> quotient_of_sums(const Apply& node, Context& context) {
     const auto& leaf = terms.leaves()[k];
     if (leaf.inverse || leaf.constant || !context.fact(leaf.seen.core).nonnegative) continue;
     const auto l = context.stable_log(surface(leaf.seen));
-    if (l) return times_rest(terms, divisor->place, k, exp(*l - divisor->log), node);
+    if (l) return times_rest(terms, divisor->place, k, quotient(*l, divisor->log, context), node);
   }
   return std::nullopt;
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include <damo/ops/common/same_elements.hpp>
+#include <damo/ops/elementwise/extended_math.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/ops/loop/scan_op.hpp>
@@ -104,6 +105,8 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log1p_minus_exp", log1p(-exp(x)), log1mexp(x)).stabilizes());
   rules.push_back(rule("log_minus_expm1", log(-expm1(x)), log1mexp(x)).stabilizes());
   rules.push_back(rule("log_exp", log(exp(x)), x).stabilizes());
+  rules.push_back(rule("log_exp2", log(exp2(x)), ln2 * x).stabilizes());
+  rules.push_back(rule("log2_exp2", log2(exp2(x)), x).stabilizes());
   rules.push_back(rule("log_exp_minus_exp", log(exp(a) - exp(b)),
                        where(eq(b, -inf), a, a + log1mexp(b - a))).stabilizes());
   rules.push_back(rule("log_exp_plus_exp", log(exp(a) + exp(b)), logaddexp(a, b)).stabilizes());
@@ -116,6 +119,9 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_of_expm1_over", log(expm1(x) / x),
                        where(abs(x) < 0.01, x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
                              maximum(x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+  rules.push_back(rule("log_of_minus_expm1_over", log(-expm1(-x) / x),
+                       where(abs(x) < 0.01, -x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
+                             maximum(-x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
   rules.push_back(rule("log_of_abs_expm1", log(abs(expm1(x))), maximum(x, 0) + log1mexp(-abs(x))).stabilizes());
   rules.push_back(rule("log_half_erfc", log(erfc(x) / 2), log_ndtr(-root2 * x)).stabilizes());
   rules.push_back(rule("log_of_erfc", log(erfc(x)), log_erfc(x)).stabilizes());

@@ -1,5 +1,7 @@
+#include <cmath>
 #include <type_traits>
 
+#include <damo/ops/kernels/machine/for_float.hpp>
 #include <damo/ops/kernels/movement/strided.hpp>
 #include <damo/ops/kernels/reductions/recurrence.hpp>
 
@@ -15,6 +17,22 @@ T product(T a, T b) {
     return a * b;
   }
 }
+
+/// A sum of exponentials that grows: exp(largest) (1 + rest).
+struct GrowingSum {
+  double largest = -INFINITY, rest = 0;
+
+  void add(double x) {
+    if (std::isnan(x) || std::isnan(largest)) {
+      largest += x;
+    } else if (x > largest) {
+      rest = (1 + rest) * std::exp(largest - x);
+      largest = x;
+    } else if (x < largest || std::isfinite(x)) {
+      rest += std::exp(x - largest);
+    }
+  }
+};
 
 }  // namespace
 
@@ -32,6 +50,25 @@ void cumprod(const Tensor& in, std::size_t axis, const Tensor& out) {
         const T x = in.as<const T>()[at[0] + i * in.strides[axis]];
         value = product(value, static_cast<Out>(x));
         out.as<Out>()[at[1] + i * out.strides[axis]] = value;
+      }
+    });
+  });
+}
+
+void running_log_sum(const Tensor& in, std::size_t axis, const Tensor& largest, const Tensor& log) {
+  Walk<2> others;
+  for (std::size_t i = 0; i < in.rank(); ++i) {
+    if (i != axis) others.push_back(in.shape[i], {in.strides[i], largest.strides[i]});
+  }
+  for_float(in, [&](auto zero) {
+    using T = decltype(zero);
+    for_each_index(others, others.rank(), [&](const auto& at) {
+      GrowingSum sum;
+      for (std::int64_t i = 0; i < in.shape[axis]; ++i) {
+        sum.add(static_cast<double>(in.as<const T>()[at[0] + i * in.strides[axis]]));
+        const std::int64_t to = at[1] + i * largest.strides[axis];
+        largest.as<T>()[to] = static_cast<T>(sum.largest);
+        log.as<T>()[to] = static_cast<T>(std::log1p(sum.rest));
       }
     });
   });

@@ -405,6 +405,116 @@ TEST_CASE("unchosen branch: a product of what is infinite counts nowhere where i
                vec({0, 2}), vec({1, 1}), vec({0, 0}));
 }
 
+TEST_CASE("unchosen branch: an infinite constant beside what was compared leaves its slope 0") {
+  const auto times = [](const Var& x, double first) {
+    return x * cast(constant(vec({first, 2})), x.dtype());
+  };
+  check_slopes([&](const Var& x) { return relu(times(x, inf)); }, vec({-1, 3}), vec({0, 2}));
+  check_slopes([&](const Var& x) { return maximum(0.0, times(x, inf)); }, vec({-1, 3}),
+               vec({0, 2}));
+  check_slopes([&](const Var& x) { return clip(times(x, -inf), -9.0, 9.0); }, vec({1, 3}),
+               vec({0, 2}));
+}
+
+namespace {
+
+/// A convolution of x (2, 2, 4, 3) with two filters, of any kind.
+struct SomeConvolution {
+  explicit SomeConvolution(std::mt19937& rng)
+      : transposed(rng() % 3 == 0),
+        options{.stride = {1 + static_cast<int>(rng() % 2), 1},
+                .groups = 1 + static_cast<int>(rng() % 2)} {
+    if (!transposed && rng() % 2) options.border = Border::full;
+  }
+  Var operator()(const Var& x, const Var& w) const {
+    return transposed ? conv2d_transpose(x, w, options) : conv2d(x, w, options);
+  }
+  bool transposed;
+  Conv2dOptions options;
+};
+
+}  // namespace
+
+// The slopes are those where what only unchosen elements read is 0.
+TEST_CASE("unchosen branch: random convolutions with random choices, and either operand") {
+  std::mt19937 rng(43);
+  const std::vector<double> wild{inf, -inf, not_a_number};
+  const Var x = tensor4("x", float64), w = tensor4("w", float64), c = tensor4("c", float64);
+  int planted = 0;
+  for (int round = 0; round < 60; ++round) {
+    CAPTURE(round);
+    const SomeConvolution convolution(rng);
+    const auto random = [&](const Shape& shape, int values) {
+      Array a(float64, shape);
+      for (std::int64_t i = 0; i < a.elements(); ++i)
+        a.data<double>()[i] = static_cast<double>(rng() % static_cast<unsigned>(values)) - 3;
+      return a;
+    };
+    std::vector<Array> at{random({2, 2, 4, 3}, 7),
+                          random({2, 2 / convolution.options.groups, 2, 2}, 7)};
+    const Var y = convolution(x, w);
+    const Shape sizes = function({x, w}, {y})(at[0], at[1])[0].shape();
+    at.push_back(random(sizes, 6));
+    const Var one = specify_shape(c(all(), range(1), range(1), range(1)), {-1, 1, 1, 1});
+    const Var chosen = (round % 2 ? c : one) > 0.5;  // for each element, or for a whole result
+    const Vars slopes = grad(sum(where(chosen, y * (1.0 + y), 0.0)), Vars{x, w});
+    const Var met = sum(where(chosen, convolution(abs(x) + 1.0, abs(w) + 1.0), 0.0));
+    const Vars read = grad(met, Vars{x, w});
+    Function reads = function({x, w, c}, {read[0], read[1]}, {.mode = Mode::none()});
+    const std::size_t operand = rng() % 2;
+    Array& changed = at[operand];
+    std::fill_n(changed.data<double>(), changed.elements(), 1.0);
+    const Array weight = reads(at[0], at[1], at[2])[operand];
+    Array clean = changed;
+    for (std::int64_t i = 0; i < changed.elements(); ++i) {
+      changed.data<double>()[i] = clean.data<double>()[i] = static_cast<double>(rng() % 7) - 3;
+      if (weight.data<double>()[i] != 0) continue;
+      clean.data<double>()[i] = 0;
+      changed.data<double>()[i] = wild[rng() % 3];
+      ++planted;
+    }
+    Function f =
+        function({x, w, c}, {slopes[0], slopes[1]},
+                 {.mode = all_modes()[static_cast<std::size_t>(round) % all_modes().size()]});
+    const Outputs found = f(at[0], at[1], at[2]);
+    std::swap(changed, clean);
+    const Outputs expected = f(at[0], at[1], at[2]);
+    check_close(found[0], expected[0], 1e-12);
+    check_close(found[1], expected[1], 1e-12);
+  }
+  CHECK(planted > 100);
+}
+
+TEST_CASE("unchosen branch: what is convolved or pooled may be steep where it is not taken") {
+  const auto second_of_two = [](const Var& y) {
+    return where(cast(constant(vec({0, 1})), y.dtype()) > 0.5, y, 0.0);
+  };
+  check_slopes(
+      [&](const Var& x) {
+        const Var image = reshape(x, {1, 1, 2, 3});
+        return second_of_two(conv2d(sqrt(image), ones({1, 1, 2, 2}, x.dtype())));
+      },
+      vec({0, 1, 4, 0, 1, 4}), vec({0, 0.5, 0.25, 0, 0.5, 0.25}),
+      vec({0, -0.25, -1.0 / 32, 0, -0.25, -1.0 / 32}));
+  check_slopes(
+      [&](const Var& x) {
+        const Var filters = reshape(x, {2, 1, 1, 2});
+        const Var y = conv2d(ones({1, 1, 1, 2}, x.dtype()), log(filters));
+        return second_of_two(flatten(y));
+      },
+      vec({0, 0, 1, 4}), vec({0, 0, 1, 0.25}), vec({0, 0, -1, -1.0 / 16}));
+  check_slopes(
+      [&](const Var& x) {
+        return second_of_two(max_pool2d(sqrt(reshape(x, {1, 1, 2, 4})), {2, 2}));
+      },
+      vec({0, 0, 4, 0, 0, 0, 1, 0}), vec({0, 0, 0.25, 0, 0, 0, 0, 0}));
+  check_slopes(
+      [&](const Var& x) {
+        return second_of_two(mean_pool2d(log(reshape(x, {1, 1, 2, 4})), {2, 2}));
+      },
+      vec({0, 0, 4, 1, 0, 0, 1, 2}), vec({0, 0, 1.0 / 16, 0.25, 0, 0, 0.25, 0.125}));
+}
+
 // Elements that only unchosen elements of a product read may be anything: the slopes are those
 // where they are 0.
 TEST_CASE(

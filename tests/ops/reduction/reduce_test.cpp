@@ -2,6 +2,7 @@
 #include <limits>
 #include <random>
 
+#include <damo/core.hpp>
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
@@ -226,4 +227,32 @@ TEST_CASE("cumsum: adds along an axis") {
   const Var i = lvector("i");
   const Bindings at{{i, Array::from(std::vector<std::int64_t>{1, 2, 3})}};
   CHECK(evaluate(cumsum(i), at).values<std::int64_t>()[2] == 6);
+}
+
+TEST_CASE("logcumsumexp: the logarithm of a running sum, with all derivatives") {
+  const VerifyGradOptions all_ways{.second_order = true, .forward_mode = true};
+  verify_grad([](const Var& x) { return logcumsumexp(x, 1); }, {six}, all_ways);
+  verify_grad([](const Var& x) { return sqr(logcumsumexp(x, 0)) * x; }, {six}, all_ways);
+  for (const DType dtype : {float32, float64}) {
+    const auto at = [&](std::vector<double> values) { return Array::from(values).cast(dtype); };
+    const Var x = vector("x", dtype);
+    const Var y = logcumsumexp(x);
+    Function f = function({x}, {y, grad(y[-1], x), grad(y[1], x)});
+    const Outputs far = f(at({-1000, 1000, 999, 1001, -1000}));
+    const double tolerance = dtype == float32 ? 2e-7 : 1e-15;
+    check_close(far[0],
+                at({-1000, 1000, 1000.3132616875182, 1001.4076059644444, 1001.4076059644444}),
+                1e-13);
+    const double w = 0.24472847105479764, v = 0.09003057317038046, u = 0.6652409557748219;
+    check_close(far[1], at({0, w, v, u, 0}), tolerance);
+    check_close(far[2], at({0, 1, 0, 0, 0}), 0);
+    // An infinity outweighs all that is finite, and NaN stays.
+    const Outputs wild = f(at({-INFINITY, -INFINITY, 3, INFINITY, 2}));
+    check_close(wild[0], at({-INFINITY, -INFINITY, 3, INFINITY, INFINITY}), 0);
+    check_close(wild[1], at({0, 0, 0, 1, 0}), 0);
+    const Array lost = f(at({1, NAN, 2}))[0].cast(float64);
+    CHECK((lost.data<double>()[0] == 1 && std::isnan(lost.data<double>()[2])));
+  }
+  CHECK(evaluate(logcumsumexp(zeros({0, 3}), 0), Bindings{}).elements() == 0);
+  CHECK_THROWS_AS(logcumsumexp(vector("x"), 1), ShapeError);
 }

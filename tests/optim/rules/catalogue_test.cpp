@@ -17,6 +17,7 @@ TEST_CASE("rules: each has a line where it fires and a near miss in its theme's 
       {"stabilize", log1p_rules()},
       {"softmax", softmax_rules()},
       {"log_of_parts", log_of_parts_rules()},
+      {"log_of_sums", log_of_sum_rules()},
       {"logarithms", logarithm_rules()},
       {"log_through_scan", log_through_scan_rules()},
       {"cancel", cancel_rules()},

@@ -13,18 +13,13 @@ namespace {
 RuleCases log_of_parts_cases() {
   const Var x = matrix("x", float64);
   const Var y = matrix("y", float64);
-  const Var z = matrix("z", float64);
   return {
-      {"log_of_reduction", log(sum(exp(x), 1)), log(sum(tanh(x), 1))},
-      {"log_of_sum", log(exp(x) + exp(y) + exp(z)), log(exp(x) + exp(y) + tanh(z))},
-      {"log_of_distance", log(abs(exp(x) - exp(y))), log(abs(exp(x) - y))},
-      {"log_of_dot", log(dot(exp(x), sigmoid(y))), log(dot(exp(x), y))},
       {"log_of_scatter", log(inc_subtensor(zeros_like(x)[range(1)], exp(x)[range(1)])),
        log(inc_subtensor(y[range(1)], exp(x)[range(1)]))},
       {"log_of_extremum", log(maximum(exp(x), sigmoid(y))), log(maximum(exp(x), y))},
       {"log_of_softplus", log(softplus(x)), log(softplus(x) - 3)},
+      {"log_of_ordered", log(sort(exp(x))), log(sort(x))},
       {"log_of_moved", log(sum(exp(x), 1)[range(0, 2)]), log(sum(x, 1)[range(0, 2)])},
-      {"log1p_of_sum", log1p(sum(exp(x), 1)), log1p(sum(x, 1))},
   };
 }
 
@@ -46,19 +41,6 @@ const RuleTheme products(product_cases);
 TEST_CASE("rules: of logarithms of parts apply where they should and nowhere else") {
   check_cases(log_of_parts_cases());
   check_cases(product_cases());
-}
-
-TEST_CASE("logarithms of parts: a product that has been shifted is not shifted again") {
-  const Var v = vector("v", float64), w = matrix("w", float64);
-  const Var row = dimshuffle(exp(v), {newaxis, 0});
-  const Var column = dimshuffle(softmax(w, 1)[0], {0, newaxis});
-  for (const Var& product : {dot(column, row), dot(ones({w.shape(0), 1}, float64), row),
-                             dot(exp(w), cast(cast(exp(w.T()), float64), float64))}) {
-    Function f = function({v, w}, {log(product)}, {.on_unused_input = Unused::ignore});
-    const Array V = Array::from(std::vector<double>{-1000, 0, 1000}, Shape{3});
-    const Array W = Array::from(std::vector<double>{700, 0, -700, 3}, Shape{2, 2});
-    for (const double x : f(V, W)[0].values<double>()) CHECK(std::isfinite(x));
-  }
 }
 
 namespace {

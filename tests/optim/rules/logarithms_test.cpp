@@ -240,6 +240,7 @@ RuleCases logarithm_cases() {
       {"into_clip", log(clip(s, 1e-7, 0.9)), log(clip(s, 0.9, 1e-7))},
       {"other_base", log2(s), log2(x)},
       {"log1p_of_join", log1p(-concatenate({s, y}, 0)), log1p(-concatenate({x, y}, 0))},
+      {"log1p_of_minus", log1p(-softmax(x)), log1p(softmax(x))},
       {"xlogy_of_stable", xlogy0(y, s), xlogy0(y, x)},
   };
 }

@@ -69,6 +69,7 @@ TEST_CASE("stable: logarithms of powers of any size, with their slopes") {
   struct Power {
     Var y;
     double c;
+    bool even = false;  ///< of negative numbers the same
   };
   for (const DType dtype : {float32, float64}) {
     const Var x = scalar("x", dtype);
@@ -84,16 +85,24 @@ TEST_CASE("stable: logarithms of powers of any size, with their slopes") {
         {log(pow(x, 2.5)), 2.5},
         {log(pow(x, -1.5)), -1.5},
         {log2(pow(x, 6)) * std::log(2.0), 6},
+        {log(pow(abs(x), 3)), 3, true},
+        {log(abs(x) * x * x), 3, true},
+        {log(abs(x * x * x)), 3, true},
+        {log(abs(pow(x, -5))), -5, true},
+        {log(7 * sqr(x)) - std::log(7.0), 2},
+        {log(pow(x, 3) / 5) + std::log(5.0), 3},
+        {log(0.25 / sqr(x)) - std::log(0.25), -2},
+        {log(2 * pow(sqr(x), 1.5)) - std::log(2.0), 3, true},
     };
     const double large = dtype == float32 ? 1e25 : 1e200;
-    for (const auto& [y, c] : powers) {
+    for (const auto& [y, c, even] : powers) {
       CAPTURE(pprint(y));
       const Vars all{y, grad(y, x)};
       Function plain = function({x}, {y}, {.mode = Mode::none()});
       for (const Mode& mode : {Mode::fast_compile(), Mode::fast()}) {
         Function f = function({x}, all, {.mode = mode});
         for (const double at : {large, 1 / large, 3.0, -2.0, -large}) {
-          const bool defined = at > 0 || std::fmod(c, 2) == 0;
+          const bool defined = at > 0 || even || std::fmod(c, 2) == 0;
           const Outputs out = f(Array::scalar(at).cast(dtype));
           CAPTURE(at);
           const double value = values_of(out[0])[0], slope = values_of(out[1])[0];
@@ -109,6 +118,27 @@ TEST_CASE("stable: logarithms of powers of any size, with their slopes") {
           CHECK((value == written || (std::isnan(value) && std::isnan(written))));
         }
       }
+    }
+  }
+}
+
+TEST_CASE("stable: logarithms of products of powers of two variables, with their slopes") {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const Var x = scalar("x", dtype), y = scalar("y", dtype);
+    const double large = dtype == float32 ? 1e25 : 1e200;
+    const std::vector<std::pair<Var, double>> products{
+        {log(sqr(x) * sqr(y)), 1},
+        {log(x * x / (y * y)), -1},
+        {log(3 * sqr(x) / sqr(y)) - std::log(3.0), -1},
+        {log(pow(x, 2) * pow(y, -2)), -1}};
+    for (const auto& [z, sign] : products) {
+      CAPTURE(pprint(z));
+      Function f = function({x, y}, {z, grad(z, x), grad(z, y)});
+      const double other = sign > 0 ? 7 / large : large / 7;
+      const Outputs out = f(Array::scalar(-large).cast(dtype), Array::scalar(other).cast(dtype));
+      CHECK(values_of(out[0])[0] == doctest::Approx(2 * std::log(7.0)).epsilon(1e-4));
+      CHECK(std::abs(values_of(out[1])[0] * large + 2) <= 1e-5);
+      CHECK(std::abs(values_of(out[2])[0] * other - 2 * sign) <= 1e-5);
     }
   }
 }

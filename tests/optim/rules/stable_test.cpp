@@ -8,11 +8,14 @@
 #include <damo/graph/evaluate.hpp>
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/variables.hpp>
+#include <damo/ops/elementwise/extended_math.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/loop/scan.hpp>
+#include <damo/ops/order/sort.hpp>
+#include <damo/ops/reduction/cumprod.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
@@ -193,9 +196,30 @@ const std::map<std::string, Expression>& expressions() {
       {"log e^2", {e, [](V p) { return log(sum(sqr(p))); }}},
       {"log(e + e' + e'')", {e, [](V p) { return log(p[0] + p[1] + p[2]); }, 100}},
       {"log(1 + e + e')", {e, [](V p) { return log(1 + p[0] + p[1]); }}},
-      {"e / (e0 + e1)", {e, [](V p) { return p / (p[0] + p[1]); }, 100}},
-      {"e0 / (e0 + e1 + e2)", {e, [](V p) { return p[0] / (p[0] + p[1] + p[2]); }, 100}},
+      {"e / (e0 + e1)", {e, [](V p) { return p / (p[0] + p[1]); }}},
+      {"e0 / (e0 + e1 + e2)", {e, [](V p) { return p[0] / (p[0] + p[1] + p[2]); }}},
+      {"e / dot(w, e)",
+       {e,
+        [](V p) {
+          return p / dot(numbers({1, 2, 0, 0.5}, p), p);
+        },
+        100}},
+      {"e(x) / sum e(2x)", {same_as, [](V x) { return exp(x) / sum(exp(0.5 * x)); }}},
       {"e(x) / e(x - 1)", {same_as, [](V x) { return exp(x) / exp(x - 1); }}},
+      {"log cumsum e", {e, [](V p) { return log(cumsum(p)); }}},
+      {"log cumsum e of rows", {e, [](V p) { return log(cumsum(rows(p), 1)); }}},
+      {"log cumsum e[-1]", {e, [](V p) { return log(cumsum(p)[-1]); }}},
+      {"log cumsum e[range]", {e, [](V p) { return log(cumsum(p)[range(1, 3)]); }}},
+      {"log cumsum s", {s, [](V p) { return log(cumsum(p)); }, 100}},
+      {"log cumprod (1 - s)", {s, [](V p) { return log(cumprod(1 - p)); }}},
+      {"log batched_dot(e, w)",
+       {e,
+        [](V p) {
+          return log(batched_dot(reshape(p, {2, 1, 2}), table({1, 2, 0.5, 3}, p, Shape{2, 2, 1})));
+        },
+        100}},
+      {"log sorted e", {e, [](V p) { return log(sort(p)); }}},
+      {"log median e", {e, [](V p) { return log(sort(p)[range(1, 3)]); }}},
       {"log max e", {e, [](V p) { return log(max(p)); }}},
       {"log prod(1 + e)", {e, [](V p) { return log(prod(1 + p)); }}},
       {"log(1 + e)", {e, [](V p) { return log(1 + p); }}},
@@ -208,6 +232,11 @@ const std::map<std::string, Expression>& expressions() {
       {"log expm1", {same_as, [](V x) { return log(expm1(x)); }}},
       {"log(1 - e)", {[](V x) { return exp(-x); }, [](V p) { return log(1 - p); }}},
       {"log(1 + 2^x)", {[](V x) { return pow(2, x); }, [](V p) { return log(1 + p); }, 200}},
+      {"log exp2", {same_as, [](V x) { return log(exp2(x)); }}},
+      {"log2 exp2", {same_as, [](V x) { return log2(exp2(x)); }}},
+      {"log(1 + exp2)", {[](V x) { return exp2(x); }, [](V p) { return log(1 + p); }, 200}},
+      {"log2 sum exp2", {[](V x) { return exp2(x); }, [](V p) { return log2(sum(p)); }, 100}},
+      {"exp2 / sum exp2", {[](V x) { return exp2(x); }, [](V p) { return p / sum(p); }, 200}},
       {"log pow(e, 3)", {e, [](V p) { return log(pow(p, 3)); }}},
       {"log cosh", {same_as, [](V x) { return log(cosh(x)); }}},
       {"log 2 cosh", {same_as, [](V x) { return log(2 * cosh(x)); }}},
@@ -220,6 +249,8 @@ const std::map<std::string, Expression>& expressions() {
       {"log tanh", {same_as, [](V x) { return log(tanh(x)); }}},
       {"log(1 - tanh)", {[](V x) { return tanh(x); }, [](V y) { return log(1 - y); }}},
       {"log (e - 1) / x", {same_as, [](V x) { return log((exp(x) - 1) / x); }}},
+      {"log (1 - e(-x)) / x", {same_as, [](V x) { return log((1 - exp(-x)) / x); }}},
+      {"log1p -softmax", {[](V x) { return softmax(x); }, [](V p) { return log1p(-p); }, 2}},
       {"log softplus", {[](V x) { return softplus(x); }, [](V y) { return log(y); }}},
       {"elu", {same_as, [](V x) { return where(x > 0, x, exp(x) - 1); }}},
       {"softplus by hand", {same_as, [](V x) { return log(1 + exp(x)); }}},

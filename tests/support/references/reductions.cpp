@@ -96,6 +96,14 @@ void add_reductions(References& all) {
       return total;
     });
   };
+  all["running_log_sum"] = [](const auto& in) {
+    Nd x(in[0]);
+    return build(x.shape, [&](const auto& i) {
+      double total = 0;
+      for (std::int64_t j = 0; j <= i[1]; ++j) total += std::exp(x({i[0], j, i[2]}));
+      return std::log(total);
+    });
+  };
   all["softmax"] = [](const auto& in) {
     Nd x(in[0]);
     return build(x.shape, [&](const auto& i) {
