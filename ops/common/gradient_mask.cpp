@@ -38,6 +38,12 @@ void add_new(Vars& list, const Vars& more) {
   }
 }
 
+/// In what gradients of an output are: an op moves and adds bools no more than bytes.
+DType flow_dtype(const Apply& node, std::size_t output) {
+  const DType dtype = node.types()[output].dtype;
+  return is_float(dtype) ? dtype : floatX();
+}
+
 bool is_not(const Var& v) {
   static const auto negates = not_(cast(Arg(0), DType::boolean)).owner().op_ptr();
   return v.op().equals(*negates);
@@ -131,7 +137,7 @@ Var ReadsElements::read_for(const Apply& node, std::size_t input, std::size_t ou
                             const Var& marked) const {
   if (marked.ndim() == 0) return marked;
   Vars g(node.n_outputs());
-  g[output] = cast(broadcast_like(marked, node.output(output)), node.types()[output].dtype);
+  g[output] = cast(broadcast_like(marked, node.output(output)), flow_dtype(node, output));
   const Var read = node.op().gradient(node, g)[input].value;
   return read.defined() ? neq(read, 0) : Var{};
 }
@@ -139,7 +145,8 @@ Var ReadsElements::read_for(const Apply& node, std::size_t input, std::size_t ou
 Var ReadsElements::picked(const Apply&, std::size_t) const { return {}; }
 
 Var ReadsElements::read_for_ones(const Apply& node, std::size_t input) {
-  const Var read = node.op().gradient(node, {ones_like(node.output())})[input].value;
+  const Var ones = ones_like(node.output(), flow_dtype(node, 0));
+  const Var read = node.op().gradient(node, {ones})[input].value;
   return read.defined() ? neq(read, 0) : Var{};
 }
 

@@ -144,3 +144,17 @@ TEST_CASE("picked elements: random indices have the gradients of what they pick"
                  vec(first), vec(second), {float64});
   }
 }
+
+TEST_CASE(
+    "picked elements: what is picked of a choice has gradients when its condition is made float") {
+  const Array at = test::array({2, 3}, {0.3, -0.7, 1.1, 0.2, 0.9, -1.3});
+  const auto chosen = [](const Var& x) {
+    const Var b = log(exp(clip(logaddexp(x, 2 * x), -5.0, 5.0)) + exp(clip(x, -5.0, 5.0)));
+    const Var w = one_hot(argmax(b, 1), size_at(b, 1), float64) + b;
+    return where(w > b, w, b);
+  };
+  verify_grad([&](const Var& x) { return flip(chosen(x), 1); }, {at});
+  verify_grad([&](const Var& x) { return take(chosen(x), positions({1, 0, 1}), 0); }, {at});
+  verify_grad([&](const Var& x) { return set_subtensor(chosen(x)[0], x[1]); }, {at});
+  verify_grad([&](const Var& x) { return roll(chosen(x), 1, 1); }, {at});
+}
