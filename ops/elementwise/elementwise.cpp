@@ -403,7 +403,7 @@ void doubt_ties(std::span<const Wide> x, Wide& result) {
   const long double gap = std::abs(x[0].value - x[1].value);
   for (long double Wide::*bound : {&Wide::doubt, &Wide::rounding}) {
     const long double off = x[0].*bound + x[1].*bound;
-    if (off > 0 && gap <= off) result.*bound = 1;
+    if (off > 0 && !(gap > off)) result.*bound = 1;  // or one of them is not known
   }
 }
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/shared_rules.hpp>
@@ -41,14 +43,43 @@ struct LogTerms {
   bool from_one = false;  ///< Only 1 is added.
 };
 
+/// Whether `a + b` is a number of `dtype`: an epsilon beside 1 may be lost in it.
+bool adds_exactly_in(DType dtype, double a, double b) {
+  const double sum = a + b;
+  const bool held = dtype != DType::float32 || static_cast<double>(static_cast<float>(sum)) == sum;
+  return held && adds_exactly(a, b);
+}
+
+/// With logarithms of constants that a sum of them would round away. Beside log(1) = 0 nothing is
+/// rounded.
+std::optional<LogTerms> with_each(LogTerms logs, const std::vector<double>& constants,
+                                  const Terms& terms) {
+  const DType dtype = terms.leaves()[0].seen.core.dtype();
+  double largest = 0;
+  for (const double c : constants) largest = std::max(largest, std::abs(c));
+  if (largest != 1) return std::nullopt;
+  for (const double c : constants) {
+    const Var l = log(Arg(std::abs(c)).var(dtype));
+    Var& total = c < 0 ? logs.subtracted : logs.added;
+    if (c < 0 && total.defined()) return std::nullopt;
+    total = total.defined() ? logaddexp(total, l) : l;
+  }
+  return logs;
+}
+
 std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
   LogTerms logs;
   double constant = 0;
+  std::vector<double> constants;
+  bool exact = true;
   bool grows = false;
   bool scaled = false;
   for (const auto& leaf : terms.leaves()) {
     if (leaf.constant) {
-      constant += leaf.inverse ? -*leaf.constant : *leaf.constant;
+      const double c = leaf.inverse ? -*leaf.constant : *leaf.constant;
+      exact = exact && adds_exactly_in(leaf.seen.core.dtype(), constant, c);
+      constant += c;
+      constants.push_back(c);
       continue;
     }
     const Var v = surface(leaf.seen);
@@ -61,6 +92,7 @@ std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
     if (leaf.inverse && total.defined()) return std::nullopt;
     total = total.defined() ? logaddexp(total, *stable) : *stable;
   }
+  if (!exact) return grows ? with_each(std::move(logs), constants, terms) : std::nullopt;
   if (constant == 0) return logs;
   if (!grows || (constant < 0 && logs.subtracted.defined())) return std::nullopt;
   const Var c = log(Arg(std::abs(constant)).var(terms.leaves()[0].seen.core.dtype()));

@@ -72,6 +72,15 @@ TEST_CASE("rules: a small constant beside 1 is not dropped") {
   check_at({1, 0},
            [](const Var& p) { return -mean(p * log(p + 1e-7) + (1.0 - p) * log(1.0 - p + 1e-7)); },
            -std::exp2(-23), {DType::float32});
+  // An epsilon beside 2 is less than float32 holds of it.
+  const auto first = [](const Var& x) { return stack({x, x - 40.0}); };
+  check_at(
+      40, [&](const Var& x) { return log(2.0 - 2.0 * softmax(first(x))[0] + 1e-7); },
+      std::log(1e-7));
+  check_at(
+      0, [](const Var& x) { return log(1.0 - exp(x) * sigmoid(x + 50.0) + 1e-7); }, std::log(1e-7));
+  check_at(
+      0, [](const Var& x) { return log(exp(x) * sigmoid(x + 50.0) - 1.0 + 1e-7); }, std::log(1e-7));
   const double above = 1 + std::exp2(-23);
   check_at(
       1, [&](const Var& p) { return log(above - p); }, std::log(std::exp2(-23)));
