@@ -17,6 +17,9 @@
 namespace damo::optim {
 namespace {
 
+/// Whether `v` is a whole number: 1 / v is finite then, unless v is 0.
+bool is_count(const Var& v) { return v.inputs().size() == 1 && !is_float(v.inputs()[0].dtype()); }
+
 /// number * scalar (1 when null).
 struct Coefficient {
   double number = 1;
@@ -125,6 +128,7 @@ class Flattener {
     if (f == w.div && is_scalar(in[1])) {
       if (sums_up(in[0])) return false;
       const auto value = uniform_value(in[1]);
+      if (value ? !std::isfinite(1 / *value) : !is_count(in[1])) return false;
       add(in[0], value ? c.times(1 / *value) : c.over(in[1]), depth);
       return true;
     }

@@ -244,3 +244,12 @@ TEST_CASE("rules: whole numbers are compared and converted as such") {
   check_value(flag(square < 0L), {{n, whole(3037000500)}}, 1);
   check_value(flag(abs(square) < 0L), {{n, whole(3037000500)}}, 0);
 }
+
+TEST_CASE("rules: a product divided by what has no finite reciprocal is divided") {
+  const Var a = matrix("a", float64), c = matrix("c", float64), s = scalar("s", float64);
+  const Array zero = Array::from(std::vector<double>{0}, Shape{1, 1});
+  for (const double tiny : {5e-324, -5e-324}) {
+    check_value(dot(a, a) / s + c, {{a, zero}, {c, zero}, {s, Array::scalar(tiny)}}, 0);
+    check_value(dot(a, a) / tiny + c, {{a, zero}, {c, zero}}, 0);
+  }
+}
