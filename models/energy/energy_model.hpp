@@ -30,7 +30,8 @@ struct EnergyModelOptions {
   Units visible{};
   /// What is summed out or sampled.
   Units hidden{};
-  /// What training changes.
+  /// What training changes. What is tried on random states is tried on random values of these; of
+  /// shared variables that are not named, zeros stay zeros (of those with other values).
   VarsOf params{};
   /// How units whose sites interact are drawn; left out: not at all, they are an error.
   Blocks blocks{};
@@ -168,6 +169,7 @@ class EnergyModel {
   EnergyModel() = default;
   Derivation mixed(const Unit& unit) const;
   Var rest_of(const Units& summed) const;
+  Var linear_energy(const Units& gone = {}) const;
   std::size_t index_of(const Unit& unit) const;
   Derivation derivation_at(const Unit& unit, const Vars& states, const Var& mask) const;
   Vars full_states(const VarsOf& states, const Units& left_out) const;

@@ -98,9 +98,12 @@ std::vector<std::pair<Unit, int>> EnergyModel::summable_colors(const Units& enum
     const auto apart = [&](const Unit& u) {
       return !derivation(u).mask.defined() && !interact(u, unit);
     };
-    if (!derivation(unit).mask.defined() || !std::all_of(summed.begin(), summed.end(), apart))
-      continue;
-    for (int c = 0; c < derivation(unit).colours.shape()[0]; ++c) all.emplace_back(unit, c);
+    try {
+      const Derivation& d = derivation(unit);
+      if (!d.mask.defined() || !std::all_of(summed.begin(), summed.end(), apart)) continue;
+      for (int c = 0; c < d.colours.shape()[0]; ++c) all.emplace_back(unit, c);
+    } catch (const GraphError&) {  // has no conditional of any kind: enumerated as a whole
+    }
   }
   return all;
 }
@@ -125,7 +128,8 @@ Var EnergyModel::log_z() const {
     if (!(plan.log2_states <= most_states_log2)) break;
     Var left;
     try {
-      left = summed(plan.summed);
+      // Where sites of a unit are to be zero, the energy must be linear in them.
+      left = plan.sites && plan.summed.empty() ? linear_energy() : summed(plan.summed);
     } catch (const GraphError& e) {
       why = e.what();
       continue;

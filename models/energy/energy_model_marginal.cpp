@@ -22,11 +22,15 @@ bool EnergyModel::interact(const Unit& a, const Unit& b) const {
 
 // The energy where the units are zero.
 Var EnergyModel::rest_of(const Units& gone) const {
-  if (gone.empty()) return data_->energy;
+  return gone.empty() ? data_->energy : linear_energy(gone);
+}
+
+// The same of the energy's terms, which are linear in units of two states.
+Var EnergyModel::linear_energy(const Units& gone) const {
   if (!data_->mix) return energy_at_zero(terms(), units(), gone, data_->trace);
   const auto& [hot, beta, base] = *data_->mix;
-  const Var rest = beta * hot.rest_of(gone);
-  return base ? rest + (1 - beta) * base->rest_of(gone) : rest;
+  const Var rest = beta * hot.linear_energy(gone);
+  return base ? rest + (1 - beta) * base->linear_energy(gone) : rest;
 }
 
 // Units that do not interact: -log of a product of sums.

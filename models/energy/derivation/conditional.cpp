@@ -7,6 +7,7 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/models/energy/derivation/cholesky.hpp>
 #include <damo/models/energy/derivation/conditional.hpp>
+#include <damo/ops/control/debug.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -14,6 +15,36 @@
 #include <damo/ops/shape/shape.hpp>
 
 namespace damo::energy {
+
+namespace {
+
+// The parameters, held to give exp(-energy) a finite integral where x has no end. A number is
+// checked now, anything else when the function runs.
+Natural integrable(const Unit& unit, const Natural& p) {
+  const Support::Set set = unit.kind().support.set;
+  if (set != Support::Set::real && set != Support::Set::nonnegative) return p;
+  const std::string named = fmt::format("{} '{}'", unit.kind().name, unit.name());
+  Natural held = p;
+  if (p.quadratic.defined()) {
+    held.quadratic = Assert(
+        fmt::format("{}: the energy must grow with x^2, or exp(-energy) has no finite sum: every "
+                    "coefficient of x^2 in the energy must be positive",
+                    named))(p.quadratic, p.quadratic < 0);
+  } else if (set == Support::Set::nonnegative) {
+    held.linear =
+        Assert(fmt::format("{}: the energy must grow with x: without x^2 in the energy, the "
+                           "coefficient of x must be positive",
+                           named))(p.linear, p.linear < 0);
+  } else {
+    throw NumericError(
+        fmt::format("{}: the energy must grow with x^2, or exp(-energy) has no finite sum; here "
+                    "there is no x^2. The unit was made at {}",
+                    named, to_string(unit.site())));
+  }
+  return held;
+}
+
+}  // namespace
 
 Conditional::Conditional(Unit unit, Derivation derivation)
     : unit_(std::move(unit)), derivation_(std::move(derivation)) {}
@@ -37,15 +68,17 @@ Var Conditional::factor() const {
 }
 
 Var Conditional::mean() const {
+  const SiteScope scope(SiteScope::or_else(unit_.site()));
   const Natural& p = derivation_.natural;
-  if (!derivation_.precision.defined()) return unit_.kind().mean(p);
+  if (!derivation_.precision.defined()) return unit_.kind().mean(integrable(unit_, p));
   const Var l = factor();
   return solve_upper(l, solve_lower(l, p.linear));
 }
 
 Var Conditional::sample(RandomStream rng) const {
+  const SiteScope scope(SiteScope::or_else(unit_.site()));
   const Natural& p = derivation_.natural;
-  if (!derivation_.precision.defined()) return unit_.kind().sample(p, rng);
+  if (!derivation_.precision.defined()) return unit_.kind().sample(integrable(unit_, p), rng);
   const Var l = factor();
   const Var noise = rng.normal(Sizes(shape(p.linear)), 0.0, 1.0, unit_.dtype());
   return solve_upper(l, solve_lower(l, p.linear) + noise);
@@ -62,8 +95,10 @@ Var Conditional::over_sites(const Var& v) const {
 }
 
 Var Conditional::log_normaliser() const {
+  const SiteScope scope(SiteScope::or_else(unit_.site()));
   const Natural& p = derivation_.natural;
-  if (!derivation_.precision.defined()) return over_sites(unit_.kind().log_normaliser(p));
+  if (!derivation_.precision.defined())
+    return over_sites(unit_.kind().log_normaliser(integrable(unit_, p)));
   const Var l = factor();
   const Var y = solve_lower(l, p.linear);
   const auto n = static_cast<int>(unit_.n());
@@ -75,8 +110,9 @@ Var Conditional::log_normaliser() const {
 Var Conditional::log_normaliser_gain(const Conditional& from) const {
   if (derivation_.precision.defined()) return log_normaliser() - from.log_normaliser();
   const UnitKind& kind = unit_.kind();
-  return over_sites(kind.log_normaliser(derivation_.natural) -
-                    kind.log_normaliser(from.derivation_.natural));
+  const SiteScope scope(SiteScope::or_else(unit_.site()));
+  return over_sites(kind.log_normaliser(integrable(unit_, derivation_.natural)) -
+                    kind.log_normaliser(integrable(unit_, from.derivation_.natural)));
 }
 
 Var Conditional::offset() const {
@@ -95,7 +131,18 @@ Var Conditional::log_prob(const Var& state) const {
     value = value - sum(sum(column * derivation_.precision, 1) * x, 1) / 2;
   }
   value = value - log_normaliser();
-  return unit_.kind().log_base ? value + unit_.kind().log_base(x) : value;
+  return unit_.kind().log_base ? value + log_base(x) : value;
+}
+
+// Of the sites that are drawn: the others are set to one level, and what that counts is taken off.
+Var Conditional::log_base(const Var& x) const {
+  const auto& base = unit_.kind().log_base;
+  const Var& mask = derivation_.mask;
+  if (!mask.defined()) return base(x);
+  const double level = unit_.kind().support.levels.empty() ? 0 : unit_.kind().support.levels[0];
+  const Var others = x * (1 - mask) + level * mask;
+  const Var one = base(full_like(x, level)) / static_cast<double>(unit_.n());
+  return base(x) - base(others) + sum(mask) * one;
 }
 
 Var as_state(const Unit& unit, const Var& given) {

@@ -39,6 +39,7 @@ class Conditional {
  private:
   Var factor() const;
   Var over_sites(const Var& v) const;
+  Var log_base(const Var& x) const;
   Unit unit_;
   Derivation derivation_;
 };

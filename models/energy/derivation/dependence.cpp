@@ -12,6 +12,8 @@ namespace damo::energy {
 namespace {
 
 constexpr int deepest = 3;
+// Derivatives of loops are loops, and each is larger than the one before.
+constexpr int deepest_loop = 1;
 
 // An op applied to fresh operands (constants stay), and how it moves with some of them.
 struct Sample {
@@ -69,7 +71,7 @@ Dependence Dependences::infer(const Var& v) {
   Dependence result{unknown_degree};
   if (is_movement(v.owner()) && dependent == std::vector<std::size_t>{0}) {
     result = known_.at(v.inputs()[0]);
-  } else if (is_float(v.dtype()) && depth_ < deepest) {
+  } else if (is_float(v.dtype()) && depth_ < (v.op().body() ? deepest_loop : deepest)) {
     result = of_known_op(v, dependent);
   }
   result.degree = std::min(result.degree, unknown_degree);

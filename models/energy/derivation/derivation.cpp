@@ -67,12 +67,14 @@ class Deriver {
 
   Derivation run() {
     Derivation d;
-    const bool reads_itself = reads(force_, unit_);
-    if (model_.blocks.how != Blocks::How::whole && reads_itself) {
-      find_colors(d);
-    } else if (reads_itself && !sites_apart(d)) {
-      if (unit_.kind().support.set != Support::Set::real) refuse();
-      make_multivariate(d);
+    if (reads(force_, unit_) && !sites_apart(d)) {
+      if (may_be_colored()) {
+        find_colors(d);
+      } else if (unit_.kind().support.set == Support::Set::real) {
+        make_multivariate(d);
+      } else {
+        refuse();
+      }
     }
     if (!d.precision.defined()) fill_natural(d);
     d.natural.total = total();
@@ -90,6 +92,18 @@ class Deriver {
   bool plus_or_minus_one() const {
     return unit_.kind().support.levels == std::vector<double>{-1, 1};
   }
+  // Counts of a given sum cannot change one site at a time.
+  bool may_be_colored() const {
+    return model_.blocks.how != Blocks::How::whole &&
+           unit_.kind().support.set != Support::Set::counts;
+  }
+  // Whether an energy might jump, so that its slope does not say all of it.
+  bool steps() const {
+    Dependences dependences(unit_);
+    return std::any_of(open_.begin(), open_.end(), [&](const Term& t) {
+      return dependences.of(t.value).degree >= unknown_degree;
+    });
+  }
   void find_couplings() {
     coupled_ = couplings(force_, unit_, model_.units, model_.params);
     for (std::size_t i = 0; i < coupled_.size(); ++i) bends_ = bends_ || coupled_[i][i];
@@ -104,8 +118,7 @@ class Deriver {
     return true;
   }
 
-  void find_colors(Derivation& d) {
-    find_couplings();
+  void find_colors(Derivation& d) const {
     std::vector<int> color = coloring(coupled_);
     if (model_.blocks.how == Blocks::How::one_site) {
       for (std::size_t i = 0; i < color.size(); ++i) color[i] = static_cast<int>(i);
@@ -126,8 +139,7 @@ class Deriver {
     const Var others = d.mask.defined() ? unit_ * (1 - d.mask) : none;
     d.natural.linear = simplified(at(force_, unit_, others), trace_);
     if (!reads(force_, unit_) || !(unit_.kind().squares || bends_)) return;
-    const Var along = d.mask.defined() ? unit_ * 0 + d.mask : ones_like(Var(unit_));
-    const Var curve = simplified(at(Rop(force_, unit_, along), unit_, others), trace_);
+    const Var curve = simplified(at(own_slope(d), unit_, others), trace_);
     if (unit_.kind().squares) {
       d.natural.quadratic = curve / 2;
     } else if (zero_or_one()) {
@@ -135,6 +147,18 @@ class Deriver {
     } else if (plus_or_minus_one()) {
       d.offset = -curve / 2;
     }
+  }
+
+  // How the force of each site that is drawn moves with that site. Classes of one site may move
+  // each other's, so theirs is found class by class.
+  Var own_slope(const Derivation& d) const {
+    const Var along = d.mask.defined() ? unit_ * 0 + d.mask : ones_like(Var(unit_));
+    if (unit_.classes() == 0) return Rop(force_, unit_, along);
+    const Var each = eye(unit_.classes(), unit_.dtype());
+    Var slope;
+    for (std::int64_t c = 0; c < unit_.classes(); ++c)
+      slope = plus(slope, 1, each[c] * Rop(force_, unit_, along * each[c]));
+    return slope;
   }
 
   void make_multivariate(Derivation& d) const {
@@ -172,43 +196,43 @@ class Deriver {
                                     : zero_state(unit_, model_.units, {unit_});
   }
 
-  // Moves all sites that are drawn together at once: the energy must move as the natural parameters
-  // say.
+  // Moves all sites that are drawn together from zero to random states: the energy must move as the
+  // natural parameters say. (Sums over them are taken from zero.)
   void try_on_random_states(Derivation& d) const {
-    constexpr std::int64_t rows = 32;
+    constexpr std::int64_t rows = 128;
     if (d.sampled.empty()) d.sampled = "that the energy has this form in it";
     Var energy;
     for (const Term& t : model_.terms) energy = plus(energy, t.coefficient, t.value);
     const Var moved = input(unit_.type(), "moved");
-    const Var to = d.mask.defined() ? unit_ * (1 - d.mask) + moved * d.mask : moved;
-    const Var difference = at(energy, unit_, to) - energy;
-    Var claimed = d.precision.defined() ? gaussian_change(d, to) : d.natural.linear * (to - unit_);
-    if (d.natural.quadratic.defined())
-      claimed = claimed + d.natural.quadratic * (sqr(to) - sqr(unit_));
+    const bool part = d.mask.defined();
+    const Var from = part ? unit_ * (1 - d.mask) : zeros_like(Var(unit_));
+    const Var step = part ? moved * d.mask : moved, to = part ? from + step : moved;
+    const Var difference = at(energy, unit_, to) - at(energy, unit_, from);
+    Var claimed = d.natural.linear * step;
+    if (d.precision.defined()) claimed = claimed - step * turned_by(d.precision, step) / 2;
+    if (d.natural.quadratic.defined()) claimed = claimed + d.natural.quadratic * sqr(step);
+    if (d.offset.defined()) claimed = claimed - (part ? d.offset * d.mask : d.offset);
     std::vector<int> axes;
     for (std::size_t a = 1; a < claimed.ndim(); ++a) axes.push_back(static_cast<int>(a));
     const Var off = max(abs(difference + sum(claimed, axes)));
-    const Var scale = 1 + max(abs(energy)) + max(abs(at(energy, unit_, to)));
+    const Var scale = 1 + max(abs(at(energy, unit_, from))) + max(abs(at(energy, unit_, to)));
     const std::int64_t n_colors = d.mask.defined() ? d.colours.shape()[0] : 1;
     for (std::int64_t c = 0; c < n_colors; ++c) {
       const Probe probe(energy, model_.units, model_.params, rows, 100 + c, false);
-      if (probe.missing().defined()) return;
+      if (probe.missing().defined() && !steps()) return;  // its slope says all
+      probe.require_all(unit_);
       std::vector<std::pair<Var, Array>> more{{moved, random_states(unit_, rows, 200 + c)}};
       if (d.mask.defined()) {
         const Array sites = Array::from(d.sites_of(static_cast<int>(c)), d.mask.type().dims);
         more.emplace_back(d.mask, sites.cast(d.mask.dtype()));
       }
-      const double error = probe.value(off / scale, more).item<double>();
-      if (!(error <= (unit_.dtype() == float64 ? 1e-9 : 1e-4))) refuse();
+      const Array found = probe.value(off / scale, more);
+      if (!(found.cast(float64).item<double>() <= 10 * resolution(unit_, found))) refuse();
     }
   }
-  Var gaussian_change(const Derivation& d, const Var& to) const {
-    const auto half = [&](const Var& x) {
-      const Var column = dimshuffle(x, {0, 1, newaxis});
-      const Var p = broadcast_to(d.precision, {x.shape(0), unit_.n(), unit_.n()});
-      return x * d.natural.linear - sum(column * p, 1) * x / 2;
-    };
-    return half(to) - half(unit_);
+  Var turned_by(const Var& precision, const Var& x) const {
+    const Var p = broadcast_to(precision, {x.shape(0), unit_.n(), unit_.n()});
+    return sum(dimshuffle(x, {0, 1, newaxis}) * p, 1);
   }
 
   [[noreturn]] void refuse() const {
@@ -220,8 +244,10 @@ class Deriver {
       const bool open = std::any_of(open_.begin(), open_.end(),
                                     [&](const Term& o) { return same(o.value, t.value); });
       Trace unused;
-      const bool bends = g.defined() && reads(simplified(g, unused), unit_);
-      if (open || (bends && !unit_.kind().squares)) guilty = &t;
+      const Var slope = g.defined() ? simplified(g, unused) : Var();
+      const bool bends = g.defined() && reads(slope, unit_) &&
+                         !(unit_.kind().squares && Dependences(unit_).of(slope).elementwise);
+      if (open || bends) guilty = &t;
       if (guilty != nullptr) break;
     }
     if (guilty == nullptr) guilty = &mine_.back();
@@ -235,10 +261,19 @@ class Deriver {
           named, term));
     throw GraphError(fmt::format(
         "EnergyModel: the sites of {} interact with each other, or the energy is not linear in "
-        "them: {} is not linear in '{}', so they cannot be drawn together. Leave the term out, "
-        "split '{}' into units that do not interact, or make the model with .blocks = colored(), "
-        "which draws sites that interact one group after the other",
-        named, term, unit_.name(), unit_.name()));
+        "them: {} is not linear in '{}', so they cannot be drawn together. {}",
+        named, term, unit_.name(), way_out()));
+  }
+  std::string way_out() const {
+    if (unit_.kind().support.set == Support::Set::counts)
+      return "Leave the term out: counts of a given sum cannot be drawn one site at a time either";
+    if (model_.blocks.how != Blocks::How::whole)
+      return "Leave the term out, or write it with products of sites: couplings that second "
+             "derivatives do not show are not coloured";
+    return fmt::format(
+        "Leave the term out, split '{}' into units that do not interact, or make the model with "
+        ".blocks = colored(), which draws sites that interact one group after the other",
+        unit_.name());
   }
 
   const DerivationInput& model_;
