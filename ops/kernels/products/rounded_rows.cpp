@@ -42,10 +42,8 @@ struct RoundedSums {
 namespace damo {
 namespace {
 
-// Columns in a panel.
-constexpr std::int64_t wide = 64;
-// Additions below which a sum stays on the calling thread, and elements below which rounding does.
-constexpr std::int64_t parallel_work = std::int64_t{3} << 19;
+constexpr std::int64_t wide = RoundedRows::panel_cols;
+// Elements below which rounding stays on the calling thread.
 constexpr std::int64_t parallel_elements = 1 << 18;
 
 struct Table {
@@ -169,18 +167,14 @@ void RoundedRows::round(Matrix<const float> w, std::int64_t* words) {
       total / static_cast<double>(std::max<std::int64_t>(w.cols - unbounded, 1)));
 }
 
-void RoundedRows::sum(const Selection& selected, float* sums) const {
+void RoundedRows::sum(const Selection& selected, std::int64_t first, std::int64_t cols,
+                      float* sums) const {
   const auto sum_panel = table().sum_panel;
-  const std::int64_t n_panels = (cols() + wide - 1) / wide;
-  const std::int64_t total =
-      selected.rows == 0 ? 0 : selected.end(selected.rows - 1) - selected.positions;
-  const bool parallel = total * cols() > parallel_work;
-  parallel_for(n_panels, parallel ? 1 : n_panels, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t j = begin * wide; j < end * wide && j < cols(); j += wide) {
-      const std::int64_t row_words = padded(std::min(wide, cols() - j)) / 2;
-      sum_panel({selected, panels() + j / 2 * rows(), row_words, sums + j, padded_cols()});
-    }
-  });
+  const std::int64_t stride = padded(cols);
+  for (std::int64_t j = 0; j < cols; j += wide) {
+    const std::int64_t row_words = padded(std::min(wide, cols - j)) / 2;
+    sum_panel({selected, panels() + (first + j) / 2 * rows(), row_words, sums + j, stride});
+  }
 }
 
 }  // namespace damo

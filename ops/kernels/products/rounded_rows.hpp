@@ -61,14 +61,16 @@ class RoundedRows {
   std::int64_t padded_cols() const { return padded(cols()); }
   static std::int64_t padded(std::int64_t cols) { return (cols + narrow - 1) / narrow * narrow; }
 
-  /// The sum of the selected rows, in steps, of each row of the operand: `sums` has padded_cols()
-  /// numbers a row, and `room` as many. Exact integers, converted to float once.
-  void sum(const Selection& selected, float* sums) const;
+  /// Columns of a panel: a range of columns to be summed begins at a multiple of it.
+  static constexpr std::int64_t panel_cols = 64;
+  /// The sum of the selected rows, in steps, of each row of the operand, for `cols` columns from
+  /// `first` on: `sums` has padded(cols) numbers a row. Exact integers, converted to float once. On
+  /// the calling thread.
+  void sum(const Selection& selected, std::int64_t first, std::int64_t cols, float* sums) const;
 
  private:
   static constexpr std::int64_t header_words = 8;
-  // Columns in a panel, and in the last one where half of it is enough.
-  static constexpr std::int64_t wide = 64;
+  // Columns in the last panel where half of one is enough.
   static constexpr std::int64_t narrow = 32;
   const std::uint32_t* panels() const {
     return reinterpret_cast<const std::uint32_t*>(words_ + header_words + padded_cols() / 2);

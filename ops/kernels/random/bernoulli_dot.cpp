@@ -42,8 +42,10 @@ namespace {
 
 // Rows of x that are summed before they are drawn.
 constexpr std::int64_t rows_per_pass = 64;
-// Draws that are worth a thread, and those made before they are decided, which stay in the cache.
-constexpr std::int64_t worth_a_thread = 4 * 4096;
+// Additions of rounded weights that are worth threads, and how many a draw takes as long as.
+constexpr std::int64_t worth_threads = std::int64_t{1} << 19;
+constexpr std::int64_t cost_of_draw = 64;
+// Draws made before they are decided, which stay in the cache.
 constexpr std::int64_t draws_at_a_time = 4096;
 // Bounds on z: beyond the first, summing the doubtful elements takes longer than summing all;
 // beyond the other what `decide` takes for granted would not hold.
@@ -108,52 +110,69 @@ class Draws {
         decide_(decide_for(isa(), scaled_)) {}
 
   void run() {
-    static thread_local Scratch position_memory, start_memory, sum_memory;
+    static thread_local Scratch position_memory, start_memory;
     const std::int64_t blocks = Selection::blocks_of(x_.cols);
     const std::int64_t most = std::min(rows_per_pass, x_.rows);
     auto* positions = position_memory.reserve<std::uint32_t>(most * x_.cols + 16);
     auto* starts = start_memory.reserve<std::int64_t>(most * (blocks + 1));
-    auto* sums = sum_memory.reserve<float>(most * rounded_.padded_cols());
     for (std::int64_t i = 0; i < x_.rows; i += rows_per_pass) {
       const std::int64_t rows = std::min(rows_per_pass, x_.rows - i);
       selected_ = select_rows(x_.block(i, 0, rows, x_.cols), positions, starts);
-      rounded_.sum(selected_, sums);
-      draw_pass(i, sums);
+      const std::int64_t cols = cols_per_part();
+      parallel_for((w_.cols + cols - 1) / cols, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t part = begin; part < end; ++part)
+          draw_part(i, part * cols, std::min(cols, w_.cols - part * cols));
+      });
     }
   }
 
  private:
-  void draw_pass(std::int64_t first, float* sums) const {
-    const std::int64_t cols = w_.cols;
-    const std::int64_t some = std::max<std::int64_t>(1, draws_at_a_time / cols);
-    const std::int64_t chunk = std::max(some, worth_a_thread / cols / some * some);
-    parallel_for(selected_.rows, chunk, [&](std::int64_t begin, std::int64_t end) {
-      static thread_local Scratch bias_memory, shift_memory, doubt_memory;
-      RowsWithoutGaps bias(logit_.bias, bias_memory.reserve<float>(cols));
-      RowsWithoutGaps shift(logit_.shift, shift_memory.reserve<float>(cols));
-      auto* doubts = doubt_memory.reserve<std::uint32_t>(cols);
-      std::int64_t in_doubt = 0;
-      for (std::int64_t i = begin; i < end; i += some) {
-        const std::int64_t last = std::min(i + some, end);
-        uniform(key_, (first + i) * cols, (last - i) * cols, out_ + (first + i) * cols);
-        for (std::int64_t k = i; k < last; ++k) {
-          const std::int64_t row = first + k;
-          float* row_sums = sums + k * rounded_.padded_cols();
-          const float scale = logit_.scale(row, 0);
-          const double width = width_of(selected_.end(k) - selected_.begin(k)) * std::abs(scale);
-          const DrawnRow drawn{row_sums,
-                               bias.row(row),
-                               scale,
-                               scaled_ ? shift.row(row) : nullptr,
-                               static_cast<float>(width),
-                               cols,
-                               out_ + row * cols};
-          in_doubt += is_bound_of_use(width) ? draw_row(drawn, k, doubts)
-                                             : draw_row_exactly(drawn, row, k, row_sums);
-        }
-      }
-      if (in_doubt > 0) doubts_so_far.fetch_add(in_doubt, std::memory_order_relaxed);
-    });
+  /// Whole panels: as many as there are, unless threads are worth their while, who then find a few
+  /// parts each. What an element is does not depend on the part that it is in.
+  std::int64_t cols_per_part() const {
+    const std::int64_t panels = (w_.cols + RoundedRows::panel_cols - 1) / RoundedRows::panel_cols;
+    const std::int64_t additions =
+        (selected_.end(selected_.rows - 1) - selected_.positions) * w_.cols;
+    const bool alone =
+        num_threads() == 1 || additions + cost_of_draw * selected_.rows * w_.cols < worth_threads;
+    const std::int64_t parts = alone ? 1 : 2 * num_threads();
+    return (panels + parts - 1) / parts * RoundedRows::panel_cols;
+  }
+
+  /// Columns from `from` on of the pass that begins at row `first`.
+  void draw_part(std::int64_t first, std::int64_t from, std::int64_t cols) const {
+    static thread_local Scratch sum_memory, bias_memory, shift_memory, doubt_memory;
+    const std::int64_t rows = selected_.rows;
+    const std::int64_t stride = RoundedRows::padded(cols);
+    auto* sums = sum_memory.reserve<float>(rows * stride);
+    rounded_.sum(selected_, from, cols, sums);
+    RowsWithoutGaps bias(logit_.bias.block(0, from, x_.rows, cols),
+                         bias_memory.reserve<float>(cols));
+    RowsWithoutGaps shift(logit_.shift.block(0, from, x_.rows, cols),
+                          shift_memory.reserve<float>(cols));
+    auto* doubts = doubt_memory.reserve<std::uint32_t>(cols);
+    // Whole rows lie one after the other.
+    const std::int64_t at_once =
+        cols == w_.cols ? std::max<std::int64_t>(1, draws_at_a_time / cols) : 1;
+    std::int64_t in_doubt = 0;
+    for (std::int64_t k = 0; k < rows; ++k) {
+      const std::int64_t row = first + k;
+      const float scale = logit_.scale(row, 0);
+      const double width = width_of(selected_.end(k) - selected_.begin(k)) * std::abs(scale);
+      const DrawnRow drawn{sums + k * stride,
+                           bias.row(row),
+                           scale,
+                           scaled_ ? shift.row(row) : nullptr,
+                           static_cast<float>(width),
+                           cols,
+                           out_ + row * w_.cols + from};
+      if (k % at_once == 0)
+        uniform(key_, row * w_.cols + from, std::min(at_once, rows - k) * cols, drawn.out);
+      in_doubt += is_bound_of_use(width)
+                      ? draw_row(drawn, from, k, doubts)
+                      : draw_row_exactly(drawn, first, from, k, sums + k * stride);
+    }
+    if (in_doubt > 0) doubts_so_far.fetch_add(in_doubt, std::memory_order_relaxed);
   }
 
   bool is_bound_of_use(double width) const {
@@ -161,29 +180,31 @@ class Draws {
            width * rounded_.mean_step() <= widest_mean && width * rounded_.largest_step() <= widest;
   }
 
-  /// Row `i` of the pass. Returns how many elements were in doubt.
-  std::int64_t draw_row(const DrawnRow& row, std::int64_t i, std::uint32_t* doubts) const {
-    const std::int64_t count = decide_(row, rounded_.steps(), doubts);
+  /// Row `i` of the pass, from column `from` on. Returns how many elements were in doubt.
+  std::int64_t draw_row(const DrawnRow& row, std::int64_t from, std::int64_t i,
+                        std::uint32_t* doubts) const {
+    const std::int64_t count = decide_(row, rounded_.steps() + from, doubts);
     for (std::int64_t d = 0; d < count; ++d) {
       const std::uint32_t j = doubts[d];
       float sum = 0;
-      add_columns<1>(i, j, &sum);
+      add_columns<1>(i, from + j, &sum);
       row.out[j] = row.draw(j, sum);
     }
     return count;
   }
 
-  /// The same, row `at` of the result, by sums of floats alone.
-  std::int64_t draw_row_exactly(const DrawnRow& row, std::int64_t at, std::int64_t i,
-                                float* sums) const {
-    const std::int64_t cols = w_.cols;
+  /// The same by sums of floats alone, where the pass begins at row `first`.
+  std::int64_t draw_row_exactly(const DrawnRow& row, std::int64_t first, std::int64_t from,
+                                std::int64_t i, float* sums) const {
+    const std::int64_t cols = row.cols;
     if (w_.col_stride == 1) {
-      binary_dot(x_.block(at, 0, 1, x_.cols), w_, {sums, 1, cols, cols, 1});
+      binary_dot(x_.block(first + i, 0, 1, x_.cols), w_.block(0, from, w_.rows, cols),
+                 {sums, 1, cols, cols, 1});
     } else {
       std::int64_t j = 0;
       for (; j + columns_at_once <= cols; j += columns_at_once)
-        add_columns<columns_at_once>(i, j, sums + j);
-      for (; j < cols; ++j) add_columns<1>(i, j, sums + j);
+        add_columns<columns_at_once>(i, from + j, sums + j);
+      for (; j < cols; ++j) add_columns<1>(i, from + j, sums + j);
     }
     for (std::int64_t j = 0; j < cols; ++j) row.out[j] = row.draw(j, sums[j]);
     return cols;

@@ -33,7 +33,7 @@ std::vector<float> sums_of(const RoundedRows& w, Matrix<const float> x) {
   std::vector<std::int64_t> starts(static_cast<std::size_t>(x.rows * (blocks + 1)));
   const Selection selected = damo::select_rows(x, positions.data(), starts.data());
   std::vector<float> sums(static_cast<std::size_t>(x.rows * w.padded_cols()));
-  w.sum(selected, sums.data());
+  w.sum(selected, 0, w.cols(), sums.data());
   return sums;
 }
 
