@@ -199,7 +199,9 @@ class Deriver {
   // Moves all sites that are drawn together from zero to random states: the energy must move as the
   // natural parameters say. (Sums over them are taken from zero.)
   void try_on_random_states(Derivation& d) const {
-    constexpr std::int64_t rows = 128;
+    // With each of several values of the parameters: with one, a bend may happen to be out of
+    // sight.
+    constexpr std::int64_t rows = 64, tries = 4;
     if (d.sampled.empty()) d.sampled = "that the energy has this form in it";
     Var energy;
     for (const Term& t : model_.terms) energy = plus(energy, t.coefficient, t.value);
@@ -217,11 +219,12 @@ class Deriver {
     const Var off = max(abs(difference + sum(claimed, axes)));
     const Var scale = 1 + max(abs(at(energy, unit_, from))) + max(abs(at(energy, unit_, to)));
     const std::int64_t n_colors = d.mask.defined() ? d.colours.shape()[0] : 1;
-    for (std::int64_t c = 0; c < n_colors; ++c) {
-      const Probe probe(energy, model_.units, model_.params, rows, 100 + c, false);
+    for (std::int64_t i = 0; i < std::max(n_colors, tries); ++i) {
+      const std::int64_t c = i % n_colors;
+      const Probe probe(energy, model_.units, model_.params, rows, 100 + i, false);
       if (probe.missing().defined() && !steps()) return;  // its slope says all
       probe.require_all(unit_);
-      std::vector<std::pair<Var, Array>> more{{moved, random_states(unit_, rows, 200 + c)}};
+      std::vector<std::pair<Var, Array>> more{{moved, random_states(unit_, rows, 200 + i)}};
       if (d.mask.defined()) {
         const Array sites = Array::from(d.sites_of(static_cast<int>(c)), d.mask.type().dims);
         more.emplace_back(d.mask, sites.cast(d.mask.dtype()));

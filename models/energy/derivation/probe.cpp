@@ -200,7 +200,7 @@ const Array& Probe::state(const Unit& unit) const {
 
 double resolution(const Unit& unit, const Array& found) {
   if (found.dtype() != float64) return 1e-4;
-  return unit.dtype() == float64 ? 1e-10 : 1e-6;
+  return unit.dtype() == float64 ? 1e-10 : 1e-7;
 }
 
 std::vector<std::vector<bool>> couplings(const Var& slope, const Unit& unit, const Units& units,
