@@ -140,9 +140,8 @@ TEST_CASE("verify: true identities hold, at infinities by their limits") {
 }
 
 TEST_CASE("verify: every rule of the catalogue is reached, and none lies") {
-  // What is undefined becomes the limit, where an infinity, a pole or 0/0 of what underflowed is
-  // met on the way; and a product that selects rows does not read the others, as its documentation
-  // says. No other lie.
+  // What is undefined becomes the limit, where an infinity or a pole is met on the way; and a
+  // product that selects rows does not read the others, as its documentation says. No other lie.
   const std::set<std::string> limits{"cancel_factors", "log_of_expm1_over",
                                      "log_of_minus_expm1_over", "binary_product"};
   Vars examples;
