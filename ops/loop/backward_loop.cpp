@@ -55,29 +55,38 @@ std::optional<std::size_t> input_of_sum(const Var& last) {
   return scan->state_input(state);
 }
 
-/// Whether a node is a matrix product of some depth, or a sum with one in it.
-bool is_sum_of_products(const Apply& node) {
-  if (as<Dot>(node.op()) != nullptr) {
-    const TensorType& left = node.input(0).type();
-    return is_float(left.dtype) && left.rank() > 0 && !left.broadcastable(left.rank() - 1);
+/// Whether a node is a matrix product of some depth.
+bool is_deep_product(const Apply& node) {
+  if (as<Dot>(node.op()) == nullptr) return false;
+  const TensorType& left = node.input(0).type();
+  return is_float(left.dtype) && left.rank() > 0 && !left.broadcastable(left.rank() - 1);
+}
+
+/// The nodes of a step that are such a product, or a sum with one in it.
+std::unordered_set<const Apply*> sums_of_products(const FunctionGraph& body) {
+  std::unordered_set<const Apply*> sums;
+  for (const Apply* node : body.order()) {
+    const bool sum =
+        is_elementwise(node->output(0), "add") || is_elementwise(node->output(0), "sub");
+    const auto has_one = [&](const Var& in) { return sums.contains(in.owner_ptr()); };
+    if (is_deep_product(*node) ||
+        (sum && std::any_of(node->inputs().begin(), node->inputs().end(), has_one)))
+      sums.insert(node);
   }
-  if (!is_elementwise(node.output(), "add") && !is_elementwise(node.output(), "sub")) return false;
-  return std::any_of(node.inputs().begin(), node.inputs().end(),
-                     [](const Var& in) { return !is_leaf(in) && is_sum_of_products(in.owner()); });
+  return sums;
 }
 
 /// The products of a step, with what is added to them, that `roots` read without going through
 /// what is stored.
 Vars products_read(const Vars& roots, const FunctionGraph& body, const VarMap& stored) {
+  const std::unordered_set<const Apply*> sums = sums_of_products(body);
   std::unordered_set<const Apply*> seen;
-  const auto order = body.order();
-  const std::unordered_set<const Apply*> forward(order.begin(), order.end());
   Vars products, stack = roots;
   while (!stack.empty()) {
     const Var v = stack.back();
     stack.pop_back();
     if (is_leaf(v) || stored.contains(v) || !seen.insert(v.owner_ptr()).second) continue;
-    if (forward.contains(v.owner_ptr()) && is_sum_of_products(v.owner())) {
+    if (sums.contains(v.owner_ptr())) {
       products.push_back(v);
     } else {
       stack.insert(stack.end(), v.inputs().begin(), v.inputs().end());

@@ -34,12 +34,20 @@ class SizesInside {
  private:
   Var by_leaves(const Var& size_of_inputs, int depth) {
     VarMap found;
-    for (const Apply* node : toposort(std::span(&size_of_inputs, 1))) {
-      const auto* shape = as<ShapeOf>(node->op());
-      if (shape == nullptr || is_leaf(node->input(0))) continue;
-      const Var inner = size(node->input(0), shape->axis(), depth + 1);
-      if (!inner.defined()) return {};
-      found.emplace(node->output(), inner);
+    VarSet seen;
+    Vars stack{size_of_inputs};
+    while (!stack.empty()) {
+      const Var v = stack.back();
+      stack.pop_back();
+      if (is_leaf(v) || !seen.insert(v).second) continue;
+      const auto* shape = as<ShapeOf>(v);
+      if (shape == nullptr) {
+        stack.insert(stack.end(), v.inputs().begin(), v.inputs().end());
+      } else if (!is_leaf(v.inputs()[0])) {  // what it is the size of is not gone through
+        const Var inner = size(v.inputs()[0], shape->axis(), depth + 1);
+        if (!inner.defined()) return {};
+        found.emplace(v, inner);
+      }
     }
     return replace(size_of_inputs, found);
   }

@@ -1,6 +1,8 @@
 // The gradient of a loop reads the products of the loop's steps where these were made.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <damo/core.hpp>
 #include "tests/support/rewrite.hpp"
 #include "tests/support/values.hpp"
@@ -68,4 +70,28 @@ TEST_CASE("scan: gradients through stored products are those of mode none, of se
               {at[2].second, at[3].second, at[0].second, at[1].second});
   verify_grad(sum(sqr(all[1])), {g.W, g.b, g.x, g.h},
               {at[2].second, at[3].second, at[0].second, at[1].second});
+}
+
+TEST_CASE("scan: sums that a step uses twice, hundreds deep, are each looked through once") {
+  const Var h = vector("h", float64), W = matrix("W", float64);
+  for (const bool product : {false, true}) {
+    const auto step = [&](Var before) {
+      Var y = product ? dot(before, W) : before * 0.5;
+      for (int i = 0; i < 300; ++i) y = y + y;
+      return sin(y * std::ldexp(1.0, -300));
+    };
+    const Var cost = sum(scan(step, {.outputs_info = {h}, .n_steps = 3}).outputs[0][-1]);
+    std::vector<std::pair<Var, Array>> at{{h, array({2}, {0.3, -0.7})}};
+    if (product) at.emplace_back(W, array({2, 2}, {0.5, 0, 0, 0.5}));
+    const auto found = values_of(evaluate(Vars{grad(cost, h)}, at)[0]);
+    const auto starts = values_of(at[0].second);
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      double x = starts[i], slope = 1;
+      for (int t = 0; t < 3; ++t) {
+        slope *= 0.5 * std::cos(0.5 * x);
+        x = std::sin(0.5 * x);
+      }
+      CHECK(found[i] == doctest::Approx(slope).epsilon(1e-12));
+    }
+  }
 }

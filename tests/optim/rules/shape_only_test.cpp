@@ -83,6 +83,18 @@ TEST_CASE("shape: the shapes of a loop's outputs are known without running it") 
   check_not_computed(outs[1].sum().shape(), "scan");
 }
 
+TEST_CASE("shape: a size in a loop needs no size of what the value was computed from") {
+  const Var x = matrix("x", float64);
+  const Var h0 = vector("h0", float64);
+  const auto step = [](Var x_t, Var h) {
+    const Var count = cast(nonzero(x_t)[0].shape(0), float64);  // a run alone knows it
+    const Var scaled = h * count;
+    return Vars{tanh(scaled) * 0.1, exp(sin(scaled))};
+  };
+  const auto outs = scan(step, {.sequences = x, .outputs_info = {h0, none}}).outputs;
+  for (const Var& v : outs) check_not_computed(shape(v), "scan");
+}
+
 TEST_CASE("shape: a loop that may stop early runs for its number of rows alone") {
   const Var x = matrix("x", float64);
   const Var w = matrix("w", float64);
