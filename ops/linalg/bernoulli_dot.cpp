@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
@@ -11,6 +12,7 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/machine/scratch.hpp>
 #include <damo/ops/kernels/products/binary_dot.hpp>
+#include <damo/ops/kernels/products/rounded_rows.hpp>
 #include <damo/ops/kernels/random/bernoulli_dot.hpp>
 #include <damo/ops/linalg/bernoulli_dot.hpp>
 #include <damo/ops/linalg/binary_dot.hpp>
@@ -55,6 +57,20 @@ Matrix<const float> stretched_to(const Shape& z, const Tensor& t, const TensorTy
   if (t.shape[last] != 1) m.col_stride = t.strides[last];
   if (z.rank() == 2 && t.shape[0] != 1) m.row_stride = t.strides[0];
   return m;
+}
+
+/// The rounded rows of w, if these were made: a graph that was read may have other numbers there.
+std::optional<RoundedRows> rounded_rows(const Tensor& t, const Tensor& w) {
+  if (t.elements() == 0) return std::nullopt;
+  const RoundedRows rows(t.as<const std::int64_t>());
+  const bool fit = t.strides[0] == 1 && w.shape[0] <= RoundedRows::most_rows &&
+                   t.elements() == RoundedRows::words(w.shape[0], w.shape[1]) &&
+                   rows.rows() == w.shape[0] && rows.cols() == w.shape[1];
+  if (!fit) {
+    throw ShapeError(fmt::format("{} numbers are not the rounded rows of a matrix of shape {}",
+                                 t.elements(), to_string(w.shape)));
+  }
+  return rows;
 }
 
 /// z = scale (z + bias) + shift.
@@ -156,11 +172,10 @@ void BernoulliDot::perform(const Apply& node, TensorsIn in, TensorsOut out,
   const LogitOfSum logit{stretched(bias_input()), stretched(scale_input()),
                          stretched(shift_input())};
   const Matrix<const float> left = matrix_of(x);
-  const bool rounded = has_rounded(node) && in.back()->elements() > 0;
+  const auto rounded = has_rounded(node) ? rounded_rows(*in.back(), w) : std::nullopt;
   if (rounded && shape == out[0]->shape && left.col_stride == 1 && logit.scale.col_stride == 0 &&
       (!verify_ || is_binary(left))) {
-    bernoulli_dot(detail::key_of(*in[0]), left, matrix_of(w),
-                  RoundedRows(in.back()->as<const std::int64_t>()), logit, out[0]->as<float>());
+    bernoulli_dot(detail::key_of(*in[0]), left, matrix_of(w), *rounded, logit, out[0]->as<float>());
     return;
   }
   static thread_local Scratch memory;

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include <damo/core.hpp>
+#include <damo/ops/linalg/bernoulli_dot.hpp>
+#include <damo/ops/linalg/round_rows.hpp>
 #include "tests/support/rewrite.hpp"
 #include "tests/support/rule_cases.hpp"
 #include "tests/support/values.hpp"
@@ -99,4 +101,27 @@ TEST_CASE("operands of other sizes than the product's are an error with and with
       CHECK_THROWS_AS(evaluate(rewritten(draw, Mode::fast()), at), ShapeError);
     }
   }
+}
+
+TEST_CASE("numbers that are not the rounded rows of a draw's matrix are an error") {
+  const Operands o;
+  const Var rows = lvector("rows");
+  const auto drawn = [&](const Array& numbers) {
+    const Var one = Arg(1.0).var(float32), zero = Arg(0.0).var(float32);
+    const Var d = make_var(std::make_shared<BernoulliDot>(Shape{unknown, unknown}, false),
+                           {constant(Array::from<std::int64_t>({7, 0, 3})), o.x.shape(0),
+                            o.w.shape(1), o.x, o.w, o.c, one, zero, rows});
+    auto at = o.at();
+    at.emplace_back(rows, numbers);
+    return evaluate(d, at);
+  };
+  const Var rounded =
+      make_var(std::make_shared<RoundRows>(), {o.w, constant(Array::scalar<std::int64_t>(9))});
+  const Array right = evaluate(rounded, o.at());
+  check_same_bits(drawn(right), drawn(Array(int64, {0})));
+  const Var v = lvector("v");
+  for (const Var& other :
+       {v[from(1)], concatenate({v, v}), v[range(-1, -1000000, -1)], v * 0, v + 1,
+        set_subtensor(v[0], 39), set_subtensor(v[1], std::int64_t{1} << 60)})
+    CHECK_THROWS_AS(drawn(evaluate(other, std::vector{std::pair{v, right}})), ShapeError);
 }
