@@ -1,7 +1,9 @@
 #include <algorithm>
 
 #include <damo/graph/branch_guards.hpp>
+#include <damo/graph/map_graph.hpp>
 #include <damo/graph/walk.hpp>
+#include <damo/optim/engine/merge_table.hpp>
 #include <damo/optim/loops/edit_loops.hpp>
 
 namespace damo::optim {
@@ -33,15 +35,15 @@ bool twins(const Apply& a, const Apply& b) {
          equal([](const Var& v, const Var& w) { return v.type() == w.type(); });
 }
 
-/// Part of the body of one twin, of the inputs of the other's.
-Var with_inputs_of(const Var& v, const Apply& from, const Apply& to) {
+/// Parts of the body of one twin, of the inputs of the other's.
+Vars with_inputs_of(const Vars& parts, const Apply& from, const Apply& to) {
   const Vars& old = static_cast<const Scan&>(from.op()).spec().body.inputs;
   const Vars& now = static_cast<const Scan&>(to.op()).spec().body.inputs;
   VarMap with;
   for (std::size_t i = 0; i < old.size(); ++i) {
     if (!same(old[i], now[i])) with.emplace(old[i], now[i]);
   }
-  return with.empty() ? v : replace(v, with);
+  return with.empty() ? parts : replace(parts, with);
 }
 
 /// Joins the twins among the loops of a graph.
@@ -85,16 +87,16 @@ class MergeTwins {
   // The members have the same inputs, so the first one's place in the order serves for all.
   static void join(Group& group, const Apply& node, Trace* trace) {
     OpenLoop all = OpenLoop::of(node);
+    MergeTable nodes;
+    all.extras = merged(all.extras, nodes);
     std::vector<std::vector<std::size_t>> places;
     for (const Var& member : group.members) {
       const OpenLoop part = OpenLoop::of(member.owner());
+      const Vars extras = merged(with_inputs_of(part.extras, member.owner(), node), nodes);
       std::vector<std::size_t> place;
       for (const OpenLoop::Output& o : part.outputs) {
         OpenLoop::Output mapped = o;
-        if (!o.of_state) {
-          const Var extra = with_inputs_of(part.extras[o.index], member.owner(), node);
-          mapped.index = find_extra(all, extra);
-        }
+        if (!o.of_state) mapped.index = all.add_extra(extras[o.index]);
         place.push_back(all.add_output(mapped));
       }
       places.push_back(std::move(place));
@@ -108,11 +110,12 @@ class MergeTwins {
     record(trace, "scan_merge", node.output(), fresh[0], "loops over the same things are one");
   }
 
-  static std::size_t find_extra(OpenLoop& all, const Var& extra) {
-    for (std::size_t i = 0; i < all.extras.size(); ++i) {
-      if (same_graph(all.extras[i], extra)) return i;
-    }
-    return all.add_extra(extra);
+  /// `values` by the nodes met first: those that compute the same are then the same.
+  static Vars merged(const Vars& values, MergeTable& nodes) {
+    return map_graph(values, [&](const Apply& node, const Apply&) -> std::optional<Vars> {
+      const Apply& first = nodes.insert(node);
+      return &first == &node ? std::nullopt : std::optional(first.outputs());
+    });
   }
 
   std::vector<Group> groups_;
