@@ -42,16 +42,34 @@ double scaled_sum(double s, double y, double base, double end) {
   return sum;
 }
 
-/// Gamma(s) base^-s sum, where neither of the factors need be in range.
+/// The sum of (base / (after + k))^s - (base / (before + k))^s over k = 0, 1, ..., the latter below
+/// `end` terms, where `base` is the smaller of the two: each as far as they differ, as next to 1/2
+/// most of them cancels.
+double scaled_difference(double s, double after, double before, double base, double end) {
+  const double reach = s + 11;
+  const double gap = 2 * std::abs(0.5 - before);  // which `after` is rounded too much for
+  double sum = 0;
+  double k = 0;
+  for (double term = 1; k < end && k < reach && term >= 1e-19 * sum; ++k) {
+    const double at = base + k;
+    sum += term = std::pow(base / at, s) * -std::expm1(-s * std::log1p(gap / at));
+  }
+  if (base == before) sum = -sum;
+  const double above = scaled_sum(s, after + k, base, inf);
+  return k < end ? sum + (above - scaled_sum(s, before + k, base, end - k)) : sum + above;
+}
+
+/// Gamma(s) base^-s sum, where none of the factors need be in range.
 double in_range(double s, double base, double sum) {
   const double power = std::pow(base, -s);
   if (s < 171 && power > 1e-290 && power < 1e300) return std::tgamma(s) * power * sum;
-  return std::exp(math::lgamma(s) - s * std::log(base)) * sum;
+  const double size = std::exp(math::lgamma(s) - s * std::log(base) + std::log(std::abs(sum)));
+  return std::copysign(size, sum);
 }
 
 }  // namespace
 
-// Upwards recurrence to x >= 8, then the asymptotic series; reflection for x < 0 (Abramowitz and
+// Upwards recurrence to x >= 10, then the asymptotic series; reflection for x < 0 (Abramowitz and
 // Stegun 6.4).
 double trigamma(double x) {
   if (x <= 0 && x == std::floor(x)) return inf;
@@ -60,11 +78,14 @@ double trigamma(double x) {
     return s * s - trigamma(1 - x);
   }
   double sum = 0;
-  for (; x < 8; x += 1) sum += 1 / (x * x);
+  for (; x < 10; x += 1) sum += 1 / (x * x);
   const double z = 1 / (x * x);
   const double tail =
       1.0 / 6 -
-      z * (1.0 / 30 - z * (1.0 / 42 - z * (1.0 / 30 - z * (5.0 / 66 - z * 691.0 / 2730))));
+      z * (1.0 / 30 -
+           z * (1.0 / 42 -
+                z * (1.0 / 30 -
+                     z * (5.0 / 66 - z * (691.0 / 2730 - z * (7.0 / 6 - z * 3617.0 / 510))))));
   return sum + 1 / x + z / 2 + tail * z / x;
 }
 
@@ -84,9 +105,14 @@ double polygamma(double n, double x) {
   const double before = -(x + steps);  // in (0, 1)
   const double after = 1 - before;
   const double base = std::min(before, after);
-  const double below = scaled_sum(s, before, base, steps + 1);
-  const double above = scaled_sum(s, after, base, inf);
-  return sign * in_range(s, base, odd ? above + below : above - below);
+  if (odd)
+    return in_range(s, base,
+                    scaled_sum(s, after, base, inf) + scaled_sum(s, before, base, steps + 1));
+  if (before == 0.5) {  // what is left are the terms above that have no partner
+    const double first = after + steps + 1;
+    return -in_range(s, first, scaled_sum(s, first, first, inf));
+  }
+  return -in_range(s, base, scaled_difference(s, after, before, base, steps + 1));
 }
 
 }  // namespace damo
