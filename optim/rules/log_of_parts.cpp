@@ -100,7 +100,11 @@ class Factors {
 std::optional<Vars> log_of_product(const Apply& node, Context& context) {
   const Terms& terms = context.terms(Group::product, node.input(0));
   const auto& leaves = terms.leaves();
-  if (leaves.size() < 2 && !(leaves.size() == 1 && leaves[0].inverse)) return std::nullopt;
+  if (leaves.empty()) return std::nullopt;
+  if (leaves.size() == 1 && !leaves[0].inverse) {  // 1 / (1 / x) at most
+    if (same(surface(leaves[0].seen), node.input(0)) || terms.without({true}).negative)
+      return std::nullopt;
+  }
   const Var total = Factors(terms, context).logarithm();
   return total.defined() ? fitted(total, node) : std::nullopt;
 }

@@ -29,6 +29,7 @@ RuleCases product_cases() {
   return {
       {"log_of_guarded", log(where(isnan(x), x, exp(s))), log(where(isnan(x), 2 * x, 1.0))},
       {"log_of_product", log(3 * s), log(3 * x)},
+      {"log_of_product", log(reciprocal(reciprocal(s))), log(reciprocal(reciprocal(x)))},
       {"log_of_power", log(sqrt(s)), log(sqrt(x))},
   };
 }
@@ -82,6 +83,23 @@ TEST_CASE("logarithms: of what is divided by an infinity are those of a zero") {
   check_as_written([](const Var& x) { return xlogy0(tanh(x) + 2, 1 / x); }, points);
   check_as_written([](const Var& x) { return log(1 / sum(x[range(0, 2)] * tanh(x[2]))) + tanh(x); },
                    points);
+}
+
+TEST_CASE("logarithms: of one over one over an exponential are what it is the exponential of") {
+  const std::vector<double> points{-1000, -100, 0, 3, 100, 1000};
+  for (const DType dtype : {float32, float64}) {
+    const Var x = vector("x", dtype), e = exp(x);
+    for (const Var& y : {reciprocal(reciprocal(e)), 1 / (1 / e), pow(reciprocal(e), -1),
+                         sort(1 / (1 / e)), reciprocal(1 / e[range(0, 6)])}) {
+      CAPTURE(pprint(y));
+      const Outputs out =
+          function({x}, {log(y), grad(sum(log(y)), x)})(Array::from(points).cast(dtype));
+      for (std::size_t i = 0; i < points.size(); ++i) {
+        CHECK(out[0].cast(float64).data<double>()[i] == points[i]);
+        CHECK(out[1].cast(float64).data<double>()[i] == 1);
+      }
+    }
+  }
 }
 
 TEST_CASE("logarithms: of a power that is 1 are 0, whatever the other operand is") {
