@@ -1,14 +1,11 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
-#include <damo/graph/errors/error.hpp>
 #include <damo/graph/evaluate.hpp>
-#include <damo/graph/text/print.hpp>
 #include <damo/models/energy/derivation/dependence.hpp>
 #include <damo/models/energy/derivation/derivation.hpp>
 #include <damo/models/energy/derivation/probe.hpp>
+#include <damo/models/energy/derivation/refusal.hpp>
 #include <damo/models/energy/model_data.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
@@ -238,46 +235,7 @@ class Deriver {
     return sum(dimshuffle(x, {0, 1, newaxis}) * p, 1);
   }
 
-  [[noreturn]] void refuse() const {
-    const std::string kind = unit_.kind().name;
-    const std::string named = fmt::format("{} '{}'", kind, unit_.name());
-    const Term* guilty = nullptr;
-    for (const Term& t : mine_) {
-      const Var g = gradients_or_nothing({t.value}, {unit_}, {ones_like(t.value)}).front();
-      const bool open = std::any_of(open_.begin(), open_.end(),
-                                    [&](const Term& o) { return same(o.value, t.value); });
-      Trace unused;
-      const Var slope = g.defined() ? simplified(g, unused) : Var();
-      const bool bends = g.defined() && reads(slope, unit_) &&
-                         !(unit_.kind().squares && Dependences(unit_).of(slope).elementwise);
-      if (open || bends) guilty = &t;
-      if (guilty != nullptr) break;
-    }
-    if (guilty == nullptr) guilty = &mine_.back();
-    const std::string term = fmt::format("the term {}, made at {},", pprint(guilty->value),
-                                         to_string(guilty->value.site()));
-    if (unit_.kind().squares)
-      throw GraphError(fmt::format(
-          "EnergyModel: the energy is not quadratic in {}, whose sites must not interact unless "
-          "they are gaussian: {} is not. Without conditional and Gibbs sampling such an energy can "
-          "still be trained by score matching and sampled by Langevin dynamics",
-          named, term));
-    throw GraphError(fmt::format(
-        "EnergyModel: the sites of {} interact with each other, or the energy is not linear in "
-        "them: {} is not linear in '{}', so they cannot be drawn together. {}",
-        named, term, unit_.name(), way_out()));
-  }
-  std::string way_out() const {
-    if (unit_.kind().support.set == Support::Set::counts)
-      return "Leave the term out: counts of a given sum cannot be drawn one site at a time either";
-    if (model_.blocks.how != Blocks::How::whole)
-      return "Leave the term out, or write it with products of sites: couplings that second "
-             "derivatives do not show are not coloured";
-    return fmt::format(
-        "Leave the term out, split '{}' into units that do not interact, or make the model with "
-        ".blocks = colored(), which draws sites that interact one group after the other",
-        unit_.name());
-  }
+  [[noreturn]] void refuse() const { damo::energy::refuse(model_, unit_, mine_, open_); }
 
   const DerivationInput& model_;
   const Unit& unit_;
