@@ -13,6 +13,7 @@
 #include <damo/damo.hpp>
 #include <damo/ops/kernels/machine/isa.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
+#include "lstm.hpp"
 
 using namespace damo;
 
@@ -70,22 +71,10 @@ Run mlp() {
 }
 
 Run lstm() {
-  const std::int64_t n = 128;
   const Var x = tensor3("x");
-  const SharedVar W = models::normal_parameter({n, 4 * n}, 0.05, 1, "W"),
-                  U = models::normal_parameter({n, 4 * n}, 0.05, 2, "U"),
-                  b = models::zero_parameter({4 * n}, "b");
-  const auto step = [&](const Var& x_t, const Var& h, const Var& c) {
-    const Var z = dot(x_t, W) + dot(h, U) + b;
-    const auto gate = [&](std::int64_t k) { return z(all(), range(k * n, (k + 1) * n)); };
-    const Var next = sigmoid(gate(1)) * c + sigmoid(gate(0)) * tanh(gate(2));
-    return Vars{sigmoid(gate(3)) * tanh(next), next};
-  };
-  const Var start = zeros({x.shape(1), n});
-  const Var h = scan(step, {.sequences = {x}, .outputs_info = {start, start}}).outputs[0];
-  const Var cost = mean(sqr(h));
-  return called(function({x}, {cost}, {.updates = descent(cost, {W, U, b})}),
-                evaluate(RandomStream(1).normal({20, 16, n})));
+  const bench::Lstm net(x, 128);
+  return called(function({x}, {net.cost}, {.updates = descent(net.cost, {net.W, net.U, net.b})}),
+                evaluate(RandomStream(1).normal({20, 16, 128})));
 }
 
 Run rnn_rbm(bool generates) {

@@ -15,6 +15,7 @@
 
 #include <damo/damo.hpp>
 #include <damo/io.hpp>
+#include "lstm.hpp"
 #include "report.hpp"
 
 using namespace damo;
@@ -112,24 +113,12 @@ Workload sampling(const std::string& data) {
 }
 
 Workload lstm(const std::string&) {
-  const std::int64_t n = 256;
   const Var x = tensor3("x");
-  const SharedVar W = models::normal_parameter({n, 4 * n}, 0.05, 1, "W"),
-                  U = models::normal_parameter({n, 4 * n}, 0.05, 2, "U"),
-                  b = models::zero_parameter({4 * n}, "b");
-  const auto step = [&](const Var& x_t, const Var& h, const Var& c) {
-    const Var z = dot(x_t, W) + dot(h, U) + b;
-    const auto gate = [&](std::int64_t k) { return z(all(), range(k * n, (k + 1) * n)); };
-    const Var next = sigmoid(gate(1)) * c + sigmoid(gate(0)) * tanh(gate(2));
-    return Vars{sigmoid(gate(3)) * tanh(next), next};
-  };
-  const Var start = zeros({x.shape(1), n});
-  const Var h = scan(step, {.sequences = {x}, .outputs_info = {start, start}}).outputs[0];
-  const Var cost = mean(sqr(h));
-  const Array given = evaluate(RandomStream(1).normal({100, 64, n}));
+  const bench::Lstm net(x, 256);
+  const Array given = evaluate(RandomStream(1).normal({100, 64, 256}));
   return {{x},
-          cost,
-          {.updates = descent(cost, {W, U, b}, 0.01)},
+          net.cost,
+          {.updates = descent(net.cost, {net.W, net.U, net.b}, 0.01)},
           [given](Function& f, int) { return f(given).scalar<double>(0); },
           10};
 }
