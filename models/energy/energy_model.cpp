@@ -13,6 +13,7 @@
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/optim/analysis/size_numbers.hpp>
 
 namespace damo::energy {
 namespace {
@@ -94,6 +95,31 @@ void check_energy(const Var& energy, const Units& units) {
                                    wanted, describe(energy), found, rows));
   }
   check_rows_apart(energy, units);
+}
+
+// The states with a promise that they have as many rows as the first, where only a run can tell.
+void promise_batch(const Units& units, Vars& states) {
+  const auto open = [](const Var& s) { return s.defined() && s.type().dims[0] != 1; };
+  const auto first = std::find_if(states.begin(), states.end(), open);
+  if (first == states.end()) return;
+  const Unit& beside = units[static_cast<std::size_t>(first - states.begin())];
+  optim::SizeNumbers sizes;
+  const auto rows_of = [&](const Var& s) {
+    const Var rows = size_at(s, 0);
+    for (const Apply* node : toposort(std::span(&rows, 1))) sizes.visit(*node);
+    return sizes.number(rows);
+  };
+  for (auto s = first + 1; s != states.end(); ++s) {
+    if (!open(*s) || rows_of(*s) == rows_of(*first)) continue;
+    const Unit& unit = units[static_cast<std::size_t>(s - states.begin())];
+    std::vector<Arg> promised(s->ndim(), -1);
+    promised[0] = size_at(*first, 0);
+    *s = specify_shape(
+        *s, Sizes(promised),
+        fmt::format("a row of {} '{}' and one of {} '{}' are one state of the model: give as many "
+                    "of both",
+                    beside.kind().name, beside.name(), unit.kind().name, unit.name()));
+  }
 }
 
 // Rows of states belong together; a single one stands beside any number.
@@ -189,6 +215,7 @@ Vars EnergyModel::full_states(const VarsOf& given, const Units& left_out) const 
       throw GraphError(fmt::format("EnergyModel: no state for {}", describe(units()[i])));
   }
   check_batch(units(), states);
+  promise_batch(units(), states);
   return states;
 }
 

@@ -270,7 +270,7 @@ Var unbroadcast(const Arg& x, const std::vector<int>& axes) {
 
 Var unbroadcast(const Arg& x, int axis) { return unbroadcast(x, std::vector<int>{axis}); }
 
-Var specify_shape(const Arg& x, const Sizes& sizes) {
+Var specify_shape(const Arg& x, const Sizes& sizes, std::string reason) {
   const Var v = x.var();
   const SplitSizes split = split_sizes(sizes, SpecifyShape::free);
   bool known = split.dims.rank() == v.ndim();
@@ -281,7 +281,8 @@ Var specify_shape(const Arg& x, const Sizes& sizes) {
   if (known) return v;
   Vars inputs{v};
   inputs.insert(inputs.end(), split.inputs.begin(), split.inputs.end());
-  return make_var(std::make_shared<SpecifyShape>(split.dims), std::move(inputs), x.site());
+  return make_var(std::make_shared<SpecifyShape>(split.dims, std::move(reason)), std::move(inputs),
+                  x.site());
 }
 
 DAMO_OPS(broadcast) {

@@ -1,4 +1,7 @@
 #pragma once
+#include <string>
+#include <utility>
+
 #include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
@@ -46,7 +49,9 @@ class SpecifyShape final : public OpOf<SpecifyShape>, public ReadsElements {
  public:
   /// In dims: nothing is promised of this axis.
   static constexpr std::int64_t free = -2;
-  explicit SpecifyShape(Shape dims) : dims_(dims) {}
+  /// `reason`: what an error says of a promise that is broken. It makes no other op.
+  explicit SpecifyShape(Shape dims, std::string reason = {})
+      : dims_(dims), reason_(std::move(reason)) {}
   const Shape& dims() const { return dims_; }
 
   std::string name() const override { return "specify_shape"; }
@@ -65,10 +70,14 @@ class SpecifyShape final : public OpOf<SpecifyShape>, public ReadsElements {
   bool shapes_need_values() const override;
   bool is_view() const override { return true; }
   void view(const Apply& node, TensorsIn in, Tensor& out) const override;
-  friend bool operator==(const SpecifyShape&, const SpecifyShape&) = default;
+  std::string hint(const Vars&, std::span<const TensorType>) const override { return reason_; }
+  friend bool operator==(const SpecifyShape& a, const SpecifyShape& b) {
+    return a.dims_ == b.dims_;
+  }
 
  private:
   Shape dims_;
+  std::string reason_;
 };
 
 }  // namespace damo

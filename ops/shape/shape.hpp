@@ -68,7 +68,8 @@ Var unbroadcast(const Arg& x, const std::vector<int>& axes);
 Var unbroadcast(const Arg& x, int axis);
 
 /// Promises sizes: a number or an int64 scalar is checked when the function runs, -1 promises
-/// nothing. A size promised to be 1 broadcasts. Throws ShapeError for a promise known to be broken.
-Var specify_shape(const Arg& x, const Sizes& sizes);
+/// nothing. A size promised to be 1 broadcasts. `reason`: a hint for whoever breaks the promise.
+/// Throws ShapeError for a promise known to be broken.
+Var specify_shape(const Arg& x, const Sizes& sizes, std::string reason = {});
 
 }  // namespace damo

@@ -170,7 +170,11 @@ Var as_state(const Unit& unit, const Var& given) {
     known = known && size != unknown;
     sizes.emplace_back(wanted.dims[a]);
   }
-  return known ? state : specify_shape(state, Sizes(sizes));
+  return known ? state
+               : specify_shape(state, Sizes(sizes),
+                               fmt::format("{} is {}, one row a state: give it the unit's number "
+                                           "of columns",
+                                           named, dims_to_string(wanted.dims)));
 }
 
 }  // namespace damo::energy

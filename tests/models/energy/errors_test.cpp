@@ -99,6 +99,36 @@ TEST_CASE("energy errors: states of different batches name the units") {
   CHECK_NOTHROW(static_cast<void>(m.energy({ones({1, 3}), ones({4, 2})})));
 }
 
+TEST_CASE("energy errors: states that differ only when a function runs name the units too") {
+  const Unit v = bernoulli("v", 3), h = spin("h", 2), y = categorical("y", 1, 4);
+  const EnergyModel m(-sum(dot(v, weights({3, 2}, "W")) * h, 1) -
+                          sum(dot(flatten(y, 2), weights({4, 2}, "U")) * h, 1),
+                      {.visible = {v, y}, .hidden = {h}});
+  const Var data = matrix("data"), labels = tensor3("labels"), states = matrix("states");
+  const auto zeros_of = [](const Shape& shape) { return Array(float32, shape); };
+  const auto said = [&](const Var& out, std::int64_t wide, std::int64_t n) {
+    Function f = function({data, labels, states}, out, {.on_unused_input = Unused::ignore});
+    return error_of<ShapeError>([&] {
+      static_cast<void>(f(zeros_of({5, wide}), zeros_of({n, 1, 4}), zeros_of({4, 2})));
+    });
+  };
+  const RandomStream rng(1);
+  const std::string energy = said(m.energy({data, labels, states}), 3, 5);
+  for (const char* part : {"bernoulli 'v' and one of spin 'h'", "give as many",
+                           "errors_test.cpp:", "promised to be 5 and has size 4"})
+    CHECK(contains(energy, part));
+  for (const Var& out :
+       {m.conditional(h, {data, labels, Var()}).sample(rng), m.free_energy({data, labels})}) {
+    const std::string text = said(out, 3, 6);
+    for (const char* part : {"bernoulli 'v' and one of categorical 'y'", "give as many",
+                             "promised to be 5 and has size 6"})
+      CHECK(contains(text, part));
+  }
+  const std::string text = said(m.free_energy({data, labels}), 2, 5);
+  for (const char* part : {"a state of bernoulli 'v' is (?, 3)", "promised to be 3 and has size 2"})
+    CHECK(contains(text, part));
+}
+
 TEST_CASE("energy errors: contrastive divergence of a deep model names what trains it") {
   const Unit v = bernoulli("v", 3), a = bernoulli("a", 2), c = bernoulli("c", 2);
   const EnergyModel deep(
