@@ -189,9 +189,33 @@ std::size_t EnergyModel::index_of(const Unit& unit) const {
 const Derivation& EnergyModel::derivation(const Unit& unit) const {
   const std::size_t i = index_of(unit);
   if (const auto it = data_->derivations.find(i); it != data_->derivations.end()) return it->second;
-  if (data_->mix) return data_->derivations[i] = mixed(units()[i]);
-  const DerivationInput input{terms(), units(), parameters(), data_->options.blocks};
-  return data_->derivations[i] = derive(input, units()[i], data_->trace);
+  const bool mix = data_->mix && (!data_->mix->base || !data_->mix->base->couples(unit));
+  return data_->derivations[i] =
+             mix ? mixed(units()[i]) : derived(units()[i], data_->options.blocks);
+}
+
+Derivation EnergyModel::derived(const Unit& unit, const Blocks& blocks) const {
+  return derive({terms(), units(), parameters(), blocks}, unit, data_->trace);
+}
+
+bool EnergyModel::couples(const Unit& unit) const {
+  if (!reads(data_->energy, unit)) return false;
+  const Derivation& d = derivation(unit);
+  return d.mask.defined() || d.precision.defined();
+}
+
+// Gaussian sites may be drawn in colours, as asked, and yet be a multivariate normal together.
+const Derivation& EnergyModel::whole(const Unit& unit) const {
+  const Derivation& d = derivation(unit);
+  if (!d.mask.defined() || unit.kind().support.set != Support::Set::real) return d;
+  const std::size_t i = index_of(unit);
+  if (const auto it = data_->wholes.find(i); it != data_->wholes.end()) return it->second;
+  Derivation together = d;
+  try {
+    together = derived(units()[i], {});
+  } catch (const GraphError&) {  // no normal distribution
+  }
+  return data_->wholes[i] = together;
 }
 
 // States for all units: those of `left_out` may be missing or empty; where they are given, the
@@ -258,7 +282,7 @@ Var EnergyModel::expected_energy(const VarsOf& means) const {
 }
 
 Derivation EnergyModel::derivation_at(const Unit& unit, const Vars& states, const Var& mask) const {
-  Derivation d = derivation(unit);
+  Derivation d = mask.defined() ? derivation(unit) : whole(unit);
   const auto there = [&](const Var& v) {
     const Var moved = put(v, states);
     return moved.defined() && mask.defined() ? clone(moved, {{d.mask, mask}}) : moved;
@@ -273,7 +297,7 @@ Derivation EnergyModel::derivation_at(const Unit& unit, const Vars& states, cons
 Conditional EnergyModel::conditional(const Unit& unit) const { return conditional(unit, VarsOf()); }
 
 Conditional EnergyModel::conditional(const Unit& unit, const VarsOf& states) const {
-  const Derivation& d = derivation(unit);
+  const Derivation& d = whole(unit);
   if (d.mask.defined())
     throw GraphError(fmt::format(
         "EnergyModel: the sites of {} interact, so it has no conditional distribution as a whole; "

@@ -168,6 +168,9 @@ class EnergyModel {
   /// Of parts that have been checked.
   EnergyModel() = default;
   Derivation mixed(const Unit& unit) const;
+  Derivation derived(const Unit& unit, const Blocks& blocks) const;
+  const Derivation& whole(const Unit& unit) const;
+  bool couples(const Unit& unit) const;
   Var rest_of(const Units& summed) const;
   Var linear_energy(const Units& gone = {}) const;
   std::size_t index_of(const Unit& unit) const;

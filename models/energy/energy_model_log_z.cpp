@@ -96,7 +96,7 @@ std::vector<std::pair<Unit, int>> EnergyModel::summable_colors(const Units& enum
   if (data_->options.blocks.how == Blocks::How::whole) return all;
   for (const Unit& unit : enumerated) {
     const auto apart = [&](const Unit& u) {
-      return !derivation(u).mask.defined() && !interact(u, unit);
+      return !whole(u).mask.defined() && !interact(u, unit);
     };
     try {
       const Derivation& d = derivation(unit);

@@ -37,7 +37,7 @@ Var EnergyModel::linear_energy(const Units& gone) const {
 Var EnergyModel::summed_at_once(const Units& summed) const {
   Var energy = rest_of(summed);
   for (const Unit& unit : summed) {
-    const Derivation& d = derivation(unit);
+    const Derivation& d = whole(unit);
     if (d.mask.defined())
       throw GraphError(
           fmt::format("EnergyModel: {} cannot be summed out in closed form: its sites interact",

@@ -34,6 +34,7 @@ class Checker {
   std::vector<Var> claimed_log_probs(const Unit& unit) const;
   void finite_conditional(const Unit& unit);
   void infinite_conditional(const Unit& unit);
+  void integral_of(const Unit& unit, const Var& claim, std::size_t u);
   void block_invariance(const Units& block);
   void block_apart(const Units& block);
   /// Other states of the unit with that number, one for each row of the table.

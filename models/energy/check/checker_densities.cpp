@@ -87,21 +87,38 @@ Array Checker::other_states(std::size_t u) const {
   return random_states(unit, static_cast<std::int64_t>(table_.rows()), options_.seed + 77);
 }
 
-// Differences of log p between two states are differences of energy; its integral is 1.
+// Differences of log p between two states are differences of energy, where sites of one colour
+// differ if it has colours.
 void Checker::infinite_conditional(const Unit& unit) {
-  const Var claim = claimed_log_probs(unit).front();
+  const std::vector<Var> claims = claimed_log_probs(unit);
   std::size_t u = 0;
   while (!same(model_.units()[u], unit)) ++u;
   const Array moved = other_states(u);
+  const Derivation& d = model_.derivation(unit);
   Var weight = -model_.energy();
   if (unit.kind().log_base) weight = weight + unit.kind().log_base(unit);
-  const auto change = [&](const Var& v) {
+  const auto change = [&](const Var& v, const Array& to) {
     const std::vector<double> here = table_.numbers(v);
-    std::vector<double> there = table_.numbers(v, unit, moved);
+    std::vector<double> there = table_.numbers(v, unit, to);
     for (std::size_t r = 0; r < here.size(); ++r) there[r] -= here[r];
     return there;
   };
-  compare("conditional of " + name_of(unit), change(claim), change(weight));
+  if (options_.claims.log_prob || !d.mask.defined()) {
+    compare("conditional of " + name_of(unit), change(claims[0], moved), change(weight, moved));
+  } else {
+    for (std::size_t c = 0; c < claims.size(); ++c) {
+      const Array drawn = Array::from(d.sites_of(static_cast<int>(c)), d.mask.type().dims);
+      const Array to =
+          evaluate(where(constant(drawn) > 0, constant(moved), constant(table_.states(u))));
+      compare(fmt::format("conditional of {}, colour {}", name_of(unit), c), change(claims[c], to),
+              change(weight, to));
+    }
+  }
+  integral_of(unit, claims[0], u);
+}
+
+// That of p is 1.
+void Checker::integral_of(const Unit& unit, const Var& claim, std::size_t u) {
   if (unit.n() != 1 || unit.kind().support.set == Support::Set::counts) return;
   constexpr int points = 4001;
   const bool real = unit.kind().support.set == Support::Set::real;
@@ -110,7 +127,7 @@ void Checker::infinite_conditional(const Unit& unit) {
   std::vector<double> integral(table_.rows(), 0.0), one(table_.rows(), 1.0);
   const double step = (high - low) / (points - 1);
   for (int i = 0; i < points; ++i) {
-    Array at(unit.dtype(), moved.shape());
+    Array at(unit.dtype(), table_.states(u).shape());
     at = evaluate(constant(at) + (low + step * i));
     const std::vector<double> p = table_.numbers(claim, unit, at.cast(unit.dtype()));
     const double share = (i == 0 || i == points - 1 ? 1 : i % 2 == 1 ? 4 : 2) * step / 3;

@@ -86,6 +86,55 @@ TEST_CASE("energy blocks: sites that do not interact are whole units in a model 
   CHECK(std::isfinite(value(m.log_z())));
 }
 
+TEST_CASE("energy blocks: gaussian sites drawn in colours are summed out as a whole") {
+  const FloatXScope scope(float64);
+  const Unit v = bernoulli("v", 3), x = gaussian("x", 3), r = relu("r", 2);
+  const SharedVar W = weights({3, 3}, 1, "W"), J = weights({3, 3}, 2, "J"),
+                  A = weights({3, 3}, 3, "A", 0.3), R = weights({2, 2}, 4, "R", 0.3);
+  const Var lateral = sum(dot(v, triu(J, 1)) * v, 1);
+  const Var e = lateral + sum(sqr(x), 1) + sum(sqr(dot(x, A)), 1) - sum(dot(v, W) * x, 1);
+  // What the same model has where no colours are asked for.
+  const EnergyModel plain(e, {.visible = {v}, .hidden = {x}, .params = {W, J, A}});
+  for (const Blocks& blocks : {colored(), one_site_at_a_time()}) {
+    const EnergyModel m(e, {.visible = {v}, .hidden = {x}, .params = {W, J, A}, .blocks = blocks});
+    CHECK(m.blocks().size() == 6);
+    CHECK_MESSAGE(check(m).ok(), check(m).text());
+    CHECK(m.conditional(x).family() == "multivariate normal");
+    CHECK(value(m.log_z()) == doctest::Approx(value(plain.log_z())));
+    const Var x0 = constant(evaluate(RandomStream(9).bernoulli(0.5 * ones({6, 3}))));
+    check_numbers(numbers(evaluate(m.free_energy({x0}))),
+                  numbers(evaluate(plain.free_energy({x0}))), 1e-11);
+    const EnergyModel hot = m.tempered(0.4);
+    CHECK_MESSAGE(check(hot).ok(), check(hot).text());
+    CHECK(value(hot.log_z()) == doctest::Approx(value(plain.tempered(0.4).log_z())));
+  }
+  const EnergyModel rectified(
+      lateral + sum(sqr(r), 1) + sum(dot(r, sqr(triu(R, 1))) * r, 1),
+      {.visible = {v}, .hidden = {r}, .params = {J, R}, .blocks = colored()});
+  CHECK_MESSAGE(check(rectified).ok(), check(rectified).text());
+}
+
+TEST_CASE("energy tempering: a base of coupled sites keeps its couplings") {
+  const FloatXScope scope(float64);
+  const Unit v = bernoulli("v", 3), x = gaussian("x", 3);
+  const SharedVar W = weights({3, 3}, 1, "W"), J = weights({3, 3}, 2, "J"),
+                  A = weights({3, 3}, 3, "A", 0.3);
+  const Var lateral = sum(dot(v, triu(J, 1)) * v, 1), coupled = sum(sqr(dot(x, A)), 1);
+  const Var squares = sum(sqr(x), 1), product = sum(dot(v, W) * x, 1);
+  for (const auto& [hot, base] : std::vector<std::pair<Var, Var>>{
+           {squares - product, squares + coupled},
+           {squares + coupled - product, 2 * squares + 3 * coupled},
+           {squares - product, squares + lateral},
+           {squares + coupled + lateral - product, squares + sum(v, 1) + 2 * coupled - lateral}}) {
+    const EnergyModel m(hot, {.visible = {v}, .hidden = {x}, .blocks = colored()});
+    const EnergyModel both = m.tempered(0.4, base);
+    CHECK_MESSAGE(check(both).ok(), check(both).text());
+    const EnergyModel written(0.4 * hot + 0.6 * base,
+                              {.visible = {v}, .hidden = {x}, .blocks = colored()});
+    CHECK(value(both.log_z()) == doctest::Approx(value(written.log_z())));
+  }
+}
+
 TEST_CASE("energy errors: counts of a given sum are not drawn one site at a time") {
   const Unit w = counts("w", 3, 2);
   const Var L = weights({3, 3}, 1, "L");
