@@ -204,7 +204,7 @@ bool EnergyModel::couples(const Unit& unit) const {
   return d.mask.defined() || d.precision.defined();
 }
 
-// Gaussian sites may be drawn in colours, as asked, and yet be a multivariate normal together.
+// Gaussian sites may be drawn one at a time, as asked, and yet be a multivariate normal together.
 const Derivation& EnergyModel::whole(const Unit& unit) const {
   const Derivation& d = derivation(unit);
   if (!d.mask.defined() || unit.kind().support.set != Support::Set::real) return d;

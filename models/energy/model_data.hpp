@@ -13,7 +13,7 @@ struct EnergyModel::Data {
   Units units;
   std::vector<Term> terms{};
   std::map<std::size_t, Derivation> derivations{};
-  /// Of units that are drawn in colours and yet have a distribution as a whole.
+  /// Of units that are drawn one site at a time and yet have a distribution as a whole.
   std::map<std::size_t, Derivation> wholes{};
   Trace trace{};
   /// Of a tempered model: derivations are linear in the energy, so they are made of those of its

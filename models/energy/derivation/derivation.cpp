@@ -65,13 +65,9 @@ class Deriver {
   Derivation run() {
     Derivation d;
     if (reads(force_, unit_) && !sites_apart(d)) {
-      if (may_be_colored()) {
-        find_colors(d);
-      } else if (unit_.kind().support.set == Support::Set::real) {
-        make_multivariate(d);
-      } else {
-        refuse();
-      }
+      const bool normal = model_.blocks.how != Blocks::How::one_site && make_multivariate(d);
+      if (!normal && !may_be_colored()) refuse();
+      if (!normal) find_colors(d);
     }
     if (!d.precision.defined()) fill_natural(d);
     d.natural.total = total();
@@ -158,12 +154,14 @@ class Deriver {
     return slope;
   }
 
-  void make_multivariate(Derivation& d) const {
+  // Sites of real numbers that interact are drawn together, as long as the energy is quadratic.
+  bool make_multivariate(Derivation& d) const {
+    if (unit_.kind().support.set != Support::Set::real) return false;
     const Var none = zero();
-    d.natural.linear = simplified(at(force_, unit_, none), trace_);
     const Var direction = input(unit_.type(), "direction");
     const Var turned = simplified(-Rop(force_, unit_, direction), trace_);
-    if (reads(turned, unit_)) refuse();
+    if (reads(turned, unit_)) return false;
+    d.natural.linear = simplified(at(force_, unit_, none), trace_);
     const Var each = eye(unit_.n(), unit_.dtype());
     const Vars needed = leaves(std::span(&turned, 1));
     const bool alike = std::all_of(needed.begin(), needed.end(), [&](const Var& leaf) {
@@ -173,7 +171,7 @@ class Deriver {
       std::vector<std::pair<Var, Var>> with{{direction, each}};
       for (const Unit& u : model_.units) with.emplace_back(u, zeros_of(u, unit_.n()));
       d.precision = dimshuffle(simplified(clone(turned, with), trace_), {newaxis, 0, 1});
-      return;
+      return true;
     }
     const Var like = none;
     const auto column = [&](const Var& e) {
@@ -181,6 +179,7 @@ class Deriver {
                 like);
     };
     d.precision = transpose(map(column, {each}, {.name = "precision"}).outputs[0], {1, 0, 2});
+    return true;
   }
   Var total() const {
     if (unit_.kind().support.set != Support::Set::counts) return {};

@@ -31,7 +31,8 @@ struct Blocks {
   How how = How::whole;
 };
 /// Sites that interact are drawn one group after the other: the groups come of colouring the
-/// pattern of couplings, found by second derivatives on random states.
+/// pattern of couplings, found by second derivatives on random states. Gaussian ones are drawn
+/// together all the same, where they are a multivariate normal.
 inline Blocks colored() { return {Blocks::How::colored}; }
 /// One site after the other.
 inline Blocks one_site_at_a_time() { return {Blocks::How::one_site}; }
