@@ -1,4 +1,5 @@
 #include <random>
+#include <utility>
 
 #include "tests/models/energy/enumeration.hpp"
 
@@ -15,14 +16,13 @@ class RandomEnergy {
   explicit RandomEnergy(std::uint64_t seed) : rng_(seed) {
     const int n_units = 1 + below(3);
     for (int i = 0; i < n_units; ++i) add_unit(std::string(1, "vhg"[i]));
-    for (int i = 0; i < n_units; ++i) {
-      add_own(units[i], units[(i + 1) % n_units]);
-      for (int j = 0; j < i; ++j) {
-        if (below(4) > 0) add(bilinear(flat(units[i]), flat(units[j])));
-      }
-    }
-    if (n_units == 3 && below(2) > 0) add(trilinear());
-    if (below(3) == 0) energy = 0.75 * energy;
+    add_terms();
+  }
+  /// Another energy of the same units.
+  Var another() {
+    const Var first = std::exchange(energy, Var());
+    add_terms();
+    return std::exchange(energy, first);
   }
 
   EnergyModel model(Blocks blocks = {}) const {
@@ -92,6 +92,17 @@ class RandomEnergy {
     }
   }
 
+  void add_terms() {
+    const auto n_units = static_cast<int>(units.size());
+    for (int i = 0; i < n_units; ++i) {
+      add_own(units[i], units[(i + 1) % n_units]);
+      for (int j = 0; j < i; ++j) {
+        if (below(4) > 0) add(bilinear(flat(units[i]), flat(units[j])));
+      }
+    }
+    if (n_units == 3 && below(2) > 0) add(trilinear());
+    if (below(3) == 0) energy = 0.75 * energy;
+  }
   void add_own(const Unit& u, const Unit& other) {
     const Var x = flat(u);
     const std::int64_t n = u.n() * std::max<std::int64_t>(u.classes(), 1);
@@ -184,12 +195,8 @@ struct Counted {
   int derived = 0, summed = 0;
 };
 
-/// Checks whatever can be derived of the energy of that seed.
-void check_seed(std::uint64_t seed, DType dtype, Counted& counted) {
-  CAPTURE(seed);
-  const FloatXScope scope(dtype);
-  const RandomEnergy e(seed);
-  const EnergyModel m = e.model(seed % 3 == 0 ? colored() : Blocks{});
+/// Checks whatever can be derived of the model.
+void check_model(const RandomEnergy& e, const EnergyModel& m, Counted& counted) {
   for (const Unit& u : e.units) counted.derived += holds_identity(e, m, u) ? 1 : 0;
   if (!std::all_of(e.units.begin(), e.units.end(), [](const Unit& u) { return u.finite(); }))
     return;
@@ -211,6 +218,15 @@ void check_seed(std::uint64_t seed, DType dtype, Counted& counted) {
   check_numbers({value(m.log_z())}, {exact_log_z(m)}, tolerance(floatX()));
 }
 
+/// Of the energy of that seed, and of what stands between it and another one.
+void check_seed(std::uint64_t seed, DType dtype, Counted& counted, bool tempered = false) {
+  CAPTURE(seed);
+  const FloatXScope scope(dtype);
+  RandomEnergy e(seed);
+  const EnergyModel m = e.model(seed % 3 == 0 ? colored() : Blocks{});
+  check_model(e, tempered ? m.tempered(0.3, e.another()) : m, counted);
+}
+
 }  // namespace
 
 TEST_CASE("energy derivation: random energies have the enumerated conditionals, or are refused") {
@@ -219,6 +235,14 @@ TEST_CASE("energy derivation: random energies have the enumerated conditionals, 
     check_seed(seed, seed % 4 == 0 ? float32 : float64, counted);
   CHECK(counted.derived > 400);
   CHECK(counted.summed > 180);
+}
+
+TEST_CASE("energy tempering: between random energies all is as enumerated, or refused") {
+  Counted counted;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed)
+    check_seed(seed, seed % 4 == 0 ? float32 : float64, counted, true);
+  CHECK(counted.derived > 100);
+  CHECK(counted.summed > 40);
 }
 
 TEST_CASE("energy derivation: a bend that one value of the parameters hides is seen at another") {
