@@ -1,7 +1,7 @@
 // The kernels by themselves: products beside OpenBLAS (where its library is found), rows added for
 // binary operands, elementary functions, draws, reductions, decompositions and convolutions (beside
 // NumPy and PyTorch: peers/bench_kernels.py).
-//   bench_kernels
+//   bench_kernels [peers]      with `peers`, only what peers/bench_kernels.py times
 // Times are of the calling thread's processor, and it uses no other: pin it to one core.
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <damo/graph/values/array.hpp>
@@ -224,11 +225,7 @@ void time_sort(const char* type) {
              sorted * 1e3, ordered * 1e3, standard * 1e3);
 }
 
-}  // namespace
-
-int main() {
-  set_num_threads(1);
-  fmt::print("{}\n", gemm_description());
+void time_products_and_functions() {
   const Sgemm sgemm = load_openblas();
   for (const Product& p : {Product{"v W       20 x 784 x 500", 20, 500, 784, false, false},
                            {"h W'      20 x 500 x 784", 20, 784, 500, false, true},
@@ -250,15 +247,32 @@ int main() {
   time_draws<float>("float32");
   time_draws<double>("float64");
   time_reductions();
+}
+
+void time_with_peers() {
   time_decompositions();
   for (const Layer& layer : {Layer{"64 x 1 x 28 x 28, 6 of 5 x 5", 64, 1, 28, 6, 5},
                              {"64 x 1 x 28 x 28, 20 of 5 x 5", 64, 1, 28, 20, 5},
+                             {"64 x 1 x 32 x 32, 6 of 5 x 5", 64, 1, 32, 6, 5},
                              {"64 x 6 x 12 x 12, 16 of 5 x 5", 64, 6, 12, 16, 5},
+                             {"64 x 6 x 14 x 14, 16 of 5 x 5", 64, 6, 14, 16, 5},
                              {"64 x 20 x 12 x 12, 50 of 5 x 5", 64, 20, 12, 50, 5},
+                             {"64 x 16 x 5 x 5, 120 of 5 x 5", 64, 16, 5, 120, 5},
                              {"16 x 64 x 32 x 32, 64 of 3 x 3", 16, 64, 32, 64, 3},
                              {"20 x 1 x 28 x 28, 40 of 11 x 11", 20, 1, 28, 40, 11}}) {
     time_convolution(layer);
   }
-  time_sort<float>("float32");
-  time_sort<double>("float64");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  set_num_threads(1);
+  if (argc < 2 || std::string_view(argv[1]) != "peers") {
+    fmt::print("{}\n", gemm_description());
+    time_products_and_functions();
+    time_sort<float>("float32");
+    time_sort<double>("float64");
+  }
+  time_with_peers();
 }

@@ -18,8 +18,9 @@ for n in [50, 500]:
                     ('eigh', lambda: np.linalg.eigh(s)), ('svd', lambda: np.linalg.svd(a))]:
         print('%-26s %4d rows   %9.3f ms' % (what, n, fastest(f)))
 
-for images, channels, size, filters, filter in [(64, 1, 28, 6, 5), (64, 1, 28, 20, 5), (64, 6, 12, 16, 5),
-                                                (64, 20, 12, 50, 5), (16, 64, 32, 64, 3), (20, 1, 28, 40, 11)]:
+for images, channels, size, filters, filter in [(64, 1, 28, 6, 5), (64, 1, 28, 20, 5), (64, 1, 32, 6, 5),
+                                                (64, 6, 12, 16, 5), (64, 6, 14, 16, 5), (64, 20, 12, 50, 5),
+                                                (64, 16, 5, 120, 5), (16, 64, 32, 64, 3), (20, 1, 28, 40, 11)]:
     x, w = torch.rand(images, channels, size, size), torch.rand(filters, channels, filter, filter)
     y = torch.rand_like(torch.nn.functional.conv2d(x, w))
     with torch.no_grad():

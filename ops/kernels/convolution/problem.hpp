@@ -10,6 +10,19 @@ namespace damo {
 /// Elements of patches that are laid out at a time: half of a second-level cache.
 constexpr std::int64_t most_laid_out = 64 * 1024;
 
+struct IndexRange {
+  std::int64_t first, end;
+
+  std::int64_t size() const { return end - first; }
+  /// Those of `n` steps from `start` on that lie within [0, size).
+  static IndexRange inside(std::int64_t start, std::int64_t step, std::int64_t size,
+                           std::int64_t n) {
+    const std::int64_t first = std::clamp<std::int64_t>((step - 1 - start) / step, 0, n);
+    const std::int64_t end = start < size ? (size - 1 - start) / step + 1 : 0;
+    return {first, std::clamp(end, first, n)};
+  }
+};
+
 /// The sizes of a convolution and its operands for one image after the other.
 template <class T>
 struct ConvolutionProblem {
@@ -30,6 +43,19 @@ struct ConvolutionProblem {
         filter_cols(w.shape[3]),
         out_rows(y.shape[2]),
         out_cols(y.shape[3]) {}
+
+  /// From the results of `of` back to its images, by `p`, where places step by 1.
+  ConvolutionProblem(const ConvolutionPlan& p, const ConvolutionProblem& of)
+      : plan(p),
+        images(of.images),
+        rows(of.out_rows),
+        cols(of.out_cols),
+        channels(of.filters),
+        filters(of.channels),
+        filter_rows(of.filter_rows),
+        filter_cols(of.filter_cols),
+        out_rows(of.rows),
+        out_cols(of.cols) {}
 
   /// Elements of a patch, which is a filter's.
   std::int64_t patch() const { return channels * filter_rows * filter_cols; }
