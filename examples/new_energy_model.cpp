@@ -2,7 +2,7 @@
 // visible units are real numbers. Copy this file to train a model of yours: it needs Damo as it is
 // installed, and nothing else.
 //   new_energy_model [--data NAME] [--epochs N] [--batch N] [--lr X] [--hidden N] [--k N]
-//                    [--seed N] [--threads N] [--out FOLDER]
+//                    [--seed N] [--threads N] [--resize WIDTHxHEIGHT] [--out FOLDER]
 // Leaves metrics.csv, filters.png, samples.png and model.npz in the folder.
 #include <fmt/format.h>
 
@@ -42,9 +42,11 @@ struct WrongOption : std::runtime_error {
 /// The options above, with their usual values.
 struct Options {
   std::map<std::string, std::string> given{
-      {"--data", "fashion"}, {"--epochs", "15"},  {"--batch", "100"},
-      {"--lr", "0.005"},     {"--hidden", "256"}, {"--k", "1"},
-      {"--seed", "1234"},    {"--threads", "0"},  {"--out", "new_energy_model-run"}};
+      {"--data", "fashion"}, {"--epochs", "15"},
+      {"--batch", "100"},    {"--lr", "0.005"},
+      {"--hidden", "256"},   {"--k", "1"},
+      {"--seed", "1234"},    {"--threads", "0"},
+      {"--resize", ""},      {"--out", "new_energy_model-run"}};
   const std::string& text(const char* name) const { return given.at(name); }
   /// A number, of a kind that has a name, and not less than `least`.
   template <class Number>
@@ -133,7 +135,10 @@ void train(const Options& o) {
   const double first_lr = o.number("--lr");
   if (o.integer("--threads", 0) > 0)
     ::setenv("DAMO_NUM_THREADS", o.text("--threads").c_str(), 1);  // read at the first product
-  const io::Dataset data = io::load_dataset(o.text("--data"));
+  const auto [width, height] = io::parse_image_size(o.text("--resize"));
+  const io::Dataset data =
+      io::load_dataset(o.text("--data"), {.seed = seed, .width = width, .height = height});
+  for (const std::string& note : data.notes) fmt::print("{}\n", note);
   const std::int64_t n = data.train.shape()[0], batches = n / batch;
   if (batches < 1)
     throw ShapeError(fmt::format("{} training images do not fill a batch of {}", n, batch));
@@ -160,6 +165,7 @@ void train(const Options& o) {
   const Array valid_x = evaluate(scale.to_model(constant(data.valid)));
   io::CsvWriter metrics(out / "metrics.csv",
                         {"epoch", "reconstruction", "free_energy_train", "free_energy_valid"});
+  fmt::print("{} images, {} batches of {}, in another order in each epoch\n", n, batches, batch);
   std::vector<std::int64_t> order(static_cast<std::size_t>(n));
   std::iota(order.begin(), order.end(), 0);
   std::mt19937_64 random(seed);

@@ -113,7 +113,10 @@ int train_stack(Training& training, const Options& o) {
                             {"test_error", error_percent(net.log_p, x, test)}};
            },
        .score = Score{"validation_error", Better::lower, epochs_before + 1},
-       .finish = [&] { training.note(best_errors(training.folder() / "metrics.csv")); },
+       .finish =
+           [&] {
+             training.note(best_errors(training.folder() / "metrics.csv", epochs_before + 1));
+           },
        .state = state,
        .function = &steps.back()},
       info);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <random>
@@ -281,6 +282,15 @@ Array bars_and_stripes(int n) {
     }
   }
   return patterns;
+}
+
+std::pair<std::int64_t, std::int64_t> parse_image_size(const std::string& text) {
+  if (text.empty()) return {0, 0};
+  int width = 0, height = 0, read = 0;
+  const int n = std::sscanf(text.c_str(), "%4dx%4d%n", &width, &height, &read);
+  if (n != 2 || read != static_cast<int>(text.size()) || width < 1 || height < 1)
+    throw IoError("'" + text + "' is no size such as 28x28");
+  return {width, height};
 }
 
 std::vector<std::string> dataset_names() { return {"mnist", "fashion", "bars", "bars8"}; }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <damo/graph/values/array.hpp>
@@ -65,6 +66,10 @@ Dataset load_dataset(const std::string& name_or_path, const DatasetOptions& opti
 /// All bars-and-stripes patterns of n x n pixels, float32 (2^(n+1), n * n): each subset of rows
 /// filled, then each subset of columns; empty and full come twice.
 Array bars_and_stripes(int n);
+
+/// The width and height of "28x20"; of an empty text 0 and 0, which leaves images as they are.
+/// Throws IoError for another text.
+std::pair<std::int64_t, std::int64_t> parse_image_size(const std::string& text);
 
 /// The names `load_dataset` knows, for help texts and did-you-mean.
 std::vector<std::string> dataset_names();

@@ -1,14 +1,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <set>
 #include <system_error>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/files/file.hpp>
+#include <damo/io/files/gzip.hpp>
 #include <damo/io/image_folder.hpp>
+#include <damo/io/image_names.hpp>
 
 namespace damo::io {
 namespace {
@@ -32,9 +33,33 @@ bool is_png(const fs::path& path) { return lower(path.extension().string()) == "
 bool is_other_picture(const fs::path& path) {
   return has_extension(path, {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm"});
 }
-bool is_table(const fs::path& path) {
+bool is_named_table(const fs::path& path) {
   return has_extension(path, {".csv", ".tsv", ".npy", ".npz", "-ubyte", ".idx", "ubyte"}) ||
          lower(path.filename().string()).find("-idx") != std::string::npos;
+}
+
+// What begins as idx or NumPy's files do, whatever its name.
+bool begins_as_table(const fs::path& path) {
+  try {
+    std::byte start[6]{};
+    const std::string_view head = as_text(std::span(start).first(InputFile(path).read(start)));
+    if (head == "\x93NUMPY") return true;
+    constexpr std::string_view types = "\x08\x09\x0b\x0c\x0d\x0e";
+    return head.size() == 6 && head.starts_with(std::string_view("\0\0", 2)) &&
+           types.find(head[2]) != std::string_view::npos && head[3] >= 1 && head[3] <= 4;
+  } catch (const IoError&) {
+    return false;
+  }
+}
+
+// A file that lies beside its compressed copy is read once.
+std::vector<fs::path> without_copies(std::vector<fs::path> files) {
+  const std::set<fs::path> all(files.begin(), files.end());
+  std::erase_if(files, [&](const fs::path& file) {
+    fs::path plain = file;
+    return lower(file.extension().string()) == ".gz" && all.contains(plain.replace_extension());
+  });
+  return files;
 }
 
 // All files below that are not hidden, in the order of their names.
@@ -143,23 +168,29 @@ std::vector<RawImages> read_pngs(const fs::path& folder, const std::vector<fs::p
   return raw;
 }
 
-// A name without the words that tell parts and labels apart: files of one data set have it in
-// common.
-std::string set_name(const fs::path& path) {
-  std::string name = lower(path.filename().string());
-  if (name.ends_with(".gz")) name.resize(name.size() - 3);
-  for (const char* word :
-       {"training", "train", "validation", "valid", "val", "testing", "test", "t10k", "images",
-        "image", "labels", "label", "targets", "data", "idx1", "idx2", "idx3", "idx4"}) {
-    for (std::size_t at = name.find(word); at != std::string::npos; at = name.find(word))
-      name.erase(at, std::strlen(word));
-  }
-  std::erase_if(name, [](char c) { return c == '-' || c == '_' || c == '.' || c == ' '; });
-  return name;
-}
-
 void read_into(std::vector<RawImages>& all, const fs::path& path) {
   for (RawImages& raw : read_raw_images(path)) all.push_back(std::move(raw));
+}
+
+// The files of each data set, by what their names have in common. Where one set has images, files
+// of classes are of it, whatever their names.
+std::map<std::string, std::vector<fs::path>> sets_of(const std::vector<fs::path>& files) {
+  std::map<std::string, std::vector<fs::path>> sets;
+  for (const fs::path& file : without_copies(files)) {
+    if (is_named_table(file) || begins_as_table(file)) sets[set_name(file)].push_back(file);
+  }
+  const auto has_images = [](const auto& set) {
+    return !std::all_of(set.second.begin(), set.second.end(), [](const fs::path& file) {
+      return names_labels(file.filename().string());
+    });
+  };
+  if (std::count_if(sets.begin(), sets.end(), has_images) != 1) return sets;
+  const auto images = std::find_if(sets.begin(), sets.end(), has_images);
+  std::vector<fs::path> together = images->second;
+  for (const auto& [name, set] : sets) {
+    if (name != images->first) together.insert(together.end(), set.begin(), set.end());
+  }
+  return {{images->first, together}};
 }
 
 std::vector<RawImages> read_folder(const fs::path& folder, const DatasetOptions& options,
@@ -167,10 +198,7 @@ std::vector<RawImages> read_folder(const fs::path& folder, const DatasetOptions&
   const std::vector<fs::path> files = files_below(folder);
   if (std::any_of(files.begin(), files.end(), is_png))
     return read_pngs(folder, files, options, notes);
-  std::map<std::string, std::vector<fs::path>> sets;
-  for (const fs::path& file : files) {
-    if (is_table(file)) sets[set_name(file)].push_back(file);
-  }
+  std::map<std::string, std::vector<fs::path>> sets = sets_of(files);
   if (sets.size() > 1) {
     throw_io(folder, fmt::format("holds several data sets; name a file of one, such as {} or {}",
                                  sets.begin()->second.back().string(),
@@ -190,34 +218,27 @@ std::vector<RawImages> read_folder(const fs::path& folder, const DatasetOptions&
   return all;
 }
 
-// The file and, where its name says that it is for training, those beside it for the rest.
+// The file and those beside it that go with it by their names: the classes of its images and, where
+// it says that it is for training, the other parts.
 std::vector<fs::path> with_siblings(const fs::path& file) {
-  std::vector<fs::path> files{file};
-  const std::string name = file.filename().string();
-  const std::size_t at = name.find("train");
-  if (at == std::string::npos) return files;
+  const std::string own = file.filename().string(), part = part_of_name(own);
   std::set<fs::path> found;
-  for (const char* word : {"valid", "val", "validation", "test", "t10k"}) {
-    fs::path sibling = file.parent_path() / (name.substr(0, at) + word + name.substr(at + 5));
+  std::error_code error;
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
     std::error_code unreadable;
-    if (fs::is_regular_file(sibling, unreadable)) found.insert(sibling);
+    if (name == own || is_hidden(name) || !is_named_table(name) ||
+        !entry.is_regular_file(unreadable))
+      continue;
+    const std::string other = part_of_name(name);
+    const bool goes_along = other == part ? names_labels(name) : part == "train" && !other.empty();
+    if (goes_along && set_name(name) == set_name(own) && !names_labels(own))
+      found.insert(file.has_parent_path() ? entry.path() : fs::path(name));
   }
+  std::vector<fs::path> files{file};
   files.insert(files.end(), found.begin(), found.end());
-  // The classes of idx and npy images are files of their own.
-  const std::vector<fs::path> images = files;
-  for (const fs::path& path : images) {
-    const std::string image_name = path.filename().string();
-    const std::size_t word = image_name.find("images");
-    if (word == std::string::npos) continue;
-    std::string label_name = image_name;
-    label_name.replace(word, 6, "labels");
-    if (const std::size_t idx = label_name.find("idx3"); idx != std::string::npos)
-      label_name.replace(idx, 4, "idx1");
-    std::error_code unreadable;
-    const fs::path labels = path.parent_path() / label_name;
-    if (fs::is_regular_file(labels, unreadable)) files.push_back(labels);
-  }
-  return files;
+  return without_copies(files);
 }
 
 }  // namespace

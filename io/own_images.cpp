@@ -64,6 +64,7 @@ class Assembly {
     if (parts_["train"].size() == 0)
       throw IoError(fmt::format("{}: there are no images to train on; {}", data_.source, accepted));
     for (auto& [name, part] : parts_) check_labels(name, part);
+    leave_out_unlabelled();
     scale();
     data_.fingerprint = fmt::format("crc32:{:08x}", checksum());
     split();
@@ -122,6 +123,20 @@ class Assembly {
         throw IoError(
             fmt::format("{}: a class {}; classes are numbers from 0 to 9999", data_.source, label));
       }
+    }
+  }
+
+  // As in competitions: what is to be classified lies beside what has classes.
+  void leave_out_unlabelled() {
+    if (parts_["train"].labels.elements() == 0) return;
+    for (const char* name : {"valid", "test"}) {
+      Part& part = parts_[name];
+      if (part.size() == 0 || part.labels.elements() > 0) continue;
+      data_.notes.push_back(
+          fmt::format("the {} images of the part '{}' are left out: they have no classes, as those "
+                      "of 'train' do",
+                      part.size(), name));
+      part = Part();
     }
   }
 

@@ -10,6 +10,7 @@
 #include <damo/io/formats/idx.hpp>
 #include <damo/io/formats/npy.hpp>
 #include <damo/io/formats/npz.hpp>
+#include <damo/io/image_names.hpp>
 #include <damo/io/pictures/png.hpp>
 #include <damo/io/raw_images.hpp>
 
@@ -20,39 +21,10 @@ constexpr float red = 0.299F, green = 0.587F, blue = 0.114F;  // how bright each
 
 float gray_of(float r, float g, float b) { return red * r + green * g + blue * b; }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
-// The words of a name, in small letters: parts of letters and digits only.
-std::vector<std::string> words_of(std::string_view name) {
-  std::vector<std::string> words(1);
-  for (const char c : lower(name)) {
-    const bool part = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (part) {
-      words.back() += c;
-    } else if (!words.back().empty()) {
-      words.emplace_back();
-    }
-  }
-  return words;
-}
-
-bool names_labels(std::string_view name) {
-  const std::vector<std::string> words = words_of(name);
-  return std::any_of(words.begin(), words.end(), [](const std::string& w) {
-    return w.starts_with("label") || w.starts_with("class") || w.starts_with("target") ||
-           w == "y" || w == "ytrain" || w == "ytest" || w == "yvalid";
-  });
-}
-
 [[noreturn]] void refuse(const std::string& where, const Array& array) {
   throw IoError(fmt::format(
       "{}: {} {} are no images: rows of numbers (n, pixels), (n, rows, cols), (n, rows, cols, 3), "
-      "(n, 3, rows, cols), with 1 in place of 3 too, or classes (n,) are expected",
+      "(n, 3, rows, cols), with 1 in place of 3 too, or classes (n,), whole numbers, are expected",
       where, name(array.dtype()), to_string(array.shape())));
 }
 
@@ -82,14 +54,41 @@ Array without_channels(const Array& array, std::size_t dimension, const Shape& s
   return gray;
 }
 
+bool has_whole_numbers(const Array& array) {
+  const Array values = array.cast(DType::float64);
+  const auto all = values.values<double>();
+  return std::all_of(all.begin(), all.end(), [](double v) {
+    constexpr double largest = 1e9;
+    return v == std::floor(v) && std::abs(v) < largest;
+  });
+}
+
+// The classes of rows that have a 1 for theirs and else 0; without an element where a row has not.
+Array classes_of_rows(const Array& array) {
+  const Array values = array.cast(DType::float32);
+  const std::int64_t n = array.shape()[0], width = array.shape()[1];
+  Array classes(DType::int64, Shape{n});
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float* row = values.data<float>() + i * width;
+    if (std::count(row, row + width, 1.0F) != 1 || std::count(row, row + width, 0.0F) != width - 1)
+      return Array(DType::int64, Shape{0});
+    classes.data<std::int64_t>()[i] = std::find(row, row + width, 1.0F) - row;
+  }
+  return classes;
+}
+
 RawImages from_array(const Array& array, const std::string& where, const std::string& name) {
   RawImages raw{.where = where, .part = part_of_name(name)};
   const std::size_t rank = array.rank();
   const bool whole = computing(array.dtype()) == DType::int64;
   const bool column = rank == 2 && array.shape()[1] == 1 && whole && names_labels(name);
-  if ((rank == 1 && whole) || column) {
+  if ((rank == 1 && (whole || (names_labels(name) && has_whole_numbers(array)))) || column) {
     raw.labels = array.cast(DType::int64).reshaped(Shape{array.elements()});
     return raw;
+  }
+  if (rank == 2 && names_labels(name) && array.shape()[1] > 1) {
+    raw.labels = classes_of_rows(array);
+    if (raw.labels.elements() > 0) return raw;
   }
   if (rank < 2 || rank > 4) refuse(where, array);
   Array values = array.cast(DType::float32);
@@ -150,18 +149,6 @@ RawImages from_numbers(const std::filesystem::path& path) {
 
 std::string_view image_kinds() {
   return "PNG, npz, npy, idx and texts of numbers (csv), the last three also with .gz";
-}
-
-std::string part_of_name(std::string_view name) {
-  for (const std::string& word : words_of(name)) {
-    if (word.starts_with("train") || word == "xtrain" || word == "ytrain") return "train";
-    if (word.starts_with("valid") || word == "val" || word == "xvalid" || word == "yvalid" ||
-        word == "xval" || word == "yval" || word == "dev")
-      return "valid";
-    if (word.starts_with("test") || word == "xtest" || word == "ytest" || word == "t10k")
-      return "test";
-  }
-  return {};
 }
 
 RawImages read_gray_png(const std::filesystem::path& path) {

@@ -34,7 +34,4 @@ RawImages read_gray_png(const std::filesystem::path& path);
 /// Each image as `rows` x `cols` pixels, each the mean of what it covers of the old ones.
 void resize(RawImages& images, std::int64_t rows, std::int64_t cols);
 
-/// "train", "valid", "test" or nothing, by the words of a name: "x_train", "t10k-images", "val".
-std::string part_of_name(std::string_view name);
-
 }  // namespace damo::io

@@ -62,16 +62,33 @@ int frames_of_quarter(const NoteSets& sets, const fs::path& path) {
   return share < 0.3 ? 1 : share < 0.5 ? 2 : 4;
 }
 
+bool is_outside(int pitch, const RollOptions& roll) {
+  return pitch < roll.low || pitch >= roll.high;
+}
+
+// What to say of notes that a piano-roll has no row for.
+std::string outside_note(std::int64_t notes, const RollOptions& roll) {
+  return fmt::format("{} {} outside the pitches {} to {} left out", notes,
+                     notes == 1 ? "note" : "notes", roll.low, roll.high - 1);
+}
+
 void read_json(SequenceSet& set, const fs::path& path) {
   const NoteSets sets = read_note_json(path);
   if (!(set.roll.dt > 0)) set.roll.dt = seconds_of_quarter / frames_of_quarter(sets, path);
+  std::int64_t outside = 0;
   for (const auto& [key, pieces] : sets) {
     if (key != "train" && key != "valid" && key != "test") {
       throw_io(path, fmt::format("the part '{}' is none of train, valid and test", key));
     }
-    for (const NoteFrames& frames : pieces)
+    for (const NoteFrames& frames : pieces) {
+      for (const std::vector<int>& frame : frames) {
+        outside += std::count_if(frame.begin(), frame.end(),
+                                 [&](int pitch) { return is_outside(pitch, set.roll); });
+      }
       part_of(set, key).push_back(to_piano_roll(frames, set.roll));
+    }
   }
+  if (outside > 0) set.notes.push_back(outside_note(outside, set.roll));
 }
 
 void read_rolls(SequenceSet& set, const fs::path& path) {
@@ -83,9 +100,9 @@ void read_rolls(SequenceSet& set, const fs::path& path) {
     Array values = roll.cast(DType::float32);
     for (std::int64_t i = 0; i < values.elements(); ++i) {
       const float v = values.data<float>()[i];
-      if (v >= 0 && v <= 1) continue;
+      if (v == 0 || v == 1) continue;
       throw_io(path, fmt::format("'{}' has {} in frame {} for pitch {}; a piano-roll has 0 and 1, "
-                                 "not velocities",
+                                 "not velocities or shares",
                                  key, v, i / set.pitches() + 1, set.roll.low + i % set.pitches()));
     }
     part_of(set, key).push_back(std::move(values));
@@ -124,7 +141,13 @@ class Tunes {
       const Midi midi = read_midi(file);
       Array roll = to_piano_roll(midi, set_.roll, file);
       frames_ += roll.shape()[0];
-      for (const MidiNote& n : midi.notes) drums_ += n.channel == drum_channel ? 1 : 0;
+      for (const MidiNote& n : midi.notes) {
+        if (n.channel == drum_channel) {
+          ++drums_;
+        } else if (is_outside(n.pitch, set_.roll)) {
+          ++outside_;
+        }
+      }
       notes_ += static_cast<std::int64_t>(midi.notes.size());
       clipped_ += midi.clipped;
       const std::uint32_t draw = checksum(0, as_bytes(tune_name(file))) % 10;
@@ -154,13 +177,15 @@ class Tunes {
       note += fmt::format(", {:.0f} % drum notes left out",
                           100 * static_cast<double>(drums_) / static_cast<double>(notes_));
     }
+    if (outside_ > 0) note += ", " + outside_note(outside_, set_.roll);
     if (clipped_ > 0) note += fmt::format(", {} data bytes above 127 taken as 127", clipped_);
     set_.notes.push_back(note);
   }
 
  private:
   SequenceSet& set_;
-  std::int64_t files_ = 0, skipped_ = 0, frames_ = 0, notes_ = 0, drums_ = 0, clipped_ = 0;
+  std::int64_t files_ = 0, skipped_ = 0, frames_ = 0, notes_ = 0, drums_ = 0, outside_ = 0,
+               clipped_ = 0;
   std::string first_;
 };
 
@@ -281,6 +306,17 @@ fs::path find_by_name(const std::string& set_name) {
       set_name, looked, remedy));
 }
 
+// Silence alone is no music; the notes say what became of notes that were there.
+void require_notes(const SequenceSet& set) {
+  const auto sounds = [](const Array& roll) {
+    const auto values = roll.values<float>();
+    return std::any_of(values.begin(), values.end(), [](float v) { return v > 0; });
+  };
+  if (std::any_of(set.train.begin(), set.train.end(), sounds)) return;
+  throw IoError(fmt::format("{}: there are no notes to train on in it{}{}", set.source,
+                            set.notes.empty() ? "" : "; ", fmt::join(set.notes, "; ")));
+}
+
 void generate(SequenceSet& set) {
   set.source = "built in";
   if (!(set.roll.dt > 0)) set.roll.dt = RollOptions().dt;
@@ -318,8 +354,7 @@ SequenceSet load_sequences(const std::string& name_or_path, const RollOptions& r
                               name_or_path, fmt::join(sequence_names(), ", "), accepted_forms));
   }
   if (!(set.roll.dt > 0)) set.roll.dt = RollOptions().dt;
-  if (set.train.empty())
-    throw IoError(fmt::format("{}: there is nothing to train on in it", set.source));
+  require_notes(set);
   set.fingerprint = fingerprint(set);
   return set;
 }

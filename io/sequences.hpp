@@ -14,7 +14,7 @@ struct SequenceSet {
   std::string source;              ///< the file or folder it was read from, or "built in"
   std::string fingerprint;         ///< "crc32:..." of all rolls, for run.json
   RollOptions roll;                ///< with the length of a frame that fits the data
-  std::vector<std::string> notes;  ///< what a user should know: files skipped, drums left out
+  std::vector<std::string> notes;  ///< what a user should know: files skipped, notes left out
   std::vector<Array> train, valid, test;
 
   std::int64_t pitches() const { return roll.high - roll.low; }
@@ -34,13 +34,14 @@ struct SequenceSet {
 ///
 /// Folders and lists are split by file name: about a tenth each for valid and test, always the same
 /// ones, with variants of a tune ("ashover1a", "ashover1b") on one side. Of a folder, files that
-/// cannot be read are skipped; `notes` says how many, and what share of notes were drums, which are
-/// left out.
+/// cannot be read are skipped; `notes` says how many, what share of notes were drums, and how many
+/// lay outside the piano's pitches, which are both left out.
 ///
 /// `roll.dt` is the length of a frame of MIDI files; 0 is 0.3 s. Frames of .json files are as in
 /// the file, and 0 makes them last as long as fits: 0.75 s a quarter, the file's frames being taken
 /// for quarters, eighths or sixteenths by its name or by how seldom they change. Throws IoError
-/// that says where it looked and what to do, and for rolls with other numbers than 0 to 1.
+/// that says where it looked and what to do, for rolls with other numbers than 0 and 1, and where
+/// there is no note to train on.
 SequenceSet load_sequences(const std::string& name_or_path, const RollOptions& roll = {.dt = 0});
 
 /// Chorales with a simple harmony: cadenced progressions of triads in a major key, moved by the

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstdio>
 #include <numbers>
 
 #include <damo/graph/errors/error.hpp>
@@ -13,14 +12,12 @@
 namespace damo::examples {
 namespace {
 
-// "28x20" is 28 wide and 20 high; nothing is (0, 0).
-std::pair<std::int64_t, std::int64_t> parse_size(const std::string& text) {
-  if (text.empty()) return {0, 0};
-  int width = 0, height = 0, read = 0;
-  const int n = std::sscanf(text.c_str(), "%4dx%4d%n", &width, &height, &read);
-  if (n != 2 || read != static_cast<int>(text.size()) || width < 1 || height < 1)
-    throw UsageError("--resize: '" + text + "' is no size such as 28x28");
-  return {width, height};
+std::pair<std::int64_t, std::int64_t> image_size(const std::string& text) {
+  try {
+    return io::parse_image_size(text);
+  } catch (const IoError& error) {
+    throw UsageError(std::string("--resize: ") + error.what());
+  }
 }
 
 }  // namespace
@@ -60,7 +57,7 @@ void add_image_options(Cli& cli, TrainingOptions& o) {
 }
 
 io::Dataset load_images(const TrainingOptions& o) {
-  const auto [width, height] = parse_size(o.resize);
+  const auto [width, height] = image_size(o.resize);
   io::Dataset data = io::load_dataset(o.data, {.binarize = io::parse_binarize(o.binarize),
                                                .seed = static_cast<std::uint64_t>(o.seed),
                                                .limit = o.limit,

@@ -12,6 +12,7 @@ namespace damo::io {
 namespace {
 
 constexpr int pitches = 128;
+constexpr std::int64_t most_parts = 1000;
 
 /// Builds the sets while the text is parsed, so that no document tree is ever in memory and nesting
 /// deeper than a note's is refused at once.
@@ -41,17 +42,18 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     set_ = &sets_[name];
     name_ = name;
+    count(static_cast<std::int64_t>(sets_.size()), most_parts, "parts");
     return true;
   }
   bool start_array(std::size_t) override {
     if (set_ == nullptr) fail("a list instead of an object");
-    if (depth_ == 1) set_->emplace_back();
+    if (depth_ == 1) {
+      set_->emplace_back();
+      count(++pieces_, most_pieces, "pieces");
+    }
     if (depth_ == 2) {
       set_->back().emplace_back();
-      if (++frames_ > most_frames) {
-        throw_io(path_, fmt::format("more than {} frames; so many are read from one file at most",
-                                    most_frames));
-      }
+      count(++frames_, most_frames, "frames");
     }
     if (++depth_ > 3) fail("a list within a frame");
     return true;
@@ -74,6 +76,11 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
     throw_io(path_, fmt::format("{} stands{} where lists of lists of lists of pitches belong", what,
                                 place));
   }
+  void count(std::int64_t n, std::int64_t most, const char* what) const {
+    if (n <= most) return;
+    throw_io(path_,
+             fmt::format("more than {} {}; so many are read from one file at most", most, what));
+  }
   bool pitch(std::int64_t value) {
     if (depth_ != 3) fail(fmt::format("the number {}", value));
     if (value < 0 || value >= pitches) fail("a pitch outside 0 to 127");
@@ -88,7 +95,7 @@ class NoteHandler : public nlohmann::json_sax<nlohmann::json> {
   std::vector<NoteFrames>* set_ = nullptr;
   std::string name_;
   int depth_ = 0;
-  std::int64_t frames_ = 0;
+  std::int64_t frames_ = 0, pieces_ = 0;
   bool in_object_ = false;
 };
 

@@ -16,6 +16,8 @@ using NoteSets = std::map<std::string, std::vector<NoteFrames>>;
 
 /// The most frames that `read_note_json` takes from one file: as piano-rolls they fill 370 MB.
 inline constexpr std::int64_t most_frames = std::int64_t{1} << 20U;
+/// The most pieces, with or without frames.
+inline constexpr std::int64_t most_pieces = std::int64_t{1} << 16U;
 
 /// Reads a JSON object of lists of pieces, a piece being a list of frames and a frame a list of
 /// MIDI pitches (73 or 73.0), as the JSB chorales come. Throws IoError with path and place for

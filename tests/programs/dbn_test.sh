@@ -13,3 +13,6 @@ trap 'rm -rf "$folder"' EXIT
 # An RBM's cross-entropy is positive and falls.
 awk -F, 'NR == 2 { first = $2 } NR > 1 && NR < 7 { last = $2 } END { exit !(last > 0 && last < first) }' \
   "$folder/run/metrics.csv" || { cat "$folder/run/metrics.csv"; exit 1; }
+# The best epoch is one that was trained with classes, however little they taught.
+"$1" --data bars --epochs 2 --pretrain 1 --hidden 4 --lr 1e6 --out "$folder/none" 2>&1 | tee /dev/stderr |
+  grep -q "best validation error .* in epoch [45]," || exit 1

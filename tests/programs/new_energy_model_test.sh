@@ -18,6 +18,12 @@ for wrong in nan inf -0.1 1e999; do expect 2 "--lr: '$wrong' is no finite number
 grep -q "standard output" output || fail "full disk: $(cat output)"
 expect 1 "./nowhere" --data ./nowhere --out run
 expect 1 "do not fill a batch" --data bars --batch 1000000 --out run
+expect 1 "no size such as 28x28" --data bars --resize large
+awk 'BEGIN { for (i = 0; i < 30; ++i) print i % 2 "," int(i / 2) % 2 "," int(i / 4) % 2 ",1" }' > rows.csv
+expect 0 "split by seed 7: 24 images to train on, 3 to validate, 3 to test" --data rows.csv --seed 7 --epochs 1 \
+  --hidden 2 --batch 5 --out rows
+expect 0 "24 images, 4 batches of 5, in another order in each epoch" --data rows.csv --resize 1x1 --epochs 1 --hidden 2 \
+  --batch 5 --out small
 expect 0 "pictures in run" --data bars --epochs 2 --hidden 4 --batch 20 --out run
 for file in metrics.csv model.npz filters.png samples.png; do
   [ -s "run/$file" ] || fail "run/$file is not there"

@@ -53,6 +53,11 @@ os.mkdir('idx-folder')
 for part in ('train', 'test'):
     open('idx-folder/my-%s-images-idx3-ubyte' % part, 'wb').write(idx(8, (30, 4, 4), images))
     open('idx-folder/my-%s-labels-idx1-ubyte' % part, 'wb').write(idx(8, (30,), bytes(i % 3 for i in range(30))))
+open('pics', 'wb').write(idx(8, (30, 4, 4), images))
+open('labels', 'wb').write(idx(8, (30,), bytes(i % 3 for i in range(30))))
+os.mkdir('x-and-y')
+open('x-and-y/X_train.npy', 'wb').write(npy('|u1', (30, 4, 4), images))
+open('x-and-y/y_train.npy', 'wb').write(npy('<i8', (30,), labels(30)))
 for name in ('first', 'second'):
     open(name + '.npy', 'wb').write(npy('|b1', (30, 16), bytes(i % 2 for i in range(480))))
 
@@ -83,9 +88,13 @@ while read -r command; do
     rbm*) small="--epochs 1 --batch 5 --hidden 4 --k 1 --plot-every 1" ;;
     *) small="--epochs 1 --batch 5 --hidden 4" ;;
   esac
+  case $command in
+    new_energy_model*) end="pictures in" ;;
+    *) end="All of it on one page" ;;
+  esac
   # shellcheck disable=SC2086
   eval "\"$programs\"/$command" $small > output 2>&1 || fail "$command: $(cat output)"
-  grep -q "All of it on one page" output || fail "$command: $(cat output)"
+  grep -q "$end" output || fail "$command: $(cat output)"
   commands=$((commands + 1))
 done < <(sed -n '/^```/,/^```/p' "$document" | grep -v '^```')
 [ $commands -ge 15 ] || fail "only $commands commands in $document"
@@ -107,4 +116,6 @@ expect 1 "PNG, npz, npy, idx" --data ./nowhere
 "$programs/rnn_rbm" --data ./nowhere > output 2>&1 && fail "rnn_rbm reads nowhere"
 grep -q "folders of MIDI files, .mid, .*.npz and .txt files are read" output || fail "$(cat output)"
 "$programs/stacked_da" --data images.npy > output 2>&1 && fail "stacked_da takes images without classes"
-grep -q "no classes" output || fail "$(cat output)"
+grep -q "a column 'label', y in an npz or a file of labels beside" output || fail "$(cat output)"
+# What conv_rbm reads is the same.
+"$programs/conv_rbm" --data pictures --epochs 1 --batch 5 --hidden 2 --filter 2 > output 2>&1 || fail "conv_rbm: $(cat output)"

@@ -22,8 +22,9 @@ std::int64_t number_of_classes(const io::Dataset& data);
 /// The part of `examples` whose most likely class is not theirs, in percent. `log_p` (n, classes)
 /// is an expression of the images `x`.
 double error_percent(const Var& log_p, const Var& x, const Examples& examples);
-/// "best validation error 1.84 % in epoch 25, with a test error of 1.83 %", of a run's metrics.csv.
-std::string best_errors(const std::filesystem::path& metrics);
+/// "best validation error 1.84 % in epoch 25, with a test error of 1.83 %", of a run's metrics.csv
+/// from an epoch on: before it the classes were not trained.
+std::string best_errors(const std::filesystem::path& metrics, std::int64_t from_epoch);
 
 /// What the metrics of classifiers mean.
 inline constexpr const char* validation_error_caption =
