@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include <damo/damo.hpp>
 
@@ -31,6 +32,7 @@ struct Options {
   double dt = 0;
   bool last = false;
   bool spread = false;
+  bool real_starts = false;
   bool quiet = false;
 };
 
@@ -64,19 +66,37 @@ const std::vector<Array>& part_of(const io::SequenceSet& data, const std::string
   return part == "train" ? data.train : part == "valid" ? data.valid : data.test;
 }
 
+// A piece that begins with the first frame of `start` and goes on as the model does.
+Array begun_as(models::RnnRbm& model, const Array& start, std::int64_t frames, double temperature) {
+  const Array first = models::cut_sequences({start}, 1, model.n_visible(), float32).at(0);
+  if (frames == 1) return first;
+  const Array rest = model.generate(frames - 1, {.temperature = temperature, .prime = first});
+  return models::join_sequences({first, rest}, model.n_visible(), float32);
+}
+
 // Pieces of the model as long as real ones, and what sounds in both.
-void compare_songs(const Options& o, models::RnnRbm& model, const std::vector<Array>& part) {
+void compare_songs(const Options& o, models::RnnRbm& model, const std::vector<Array>& part,
+                   const std::vector<Array>& trained) {
   const std::vector<Array> real = spread_pieces(part, o.songs);
   std::vector<Array> songs;
+  std::vector<Array> starts;
+  for (const Array& piece : trained) {
+    if (piece.shape()[0] > 0) starts.push_back(piece);
+  }
+  std::mt19937_64 draw(static_cast<std::uint64_t>(o.seed));
   for (const Array& piece : real) {
-    if (piece.shape()[0] > 0 && !stop_requested())
-      songs.push_back(model.generate(piece.shape()[0], {.temperature = o.temperature}));
+    const std::int64_t frames = piece.shape()[0];
+    if (frames == 0 || stop_requested()) continue;
+    songs.push_back(o.real_starts
+                        ? begun_as(model, starts.at(draw() % starts.size()), frames, o.temperature)
+                        : model.generate(frames, {.temperature = o.temperature}));
   }
   if (songs.empty()) return;
   fmt::print("  composed: {}\n  real:     {}\n", to_string(music_statistics(songs)),
              to_string(music_statistics(real)));
-  fmt::print("  {} pieces, each as long as a real one; temperature {}, {} Gibbs steps a frame\n",
-             songs.size(), o.temperature, model.options.k_generate);
+  fmt::print("  {} pieces, each as long as a real one{}; temperature {}, {} Gibbs steps a frame\n",
+             songs.size(), o.real_starts ? ", begun as those trained on" : "", o.temperature,
+             model.options.k_generate);
 }
 
 int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions& settings,
@@ -116,7 +136,7 @@ int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions&
       settings.average > 0 && !o.last ? "averaged" : "last", o.runs);
   if (const std::string trouble = trouble_of(scores); !trouble.empty())
     fmt::print("  {}\n", trouble);
-  if (o.songs > 0) compare_songs(o, model, part);
+  if (o.songs > 0) compare_songs(o, model, part, data.train);
   return scores.frames < total ? stopped : success;
 }
 
@@ -167,6 +187,8 @@ int main(int argc, char** argv) {
     cli.option("--songs", o.songs,
                "pieces to compose, as long as real ones, to compare what sounds; 0 is none",
                {0, 1e6});
+    cli.flag("--real-starts", o.real_starts,
+             "give these the first frame of a piece trained on, drawn by --seed");
     cli.option("--temperature", o.temperature, "of these; 0 is the run's", {0, 100});
     cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame of these; 0 is the run's",
                {0, 100000});

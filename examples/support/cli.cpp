@@ -225,7 +225,10 @@ Cli& Cli::choice(const std::string& flags, std::string& value, const std::string
     const bool known = std::find(words.begin(), words.end(), word) != words.end();
     const bool path =
         or_path && (word.find_first_of("/,") != std::string::npos || std::filesystem::exists(word));
-    return known || path ? std::string() : unknown_word(word, words);
+    if (known || path) return std::string();
+    const std::string wrong = unknown_word(word, words);
+    return or_path && !did_you_mean(word, words) ? wrong + ", and no file or folder that is there"
+                                                 : wrong;
   };
   impl_->add(flags, value, describe(list, {}, value), check)->type_name("NAME");
   return *this;

@@ -222,6 +222,8 @@ void Training::fail(const std::string& reason, Position& at) {
 
 int Training::run(const TrainingSteps& steps, const io::Record& info) {
   if (steps.batches < 1) throw ShapeError("training: there is not a single full batch of data");
+  if (cli_.given("--patience") && options_.patience > 0 && !steps.score)
+    throw UsageError("--patience: there is no validation score here to stop by");
   catch_stop_signals();
   open_folder(info);
   Position at;

@@ -21,6 +21,7 @@ namespace {
 
 constexpr const char* previous_name = "checkpoint.previous.npz";
 constexpr std::int64_t quick_images = 2000;
+constexpr std::string_view options_of_call[] = {"out", "resume", "quiet", "force"};
 
 }  // namespace
 
@@ -119,7 +120,9 @@ void Training::open_folder(const io::Record& info) {
     record_.set("resumed", timestamp()).set("resume_command", cli_.command_line());
     if (!options_.quiet) {
       for (const std::string& difference : cli_.differences(record_)) {
-        const bool of_call = difference.starts_with("resume ") || difference.starts_with("out ");
+        const bool of_call = std::any_of(
+            std::begin(options_of_call), std::end(options_of_call),
+            [&](std::string_view name) { return difference.starts_with(std::string(name) + " "); });
         if (!of_call) say(stderr, fmt::format("changed: {}\n", difference));
       }
     }

@@ -27,6 +27,7 @@ void Watch::batch(double cost) {
 std::optional<std::string> Watch::epoch(std::int64_t epoch, const std::string& name, double cost) {
   worse_ = last_ && is_better(better_, *last_, cost) ? worse_ + 1 : 0;
   last_ = cost;
+  below_first_ = first_ && is_better(better_, *first_, cost) ? below_first_ + 1 : 0;
   // One batch says little of the model before: only much worse is worse.
   const bool far = first_ && std::abs(cost - *first_) > 1 + std::abs(*first_);
   if (far && is_better(better_, *first_, cost)) {
@@ -35,6 +36,13 @@ std::optional<std::string> Watch::epoch(std::int64_t epoch, const std::string& n
         "diverges; "
         "a smaller --lr may help",
         name, epoch, cost, *first_);
+  }
+  if (below_first_ == worse_epochs) {
+    below_first_ = 0;
+    return fmt::format(
+        "warning: the {} has been worse than before training ({:.4g}) in each of the last {} "
+        "epochs; a smaller --lr may help",
+        name, *first_, worse_epochs);
   }
   if (worse_ < worse_epochs) return std::nullopt;
   const std::int64_t epochs = worse_;
@@ -46,13 +54,14 @@ std::optional<std::string> Watch::epoch(std::int64_t epoch, const std::string& n
 void Watch::save(io::Record& record) const {
   if (first_) record.set("first_cost", *first_);
   if (last_) record.set("last_cost", *last_);
-  record.set("worse_epochs", worse_);
+  record.set("worse_epochs", worse_).set("below_first_epochs", below_first_);
 }
 
 void Watch::load(const io::Record& record) {
   if (record.has("first_cost")) first_ = record.number("first_cost");
   if (record.has("last_cost")) last_ = record.number("last_cost");
   if (record.has("worse_epochs")) worse_ = record.integer("worse_epochs");
+  if (record.has("below_first_epochs")) below_first_ = record.integer("below_first_epochs");
 }
 
 void require_sound(const io::Checkpoint& checkpoint) {

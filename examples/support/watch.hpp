@@ -28,7 +28,7 @@ class Watch {
   /// The cost of a batch; the first one after a restart is that of the model before training.
   void batch(double cost);
   /// The mean cost of an epoch. The result is a warning to print, or nothing: it is far worse
-  /// than before training, or each of the last epochs was worse than the one before.
+  /// than before training, or each of the last epochs was worse than that or than the one before.
   std::optional<std::string> epoch(std::int64_t epoch, const std::string& name, double cost);
 
   /// For checkpoints.
@@ -38,7 +38,8 @@ class Watch {
  private:
   Better better_;
   std::optional<double> first_, last_;
-  std::int64_t worse_ = 0;  // epochs in a row
+  std::int64_t worse_ = 0;        // epochs in a row, each than the one before
+  std::int64_t below_first_ = 0;  // each than before training
 };
 
 /// Throws NumericError when an array of the checkpoint holds what no training survives: NaN,

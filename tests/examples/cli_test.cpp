@@ -51,6 +51,10 @@ TEST_CASE("values from a file are held to what the command line takes") {
   CHECK(restore_error(io::Record().set("lr", "nan")).find("run.json: 'lr'") == 0);
   CHECK(restore_error(io::Record().set("data", "bras")).find("did you mean 'bars'") !=
         std::string::npos);
+  CHECK(restore_error(io::Record().set("data", "gone/pictures.npy")).empty());
+  CHECK(restore_error(io::Record().set("data", "pictures.npy")) ==
+        "run.json: 'data': 'pictures.npy' is none of mnist, bars, and no file or folder that is "
+        "there");
   CHECK(restore_error(io::Record().set("quick", 1)).find("run.json: 'quick'") == 0);
 }
 

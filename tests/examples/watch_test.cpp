@@ -43,6 +43,28 @@ TEST_CASE("five epochs that are each worse than the one before are warned of") {
   CHECK(warned == std::vector<std::int64_t>{10});
 }
 
+// A share of pixels that are wrong cannot grow far, however far the weights run.
+TEST_CASE("a bounded cost that stays worse than before training is warned of") {
+  Watch watch(Better::lower);
+  watch.batch(0.27);
+  std::vector<std::int64_t> warned;
+  const double costs[] = {0.48, 0.47, 0.26, 0.49, 0.48, 0.5, 0.47, 0.48, 0.5, 0.49};
+  for (std::int64_t i = 0; i < 10; ++i) {
+    if (i == 6) {  // as a resumed run does
+      io::Record record;
+      watch.save(record);
+      watch = Watch(Better::lower);
+      watch.load(record);
+    }
+    const auto warning = watch.epoch(i + 1, "error", costs[i]);
+    if (!warning) continue;
+    warned.push_back(i + 1);
+    CHECK(warning->find("worse than before training (0.27) in each of the last 5 epochs") !=
+          std::string::npos);
+  }
+  CHECK(warned == std::vector<std::int64_t>{8});
+}
+
 TEST_CASE("numbers that no training survives are not saved") {
   const auto check = [](const Array& a) { require_sound({.arrays = {{"w", a}}, .metadata = {}}); };
   CHECK_NOTHROW(check(Array::scalar(1e11)));

@@ -15,6 +15,9 @@ expect 0 "--persistent" --help
 expect 0 "GFLOP/s" --info
 expect 2 "did you mean 'fashion'" --data fashoin
 expect 2 "exclude each other" --cd --persistent
+expect 2 "no validation score here to stop by" --patience 3 --data bars --out patient
+[ ! -e patient ] || fail "an option that does nothing left a folder"
+expect 2 "no file or folder that is there" --data faces.npy
 expect 1 "neither a data set" --data ./nowhere
 expect 1 "not a single full batch" --data bars --batch 100000 --out batch
 mkdir idx && printf 'not an idx file' > idx/train-images-idx3-ubyte
@@ -36,4 +39,7 @@ wait $running
 grep -q "after the last epoch" log || fail "$(cat log)"
 grep -q '"status": "stopped"' samples/run.json || fail "$(cat samples/run.json)"
 expect 0 samples.png --resume samples --plot-every 1
+"$program" --data bars --epochs 1 --hidden 4 --k 1 --plot-every 1 --quiet --out silent || fail "--quiet: $?"
+expect 0 "changed: epochs 1 is 2 now" --resume silent --epochs 2
+grep -q "changed: quiet" output && fail "what belongs to a call is told as changed: $(cat output)"
 expect 1 "A smaller --lr may help" --data bars --lr 1e37 --epochs 1 --out nan
