@@ -106,6 +106,12 @@ void wide_by_kernel(const Apply& node, WidesIn in, WidesOut out) {
   std::vector<Array> inputs;
   for (const WideArray* a : in) inputs.push_back(a->rounded());
   const std::vector<Array> results = performed(node, inputs);
+  const bool finite = std::all_of(in.begin(), in.end(), [](const WideArray* a) {
+    for (std::size_t i = 0; i < a->size(); ++i) {
+      if (std::isinf((*a)[i].value)) return false;
+    }
+    return true;
+  });
   for (std::size_t k = 0; k < out.size(); ++k) {
     out[k] = WideArray(results[k].view());
     if (!is_float(out[k].dtype())) continue;
@@ -116,6 +122,7 @@ void wide_by_kernel(const Apply& node, WidesIn in, WidesOut out) {
     for (std::size_t i = 0; i < out[k].size(); ++i) {
       Wide& x = out[k][i];
       if (std::isfinite(x.value)) x.doubt = x.rounding = unit * std::abs(x.value);
+      if (std::isinf(x.value) && finite) x.doubt = x.rounding = infinite;  // out of its range
     }
   }
   for (const auto bound : bounds) add_spread(node, in, bound, out);

@@ -26,7 +26,7 @@ Vocabulary learn() {
   words.log1p = f(log1p(x));
   words.log2 = f(log2(x)), words.log10 = f(log10(x)), words.expm1 = f(expm1(x));
   words.sigmoid = f(sigmoid(x)), words.softplus = f(softplus(x)), words.tanh = f(tanh(x));
-  words.cosh = f(cosh(x)), words.erf = f(erf(x)), words.erfc = f(erfc(x));
+  words.sinh = f(sinh(x)), words.cosh = f(cosh(x)), words.erf = f(erf(x)), words.erfc = f(erfc(x));
   words.erfcx = f(erfcx(x)), words.sech_squared = f(sech_squared(x));
   words.log_cosh = f(log_cosh(x));
   words.log1mexp = f(log1mexp(x)), words.sqrt = f(sqrt(x)), words.abs = f(abs(x));

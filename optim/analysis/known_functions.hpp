@@ -15,7 +15,7 @@ struct Vocabulary {
   const ScalarOp *sqrt, *abs, *sign, *round, *floor, *ceil, *trunc, *relu;
   const ScalarOp *less, *less_equal, *greater, *greater_equal, *eq, *neq;
   const ScalarOp *and_, *or_, *xor_, *not_, *isnan, *isinf, *where;
-  const ScalarOp *cosh, *erf, *erfc, *erfcx, *sech_squared, *log_cosh;
+  const ScalarOp *sinh, *cosh, *erf, *erfc, *erfcx, *sech_squared, *log_cosh;
   const ScalarOp *maximum, *minimum, *clip, *logaddexp, *xlogx, *xlogy0;
 };
 const Vocabulary& vocabulary();

@@ -109,6 +109,29 @@ std::optional<Vars> log_of_product(const Apply& node, Context& context) {
   return total.defined() ? fitted(total, node) : std::nullopt;
 }
 
+/// log(sinh(x) / x) = a + log((1 - exp(-2 a)) / (2 a)) for a = |x| above 1, where sinh may
+/// overflow, and the logarithm of x / sinh(x).
+std::optional<Vars> log_of_sinh_over(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::product, node.input(0));
+  const auto& leaves = terms.leaves();
+  if (leaves.size() != 2 || leaves[0].inverse == leaves[1].inverse || terms.negated())
+    return std::nullopt;
+  for (const auto& [leaf, other] :
+       {std::pair(leaves[0], leaves[1]), std::pair(leaves[1], leaves[0])}) {
+    if (scalar_op(leaf.seen.core) != words().sinh) continue;
+    Steps steps;
+    Seen x{leaf.seen.core.inputs()[0], leaf.seen.path};
+    while (look_deeper(x, steps)) continue;
+    if (!same(x, other.seen) || scalar_op(x.core) == words().clip) continue;
+    const Var a = maximum(abs(x.core), 1);
+    const Var near = clip(x.core, -1, 1);
+    const Var far = a + log(-expm1(-2 * a)) - log(2 * a);
+    const Var l = surface({where(abs(x.core) > 1, far, log(sinh(near) / near)), x.path});
+    return fitted(leaf.inverse ? -l : l, node);
+  }
+  return std::nullopt;
+}
+
 /// log(where(isnan(u), u, y)) = where(isnan(u), u, log(y)): what stands for 1 where u is no NaN.
 std::optional<Vars> log_of_guarded(const Apply& node, Context& context) {
   const Var& x = node.input(0);
@@ -212,6 +235,8 @@ const Rules& log_of_parts_rules() {
                          .sound(Soundness::needs_fact));
     };
     add("log_of_product", "log(x * y) = log(x) + log(y) for nonnegative x", log_of_product);
+    add("log_of_sinh_over", "log(sinh(x) / x) = |x| + log((1 - exp(-2 |x|)) / (2 |x|))",
+        log_of_sinh_over);
     add("log_of_guarded", "log(where(isnan(u), u, y)) = where(isnan(u), u, log(y))",
         log_of_guarded);
     add("log_of_power", "log(x^c) = c * log(x)", log_of_power);

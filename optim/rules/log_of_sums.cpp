@@ -3,6 +3,7 @@
 #include <vector>
 
 #include <damo/graph/variables.hpp>
+#include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/near.hpp>
@@ -121,6 +122,27 @@ std::optional<Vars> log_of_sum(const Apply& node, Context& context) {
   return fitted(where(eq(logs->subtracted, -INFINITY), logs->added, logs->added + gap), node);
 }
 
+/// log(exp(x) - 1 + c) and log(sinh(x) + c) for a positive constant c, such as an epsilon: what may
+/// overflow is left out of the logarithm for x above 1.
+std::optional<Vars> log_of_growing_and_constant(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Group::sum, node.input(0));
+  const auto& leaves = terms.leaves();
+  if (leaves.size() != 2 || terms.n_constants() != 1 || !(terms.constant() > 0))
+    return std::nullopt;
+  const auto& leaf = leaves[leaves[0].constant ? 1 : 0];
+  const ScalarOp* f = scalar_op(leaf.seen.core);
+  if (leaf.inverse || (f != words().expm1 && f != words().sinh)) return std::nullopt;
+  const Apply& growing = leaf.seen.core.owner();
+  const Var& x = growing.input(0);
+  if (scalar_op(x) == words().minimum && uniform_value(x.inputs()[1]) == 1.0) return std::nullopt;
+  const double c = terms.constant();
+  const Var far = maximum(x, 1);
+  const Var l = f == words().expm1 ? far : far + log1mexp(-2 * far) - std::log(2.0);
+  const Var beside = log1p((f == words().expm1 ? c - 1 : c) * exp(-l));
+  const Var both = where(x > 1, l + beside, log(applied(growing, 0, minimum(x, 1)) + c));
+  return fitted(surface({fit(both, leaf.seen.core), leaf.seen.path}), node);
+}
+
 /// log(|x - y|) from log(x) and log(y).
 std::optional<Vars> log_of_distance(const Apply& node, Context& context) {
   if (scalar_op(node.input(0)) != words().abs) return std::nullopt;
@@ -226,6 +248,8 @@ const Rules& log_of_sum_rules() {
               .sound(Soundness::needs_fact));
     };
     add("log_of_sum", "log", "log(x + y) = logaddexp(log(x), log(y))", log_of_sum);
+    add("log_of_growing_and_constant", "log", "log(exp(x) - 1 + c) = x + log1p((c - 1) exp(-x))",
+        log_of_growing_and_constant);
     add("log_of_distance", "log", "log(|x - y|) from log(x) and log(y)", log_of_distance);
     add("log_of_reduction", "log", "log(sum(x)) = logsumexp(log(x))", log_of_reduction);
     add("log_of_running", "log", "log(cumsum(x)) = logcumsumexp(log(x))", log_of_running);

@@ -4,6 +4,7 @@
 #include <damo/graph/function_graph.hpp>
 #include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/softmax.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
@@ -25,13 +26,14 @@ bool is_count(const Var& v) {
   return v.inputs().size() == 1 && v.inputs()[0].dtype() == DType::int64;
 }
 
-/// Whether `v` is nothing but positive constants and exponentials, sigmoids and softmax,
+/// Whether `v` is nothing but positive constants and exponentials, sigmoids, softmax and cosh,
 /// multiplied, divided (by counts, too), added, raised to powers, summed and moved.
 bool made_of_exponentials(const Var& v, int depth) {
   if (const auto c = uniform_value(v)) return *c > 0;
   if (depth == 0) return false;
   const ScalarOp* f = scalar_op(v);
-  if (f == words().exp || f == words().exp2 || f == words().sigmoid || as<Softmax>(v) != nullptr)
+  if (f == words().exp || f == words().exp2 || f == words().sigmoid || f == words().cosh ||
+      as<Softmax>(v) != nullptr)
     return true;
   const auto below = [&](const Var& x) { return made_of_exponentials(x, depth - 1); };
   const auto& in = v.inputs();
@@ -172,6 +174,20 @@ std::optional<Vars> root_of_exponentials(const Apply& node, Context& context) {
   return f == words().exp || f == words().sigmoid ? std::nullopt : root(node, context);
 }
 
+/// A divisor of either sign as one between -1 and 1 times exp(log): sinh(x) = tanh(x) cosh(x) and
+/// exp(x) - 1 = tanh(x / 2) (exp(x) + 1).
+struct SignedDivisor {
+  Var sign;
+  Var log;
+};
+std::optional<SignedDivisor> signed_divisor(const Var& v) {
+  const ScalarOp* f = scalar_op(v);
+  if (f != words().sinh && f != words().expm1) return std::nullopt;
+  const Var& x = v.inputs()[0];
+  if (f == words().sinh) return SignedDivisor{tanh(x), log_cosh(x)};
+  return SignedDivisor{tanh(0.5 * x), softplus(x)};
+}
+
 /// y / x = y * exp(-log(x)) for an x made of exponentials that may overflow: 1 / x is 0 there, and
 /// its slope the product of 0 and infinity.
 std::optional<Vars> over_exponentials(const Apply& node, Context& context) {
@@ -179,15 +195,19 @@ std::optional<Vars> over_exponentials(const Apply& node, Context& context) {
   for (std::size_t i = 0; i < terms.leaves().size(); ++i) {
     const auto& leaf = terms.leaves()[i];
     if (!leaf.inverse || leaf.constant) continue;
+    std::vector<bool> drop(terms.leaves().size(), false);
+    drop[i] = true;
+    const auto rest = [&] { return terms.without(drop).value(Terms::Group::product); };
+    if (const auto divisor = signed_divisor(leaf.seen.core)) {
+      const Var sign = surface({divisor->sign, leaf.seen.path});
+      const Var l = surface({divisor->log, leaf.seen.path});
+      return Vars{fit(rest() / sign * exp(-l), node.output())};
+    }
     const Var x = surface(leaf.seen);
     const Fact fact = context.fact(leaf.seen.core);
     if (fact.at_most_one || !fact.nonnegative || !made_of_exponentials(x, deepest)) continue;
     const auto stable = context.stable_log(x);
-    if (!stable) continue;
-    std::vector<bool> drop(terms.leaves().size(), false);
-    drop[i] = true;
-    const Var rest = terms.without(drop).value(Terms::Group::product);
-    return Vars{fit(rest * exp(-*stable), node.output())};
+    if (stable) return Vars{fit(rest() * exp(-*stable), node.output())};
   }
   return std::nullopt;
 }
@@ -205,7 +225,7 @@ bool has_roots_or_quotients_of_exponentials(const FunctionGraph& graph) {
     const bool quotient = f == words().div || f == words().reciprocal;
     if (!root && !quotient) return false;
     const Var& x = node->input(f == words().div ? 1 : 0);
-    return !uniform_value(x) && made_of_exponentials(x, deepest);
+    return !uniform_value(x) && (signed_divisor(x) || made_of_exponentials(x, deepest));
   });
 }
 

@@ -122,6 +122,9 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_of_minus_expm1_over", log(-expm1(-x) / x),
                        where(abs(x) < 0.01, -x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
                              maximum(-x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+  rules.push_back(rule("log_of_over_expm1", log(x / expm1(x)),
+                       where(abs(x) < 0.01, sqr(sqr(x)) / 2880 - sqr(x) / 24 - x / 2,
+                             -maximum(x, 0) - log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
   rules.push_back(rule("log_of_abs_expm1", log(abs(expm1(x))), maximum(x, 0) + log1mexp(-abs(x))).stabilizes());
   rules.push_back(rule("log_half_erfc", log(erfc(x) / 2), log_ndtr(-root2 * x)).stabilizes());
   rules.push_back(rule("log_of_erfc", log(erfc(x)), log_erfc(x)).stabilizes());
@@ -197,6 +200,19 @@ void add_sigmoids(Rules& rules) {
   // clang-format on
 }
 
+/// Quotients of what overflows on both sides, among them the derivatives of others.
+void add_hyperbolic(Rules& rules) {
+  const Var x = any("x");
+  // clang-format off
+  rules.push_back(rule("exp_over_expm1", exp(x) / expm1(x), -1 / expm1(-x)).stabilizes());
+  rules.push_back(rule("sinh_over_cosh", sinh(x) / cosh(x), tanh(x)).stabilizes());
+  rules.push_back(rule("cosh_over_sinh", cosh(x) / sinh(x), 1 / tanh(x)).stabilizes());
+  rules.push_back(rule("expm1_times_sigmoid", expm1(x) * sigmoid(-x), tanh(x / 2)).stabilizes());
+  rules.push_back(rule("one_plus_exp_over_expm1", (1 + exp(x)) / expm1(x), 1 / tanh(x / 2)).stabilizes());
+  rules.push_back(rule("sinh_over_one_plus_cosh", sinh(x) / (1 + cosh(x)), tanh(x / 2)).stabilizes());
+  // clang-format on
+}
+
 }  // namespace
 
 const Rules& stabilize_rules() {
@@ -205,6 +221,7 @@ const Rules& stabilize_rules() {
     add_logarithms(list);
     add_exponentials(list);
     add_sigmoids(list);
+    add_hyperbolic(list);
     list.push_back(
         node_rewriter("common_constant", {"add", "sub"}, "c + c x = c (1 + x)", common_constant)
             .stabilizes());

@@ -17,6 +17,7 @@ RuleCases log_of_parts_cases() {
       {"log_of_scatter", log(inc_subtensor(zeros_like(x)[range(1)], exp(x)[range(1)])),
        log(inc_subtensor(y[range(1)], exp(x)[range(1)]))},
       {"log_of_extremum", log(maximum(exp(x), sigmoid(y))), log(maximum(exp(x), y))},
+      {"log_of_sinh_over", log(sinh(x) / x), log(sinh(x) / y)},
       {"log_of_softplus", log(softplus(x)), log(softplus(x) - 3)},
       {"log_of_ordered", log(sort(exp(x))), log(sort(x))},
       {"log_of_moved", log(sum(exp(x), 1)[range(0, 2)]), log(sum(x, 1)[range(0, 2)])},

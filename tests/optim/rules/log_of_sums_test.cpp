@@ -17,6 +17,7 @@ RuleCases log_of_sum_cases() {
   return {
       {"log_of_reduction", log(sum(exp(x), 1)), log(sum(tanh(x), 1))},
       {"log_of_sum", log(exp(x) + exp(y) + exp(z)), log(exp(x) + exp(y) + tanh(z))},
+      {"log_of_growing_and_constant", log(exp(x) - 1 + 1e-7), log(exp(x) - 1 + y)},
       {"log_of_distance", log(abs(exp(x) - exp(y))), log(abs(exp(x) - y))},
       {"log_of_dot", log(dot(exp(x), sigmoid(y))), log(dot(exp(x), y))},
       {"log1p_of_sum", log1p(sum(exp(x), 1)), log1p(sum(x, 1))},

@@ -53,6 +53,7 @@ RuleCases logarithm_cases() {
       {"log_of_expm1", log(expm1(x)), log(expm1(x) - 3)},
       {"log_of_expm1_over", log(expm1(x) / x), log(expm1(x) / a)},
       {"log_of_minus_expm1_over", log((1 - exp(-x)) / x), log((1 - exp(-x)) / a)},
+      {"log_of_over_expm1", log(x / expm1(x)), log(a / expm1(x))},
       {"log_exp2", log(exp2(x)), log(exp2(x) + tanh(a))},
       {"log2_exp2", log2(exp2(x)), log2(exp2(x) + tanh(a))},
       {"log_of_abs_expm1", log(abs(expm1(x))), log(abs(expm1(x) - 3))},
@@ -128,9 +129,23 @@ RuleCases sigmoid_cases() {
   };
 }
 
+RuleCases hyperbolic_cases() {
+  const Var x = vector("x", float64);
+  const Var y = vector("y", float64);
+  return {
+      {"exp_over_expm1", exp(x) / expm1(x), exp(x) / expm1(y)},
+      {"sinh_over_cosh", sinh(x) / cosh(x), sinh(x) / cosh(y)},
+      {"cosh_over_sinh", cosh(x) / sinh(x), cosh(x) / sinh(y)},
+      {"expm1_times_sigmoid", expm1(x) * sigmoid(-x), expm1(x) * sigmoid(x)},
+      {"one_plus_exp_over_expm1", (1 + exp(x)) / expm1(x), (1 + exp(x)) / expm1(y)},
+      {"sinh_over_one_plus_cosh", sinh(x) / (1 + cosh(x)), sinh(x) / (2 + cosh(x))},
+  };
+}
+
 const RuleTheme logarithms(logarithm_cases);
 const RuleTheme exponentials(exponential_cases);
 const RuleTheme sigmoids(sigmoid_cases);
+const RuleTheme hyperbolic(hyperbolic_cases);
 
 }  // namespace
 
@@ -139,6 +154,7 @@ TEST_CASE(
   check_cases(logarithm_cases());
   check_cases(exponential_cases());
   check_cases(sigmoid_cases());
+  check_cases(hyperbolic_cases());
 }
 
 TEST_CASE("log of a sigmoid in every spelling becomes a softplus") {
