@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -45,11 +46,11 @@ bool moved_together(WideFunction f, std::span<const std::size_t> unknown, std::s
   return moves;
 }
 
-/// How far `f` is from `y` with all operands off at once: a product of two that are 0 but for
-/// their errors is no more than those multiplied.
-long double all_moved(WideFunction f, std::span<const Wide> x, long double Wide::*bound,
+/// How far `f` is from `y` with all operands off at once, upwards or downwards: a product of two
+/// that are 0 but for their errors is no more than those multiplied.
+long double all_moved(WideFunction f, std::span<const Wide> x, long double Wide::*bound, int sign,
                       std::span<long double> at, long double y) {
-  for (std::size_t i = 0; i < x.size(); ++i) at[i] = x[i].value + x[i].*bound;
+  for (std::size_t i = 0; i < x.size(); ++i) at[i] = x[i].value + sign * x[i].*bound;
   const long double other = f(at.data());
   for (std::size_t i = 0; i < x.size(); ++i) at[i] = x[i].value;
   if (equal(other, y)) return 0;
@@ -74,7 +75,7 @@ long double spread(WideFunction f, std::span<const Wide> x, long double Wide::*b
     }
   }
   if (n > 0) return moved_together(f, std::span(unknown).first(n), at, y) ? infinite : total;
-  return std::max(total, all_moved(f, x, bound, at, y));
+  return std::max({total, all_moved(f, x, bound, 1, at, y), all_moved(f, x, bound, -1, at, y)});
 }
 
 /// Whether `holds` of `f` wherever one operand is moved a little.
@@ -175,11 +176,13 @@ Wide WideMath::operator()(WideFunction f, std::span<const Wide> x) const {
   Wide y{f(at)};
   y.doubt = spread(f, x, &Wide::doubt, {at, x.size()}, y.value);
   y.rounding = spread(f, x, &Wide::rounding, {at, x.size()}, y.value);
-  if (std::isinf(y.value) && overflows(f, {at, x.size()})) y.doubt = infinite;
+  if (std::isinf(y.value) && overflows(f, {at, x.size()})) y.doubt = y.rounding = infinite;
   // What underflows is not 0: neither are its neighbours then anything else. Nor is what is made of
   // it.
-  if (y.value == 0 && (flat(f, {at, x.size()}) || made_of_underflow(f, x, {at, x.size()})))
+  if (y.value == 0 && (flat(f, {at, x.size()}) || made_of_underflow(f, x, {at, x.size()}))) {
     y.doubt = std::max(y.doubt, underflow);
+    y.rounding = std::max(y.rounding, smallest_);
+  }
   if (!std::isfinite(y.value) || unit_ == 0) return y;
   const long double size = std::abs(y.value);
   y.doubt += size == 0 ? 0 : units * own_unit * size + own_smallest;

@@ -13,6 +13,15 @@ TEST_CASE("fuzz: graphs that a rewrite once got wrong are computed as written") 
   }
 }
 
+TEST_CASE("fuzz: what rounding explains, or long double does not know either, is no difference") {
+  // A tie, an underflow made an integer, a power of what may be negative, a loop that overflows.
+  for (const std::uint64_t seed : {5500240, 13005546, 13019945, 4107997, 7702370}) {
+    const auto finding = test::differential(seed);
+    INFO((finding ? finding->text() : ""));
+    CHECK_FALSE(finding);
+  }
+}
+
 TEST_CASE("fuzz: every mode computes what was written, in a thousand random graphs") {
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
     const auto finding = test::differential(seed);

@@ -77,6 +77,21 @@ TEST_CASE("wide: overflow and underflow of the dtype are rounding") {
   CHECK(tiny.rounding >= std::numeric_limits<float>::denorm_min());
 }
 
+TEST_CASE("wide: what leaves the range of long double, too, may be any number the dtype holds") {
+  const Var x = scalar("x", float64);
+  CHECK(std::isinf(at(exp(x), x, 1e20).rounding));
+  CHECK(at(exp(x), x, -1e20).rounding > 0);
+  CHECK(std::isinf(at(log(exp(x)), x, -1e20).rounding));
+  CHECK(at(x > log(sigmoid(x)), x, -3e199).rounding > 0);
+  CHECK(at(cast(log(exp(x) / exp(x)), int64), x, -1e20).rounding > 0);
+}
+
+TEST_CASE("wide: what a condition in doubt chooses is off as far as the other choice") {
+  const Var x = scalar("x", float64);
+  const Var y = log(1 - x);
+  CHECK(at(where(eq(y, 0), 0.0, y), x, 1e-30).rounding >= 1e-17L);
+}
+
 TEST_CASE("wide: a comparison is exact unless rounding may turn it") {
   const Var x = scalar("x", float64);
   CHECK(at(x > 0.5, x, 0.75).rounding == 0);
