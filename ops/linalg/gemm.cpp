@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include <damo/graph/errors/error.hpp>
@@ -10,6 +11,7 @@
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/movement/copy.hpp>
+#include <damo/ops/kernels/products/sparse_gemm.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/gemm.hpp>
 #include <damo/ops/linalg/linalg.hpp>
@@ -56,6 +58,27 @@ void accumulate(const Tensor& c, TensorsIn in, std::int64_t first, const Tensor&
     if (a.shape.back() == 0 && !std::isfinite(alpha))
       fill(out, Array::scalar(std::nan("")).cast(out.dtype).view());
   }
+}
+
+template <class T>
+Matrix<const T> matrix_of(const Tensor& t) {
+  return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
+}
+
+/// All products at once, where their left operands have zeros to leave out.
+template <class T>
+bool leave_out_zeros(TensorsIn in, const Tensor& out) {
+  constexpr std::size_t most_products = 8;
+  std::array<ScaledProduct<T>, most_products> products;
+  std::size_t n = 0;
+  for (std::size_t at = first_product; at < in.size(); at = after(at), ++n) {
+    if (n == most_products || in[at + 1]->rank() != 2 || in[at + 2]->rank() != 2) return false;
+    products[n] = {static_cast<T>(in[at]->first<double>()), matrix_of<T>(*in[at + 1]),
+                   matrix_of<T>(*in[at + 2])};
+  }
+  const Matrix<T> c{out.as<T>(), out.shape[0], out.shape[1], out.shape[1], 1};
+  return gemm_if_sparse(std::span(products.data(), n),
+                        static_cast<T>(in[beta_input]->first<double>()), matrix_of<T>(*in[0]), c);
 }
 
 /// Whether going through c a few rows at a time spares going through it again.
@@ -179,6 +202,9 @@ void Gemm::perform_wide(const Apply&, WidesIn in, WidesOut out) const {
 }
 
 void Gemm::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
+  const bool matrix = out[0]->rank() == 2;
+  if (matrix && out[0]->dtype == DType::float32 && leave_out_zeros<float>(in, *out[0])) return;
+  if (matrix && out[0]->dtype == DType::float64 && leave_out_zeros<double>(in, *out[0])) return;
   if (!by_parts(in, *out[0])) return accumulate(*in[0], in, 0, *out[0]);
   const std::int64_t rows = out[0]->shape[0];
   std::int64_t depth = 0;

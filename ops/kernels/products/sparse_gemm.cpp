@@ -30,19 +30,22 @@ struct SparseLists {
   std::int64_t room;
 };
 
-/// What one block of rows of b adds to some rows of one panel of c.
+/// What one block of rows of b, or each of several terms, adds to some rows of one panel of c.
 template <class T>
 struct SparsePanel {
-  const T* b;  // laid out
-  T* c;        // of the first row
+  const T* b;     // laid out: of the block, or of all terms
+  const T* from;  // what is added to, of the first row
+  std::int64_t from_row;
+  T* c;  // of the first row
   std::int64_t c_row;
   std::int64_t cols;
   std::int64_t row;  // the first one's number among the lists
   std::int64_t rows;
-  const std::int32_t* starts;  // in the lists of each row, of this block and the next
+  const std::int32_t* starts;  // in the lists of each row, of this block or term and the next
   std::int64_t starts_row;
   T* sums;  // between blocks, of the first row
-  T alpha;
+  const ScaledProduct<T>* terms;
+  std::int64_t n_terms;
   T beta;
   bool first;
   bool last;
@@ -77,7 +80,7 @@ template <class T>
 struct Table {
   std::int64_t lanes;
   void (*column)(const SparseLists<T>&, const T*, std::int64_t, std::int32_t);
-  void (*row)(const SparseLists<T>&, std::int64_t, const T*, std::int64_t);
+  void (*row)(const SparseLists<T>&, std::int64_t, const T*, std::int64_t, std::int64_t);
   std::int64_t (*count)(const T*, std::int64_t);
   bool (*lay_out_narrow)(Matrix<const T>, T*);
   bool (*lay_out_wide)(Matrix<const T>, T*);
@@ -100,26 +103,52 @@ const Table<T>& table() {
 }
 
 template <class T>
+bool by_rows(const Matrix<const T>& a) {
+  return a.col_stride == 1 || a.cols == 1;
+}
+
+template <class T>
+bool pays(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<T>& c) {
+  const bool laid_out = b.col_stride == 1 || b.row_stride == 1;
+  const bool listed = by_rows(a) || a.row_stride == 1;
+  if (!laid_out || !listed || c.col_stride != 1 || c.cols < fewest_columns ||
+      c.rows < fewest_rows || a.rows * a.cols * c.cols < smallest_work)
+    return false;
+  const auto most = static_cast<std::int64_t>(dense_from[static_cast<std::size_t>(isa())] *
+                                              static_cast<double>(a.rows * a.cols));
+  std::int64_t found = 0;
+  const std::int64_t lines = by_rows(a) ? a.rows : a.cols;
+  const std::int64_t length = by_rows(a) ? a.cols : a.rows;
+  const std::int64_t stride = by_rows(a) ? a.row_stride : a.col_stride;
+  for (std::int64_t i = 0; i < lines && found <= most; ++i) {
+    found += table<T>().count(a.data + i * stride, length);
+  }
+  return found <= most;
+}
+
+template <class T>
 class SparseProduct {
  public:
-  SparseProduct(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c)
-      : alpha_(alpha),
-        a_(a),
-        b_(b),
-        beta_(beta),
-        c_(c),
-        depth_(b.rows <= shallow ? std::max<std::int64_t>(b.rows, 1) : depth_block) {}
+  SparseProduct(std::span<const ScaledProduct<T>> terms, T beta, Matrix<const T> from, Matrix<T> c)
+      : terms_(terms), beta_(beta), from_(from), c_(c) {
+    for (const ScaledProduct<T>& t : terms) depth_ += t.a.cols;
+  }
 
   bool run() {
+    const bool deep = depth_ > shallow;
     // A deep b is found to be finite only as c is written, which then must not be needed.
-    const bool deep = blocks() > 1;
-    if (!pays() || (deep && beta_ != T{0})) return false;
+    if (from_.col_stride != 1 || (deep && (beta_ != T{0} || terms_.size() > 1))) return false;
+    for (const ScaledProduct<T>& t : terms_) {
+      if (!pays(t.a, t.b, c_)) return false;
+    }
     if (!deep && !lay_out_whole()) return false;
-    const std::int64_t rows =
-        std::clamp(elements_per_pass / a_.cols, fewest_rows, most_rows_per_pass);
-    for (pass_ = 0; pass_ < a_.rows; pass_ += rows) {
-      pass_rows_ = std::min(rows, a_.rows - pass_);
-      make_lists();
+    parts_ =
+        deep ? (depth_ + depth_block - 1) / depth_block : static_cast<std::int64_t>(terms_.size());
+    const std::int64_t rows = std::clamp(elements_per_pass / std::max<std::int64_t>(depth_, 1),
+                                         fewest_rows, most_rows_per_pass);
+    for (pass_ = 0; pass_ < c_.rows; pass_ += rows) {
+      pass_rows_ = std::min(rows, c_.rows - pass_);
+      make_lists(deep);
       deep ? multiply_deep() : multiply_shallow();
       if (failed_.load(std::memory_order_relaxed)) return false;
     }
@@ -127,50 +156,38 @@ class SparseProduct {
   }
 
  private:
-  bool by_rows() const { return a_.col_stride == 1 || a_.cols == 1; }
-  std::int64_t blocks() const { return (b_.rows + depth_ - 1) / depth_; }
-
-  bool pays() const {
-    const bool laid_out = b_.col_stride == 1 || b_.row_stride == 1;
-    const bool listed = by_rows() || a_.row_stride == 1;
-    if (!laid_out || !listed || c_.col_stride != 1 || c_.cols < fewest_columns ||
-        c_.rows < fewest_rows || a_.rows * a_.cols * c_.cols < smallest_work)
-      return false;
-    const auto most = static_cast<std::int64_t>(dense_from[static_cast<std::size_t>(isa())] *
-                                                static_cast<double>(a_.rows * a_.cols));
-    std::int64_t found = 0;
-    const std::int64_t lines = by_rows() ? a_.rows : a_.cols;
-    const std::int64_t length = by_rows() ? a_.cols : a_.rows;
-    const std::int64_t stride = by_rows() ? a_.row_stride : a_.col_stride;
-    for (std::int64_t i = 0; i < lines && found <= most; ++i) {
-      found += table<T>().count(a_.data + i * stride, length);
-    }
-    return found <= most;
-  }
-
-  /// The entries of each row of the pass, and where those of each block of b begin.
-  void make_lists() {
+  /// The entries of each row of the pass, and where those of each block of b or term begin.
+  void make_lists(bool deep) {
     static thread_local Scratch entry_memory, count_memory, start_memory;
-    const std::int64_t stops = blocks() + 1;
-    lists_ = {entry_memory.reserve<SparseEntry<T>>(pass_rows_ * a_.cols),
-              count_memory.reserve<std::int32_t>(pass_rows_), a_.cols};
+    const std::int64_t stops = parts_ + 1;
+    lists_ = {entry_memory.reserve<SparseEntry<T>>(pass_rows_ * depth_),
+              count_memory.reserve<std::int32_t>(pass_rows_), depth_};
     starts_ = start_memory.reserve<std::int32_t>(pass_rows_ * stops);
     std::fill_n(lists_.counts, pass_rows_, 0);
-    for (std::int64_t block = 0; block < stops; ++block) {
-      for (std::int64_t i = 0; i < pass_rows_; ++i) starts_[i * stops + block] = lists_.counts[i];
-      const std::int64_t k = block * depth_;
-      if (block < blocks()) list(a_.block(pass_, k, pass_rows_, std::min(depth_, a_.cols - k)));
+    std::int64_t first = 0;
+    for (std::int64_t part = 0; part < stops; ++part) {
+      for (std::int64_t i = 0; i < pass_rows_; ++i) starts_[i * stops + part] = lists_.counts[i];
+      if (part == parts_) break;
+      if (deep) {
+        const Matrix<const T>& a = terms_[0].a;
+        const std::int64_t k = part * depth_block;
+        list(a.block(pass_, k, pass_rows_, std::min(depth_block, a.cols - k)), 0);
+      } else {
+        const Matrix<const T>& a = terms_[static_cast<std::size_t>(part)].a;
+        list(a.block(pass_, 0, pass_rows_, a.cols), first);
+        first += a.cols;
+      }
     }
   }
 
-  void list(Matrix<const T> part) {
-    if (by_rows()) {
+  void list(Matrix<const T> part, std::int64_t first) {
+    if (by_rows(part)) {
       for (std::int64_t i = 0; i < part.rows; ++i) {
-        table<T>().row(lists_, i, &part(i, 0), part.cols);
+        table<T>().row(lists_, i, &part(i, 0), part.cols, first);
       }
     } else {
       for (std::int64_t k = 0; k < part.cols; ++k) {
-        table<T>().column(lists_, &part(0, k), part.rows, static_cast<std::int32_t>(k));
+        table<T>().column(lists_, &part(0, k), part.rows, static_cast<std::int32_t>(first + k));
       }
     }
   }
@@ -182,21 +199,24 @@ class SparseProduct {
   }
 
   SparsePanel<T> panel(std::int64_t row, std::int64_t rows, std::int64_t j, std::int64_t cols,
-                       std::int64_t block, const T* laid_out, T* sums) const {
-    const std::int64_t stops = blocks() + 1;
+                       std::int64_t part, const T* laid_out, T* sums) const {
+    const std::int64_t stops = parts_ + 1;
     return {laid_out,
+            &from_(pass_ + row, j),
+            from_.row_stride,
             &c_(pass_ + row, j),
             c_.row_stride,
             std::min(cols, c_.cols - j),
             row,
             rows,
-            starts_ + row * stops + block,
+            starts_ + row * stops + part,
             stops,
             sums,
-            alpha_,
+            terms_.data(),
+            static_cast<std::int64_t>(terms_.size()),
             beta_,
-            block == 0,
-            block + 2 == stops};
+            part == 0,
+            part + 2 == stops};
   }
 
   std::int64_t wide_cols() const { return table<T>().lanes * wide_panel; }
@@ -204,16 +224,19 @@ class SparseProduct {
   bool lay_out_whole() {
     static thread_local Scratch memory;
     const std::int64_t step = wide_cols();
-    T* to = memory.reserve<T>((b_.cols + step - 1) / step * step * b_.rows);
+    T* to = memory.reserve<T>((c_.cols + step - 1) / step * step * depth_);
     whole_ = to;
-    for (std::int64_t j = 0; j < b_.cols; j += step, to += step * b_.rows) {
-      const auto part = b_.block(0, j, b_.rows, std::min(step, b_.cols - j));
-      if (!table<T>().lay_out_wide(part, to)) return false;
+    for (std::int64_t j = 0; j < c_.cols; j += step) {
+      for (const ScaledProduct<T>& t : terms_) {
+        const auto part = t.b.block(0, j, t.b.rows, std::min(step, c_.cols - j));
+        if (!table<T>().lay_out_wide(part, to)) return false;
+        to += step * t.b.rows;
+      }
     }
     return true;
   }
 
-  /// b stays in the cache: c is gone through once, a few rows at a time.
+  /// What is laid out stays in the cache: c is gone through once, a few rows at a time.
   void multiply_shallow() {
     const std::int64_t step = rows_per_part;
     parallel_for(pass_rows_, on_threads() ? rows_per_part : pass_rows_,
@@ -221,7 +244,7 @@ class SparseProduct {
                    for (std::int64_t i = begin; i < end; i += step) {
                      for (std::int64_t j = 0; j < c_.cols; j += wide_cols()) {
                        table<T>().wide_rows(panel(i, std::min(step, end - i), j, wide_cols(), 0,
-                                                  whole_ + j * b_.rows, nullptr),
+                                                  whole_ + j * depth_, nullptr),
                                             lists_);
                      }
                    }
@@ -229,16 +252,17 @@ class SparseProduct {
   }
 
   void multiply_deep() {
+    const Matrix<const T>& b = terms_[0].b;
     const std::int64_t step = table<T>().lanes * narrow_panel;
     const std::int64_t panels = (c_.cols + step - 1) / step;
     parallel_for(panels, on_threads() ? 1 : panels, [&](std::int64_t begin, std::int64_t end) {
       static thread_local Scratch memory;
       T* laid_out = memory.reserve<T>((depth_block + pass_rows_) * step);
       for (std::int64_t j = begin * step; j < std::min(end * step, c_.cols); j += step) {
-        for (std::int64_t block = 0; block < blocks(); ++block) {
-          const std::int64_t k = block * depth_;
+        for (std::int64_t block = 0; block < parts_; ++block) {
+          const std::int64_t k = block * depth_block;
           const auto part =
-              b_.block(k, j, std::min(depth_, b_.rows - k), std::min(step, c_.cols - j));
+              b.block(k, j, std::min(depth_block, b.rows - k), std::min(step, c_.cols - j));
           if (!table<T>().lay_out_narrow(part, laid_out)) {
             failed_.store(true, std::memory_order_relaxed);
           }
@@ -250,11 +274,12 @@ class SparseProduct {
     });
   }
 
-  T alpha_;
-  Matrix<const T> a_, b_;
+  std::span<const ScaledProduct<T>> terms_;
   T beta_;
+  Matrix<const T> from_;
   Matrix<T> c_;
-  std::int64_t depth_;  // rows of b in a block
+  std::int64_t depth_ = 0;  // rows of all b
+  std::int64_t parts_ = 0;  // blocks of a deep b, or terms
   std::int64_t pass_ = 0;
   std::int64_t pass_rows_ = 0;
   SparseLists<T> lists_{};
@@ -265,13 +290,23 @@ class SparseProduct {
 
 }  // namespace
 
+bool gemm_if_sparse(std::span<const ScaledProduct<float>> products, float beta,
+                    Matrix<const float> from, Matrix<float> c) {
+  return SparseProduct<float>(products, beta, from, c).run();
+}
+bool gemm_if_sparse(std::span<const ScaledProduct<double>> products, double beta,
+                    Matrix<const double> from, Matrix<double> c) {
+  return SparseProduct<double>(products, beta, from, c).run();
+}
 bool gemm_if_sparse(float alpha, Matrix<const float> a, Matrix<const float> b, float beta,
                     Matrix<float> c) {
-  return SparseProduct<float>(alpha, a, b, beta, c).run();
+  const ScaledProduct<float> product{alpha, a, b};
+  return gemm_if_sparse(std::span(&product, 1), beta, c, c);
 }
 bool gemm_if_sparse(double alpha, Matrix<const double> a, Matrix<const double> b, double beta,
                     Matrix<double> c) {
-  return SparseProduct<double>(alpha, a, b, beta, c).run();
+  const ScaledProduct<double> product{alpha, a, b};
+  return gemm_if_sparse(std::span(&product, 1), beta, c, c);
 }
 
 }  // namespace damo

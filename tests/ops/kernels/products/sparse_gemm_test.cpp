@@ -106,6 +106,44 @@ TEST_CASE("products that leave out zeros have the bits of those that do not") {
   });
 }
 
+TEST_CASE("several products that leave out zeros have the bits of one added after the other") {
+  on_each_isa([] {
+    for (const std::int64_t n : {64, 131, 500}) {
+      for (const bool by_columns : {false, true}) {
+        const Case<float> first(131, n, 70, 0.12, by_columns), second(131, n, 90, 0.2, by_columns),
+            third(131, n, 96, 0.0, !by_columns);
+        for (const float beta : {0.0F, 1.0F, 0.7F}) {
+          std::vector<float> one_by_one = first.c;
+          damo::gemm(0.3F, first.left(), first.right(), beta, first.result(one_by_one));
+          damo::gemm(-2.0F, second.left(), second.right(), 1.0F, second.result(one_by_one));
+          damo::gemm(1.0F, third.left(), third.right(), 1.0F, third.result(one_by_one));
+          const std::vector<damo::ScaledProduct<float>> all{{0.3F, first.left(), first.right()},
+                                                            {-2.0F, second.left(), second.right()},
+                                                            {1.0F, third.left(), third.right()}};
+          std::vector<float> in_place = first.c, from = first.c, elsewhere(first.c.size(), 7.0F);
+          elsewhere.back() = first.c.back();
+          REQUIRE(damo::gemm_if_sparse(all, beta, first.result(in_place), first.result(in_place)));
+          REQUIRE(damo::gemm_if_sparse(all, beta, first.result(from), first.result(elsewhere)));
+          CHECK(in_place == one_by_one);
+          CHECK(from == first.c);
+          for (std::int64_t i = 0; i < 131; ++i) {
+            for (std::int64_t j = 0; j < n; ++j)
+              REQUIRE(first.result(elsewhere)(i, j) == first.result(one_by_one)(i, j));
+          }
+        }
+        const Case<float> dense(131, n, 60, 0.9, by_columns), deep(131, n, 200, 0.1, by_columns);
+        for (const Case<float>* other : {&dense, &deep}) {
+          const std::vector<damo::ScaledProduct<float>> all{{1.0F, first.left(), first.right()},
+                                                            {1.0F, other->left(), other->right()}};
+          std::vector<float> out = first.c;
+          CHECK_FALSE(damo::gemm_if_sparse(all, 1.0F, first.result(out), first.result(out)));
+          CHECK(out == first.c);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("they have the same bits on any number of threads") {
   const int before = damo::num_threads();
   for (const std::int64_t k : {200, 900}) {
