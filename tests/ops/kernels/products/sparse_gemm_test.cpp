@@ -126,10 +126,12 @@ TEST_CASE("several products that leave out zeros have the bits of one added afte
           REQUIRE(damo::gemm_if_sparse(all, beta, first.result(from), first.result(elsewhere)));
           CHECK(in_place == one_by_one);
           CHECK(from == first.c);
+          bool same = true;
           for (std::int64_t i = 0; i < 131; ++i) {
             for (std::int64_t j = 0; j < n; ++j)
-              REQUIRE(first.result(elsewhere)(i, j) == first.result(one_by_one)(i, j));
+              same = same && first.result(elsewhere)(i, j) == first.result(one_by_one)(i, j);
           }
+          CHECK(same);
         }
         const Case<float> dense(131, n, 60, 0.9, by_columns), deep(131, n, 200, 0.1, by_columns);
         for (const Case<float>* other : {&dense, &deep}) {
