@@ -18,6 +18,7 @@
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/shape_of.hpp>
 
 namespace damo {
 namespace {
@@ -455,9 +456,20 @@ std::string stretch_hint(const Var& v, std::size_t axis) {
       short_name(x), short_name(x), sizes);
 }
 
+/// Where two sizes that differ come from.
+std::string sources_hint(const Var& a, std::int64_t a_size, const Var& b, std::int64_t b_size,
+                         std::size_t axis) {
+  const auto [x, x_axis] = source_of_size(a, axis);
+  const auto [y, y_axis] = source_of_size(b, axis);
+  if (!x.defined() || !y.defined() || (same(x, a) && same(y, b))) return {};
+  return fmt::format("{} is the size of '{}' along axis {}, {} that of '{}' along axis {}", a_size,
+                     short_name(x), x_axis, b_size, short_name(y), y_axis);
+}
+
 }  // namespace
 
 std::string Elementwise::hint(const Vars& inputs, std::span<const TensorType> types) const {
+  std::string sources;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       if (i == k || types[i].rank() == 0 || types[i].rank() != types[k].rank()) continue;
@@ -472,10 +484,12 @@ std::string Elementwise::hint(const Vars& inputs, std::span<const TensorType> ty
           return fmt::format("dimshuffle({}, {{0, newaxis}}) makes '{}' a column", short_name(x),
                              short_name(x));
         }
+        if (sources.empty() && i < k)
+          sources = sources_hint(inputs[i], size, inputs[k], other, axis);
       }
     }
   }
-  return {};
+  return sources;
 }
 
 Printed Elementwise::print(const Apply& node, std::span<const Printed> in) const {

@@ -70,6 +70,26 @@ Printed MakeVector::print(const Apply&, std::span<const Printed> inputs) const {
   return {fmt::format("[{}]", joined(inputs, [](const Printed& p) { return p.text; }))};
 }
 
+std::pair<Var, std::size_t> source_of_size(Var v, std::size_t axis) {
+  while (!is_leaf(v)) {
+    const Apply& node = v.owner();
+    std::vector<Vars> shapes;
+    for (const Var& in : node.inputs()) {
+      Vars shape;
+      for (std::size_t i = 0; i < in.ndim(); ++i)
+        shape.push_back(make_var(std::make_shared<ShapeOf>(i), {in}, in.site()));
+      shapes.push_back(std::move(shape));
+    }
+    const auto shape = node.op().shape_rule(node, shapes)[v.index()];
+    const auto* size = shape ? as<ShapeOf>((*shape)[axis]) : nullptr;
+    if (size == nullptr) return {};
+    const Var of = (*shape)[axis].inputs()[0];
+    axis = size->axis();
+    v = of;
+  }
+  return {v, axis};
+}
+
 Var size_at(const Var& x, std::size_t axis) {
   if (axis < x.ndim() && x.type().dims[axis] != unknown) return int_constant(x.type().dims[axis]);
   return make_var(std::make_shared<ShapeOf>(axis), {x}, x.site());

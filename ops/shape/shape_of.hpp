@@ -1,4 +1,6 @@
 #pragma once
+#include <utility>
+
 #include <damo/ops/common/gradient_mask.hpp>
 
 namespace damo {
@@ -26,6 +28,10 @@ class ShapeOf final : public OpOf<ShapeOf> {
  private:
   std::size_t axis_;
 };
+
+/// The leaf, and its axis, whose size is that of an axis of `v` by the rules of the ops between; an
+/// empty Var where these say something else.
+std::pair<Var, std::size_t> source_of_size(Var v, std::size_t axis);
 
 /// Scalars of one dtype as a vector.
 class MakeVector final : public OpOf<MakeVector>, public ReadsElements {

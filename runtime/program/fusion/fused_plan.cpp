@@ -143,23 +143,30 @@ void FusedPlan::check_parameter(const Step& step, const Shape& sample) const {
   }
 }
 
-/// The ops' own rules say what fits, so an error reads as it would without fusing.
+/// The ops' own rules say what fits, so an error reads as it would without fusing: that of the op
+/// at which two shapes meet comes first.
 void FusedPlan::resolve_shape() {
+  const Step* odd = nullptr;  // of another shape than the first
   for (std::size_t i = 0; i < steps.size(); ++i) {
     Tensor& result = member_shapes[i];
     try {
       steps[i].node->op().run_shapes(*steps[i].node, steps[i].tensors, std::span(&result.shape, 1));
-      if (i > 0 && result.shape != member_shapes[0].shape) {
-        throw ShapeError("shape " + to_string(result.shape) + " where " +
-                         to_string(member_shapes[0].shape) + " was expected");
-      }
       if (steps[i].draw != nullptr) check_parameter(steps[i], result.shape);
     } catch (const Error&) {
       throw LocatedError::current(*steps[i].node, steps[i].tensors);
     }
+    if (odd == nullptr && result.shape != member_shapes[0].shape) odd = &steps[i];
     result.strides = contiguous_strides(result.shape);
   }
   shape = member_shapes[0].shape;
+  if (odd == nullptr) return;
+  try {
+    throw ShapeError("shape " +
+                     to_string(member_shapes[static_cast<std::size_t>(odd - steps.data())].shape) +
+                     " where " + to_string(shape) + " was expected");
+  } catch (const Error&) {
+    throw LocatedError::current(*odd->node, odd->tensors);
+  }
 }
 
 /// Drops axes of size 1 and joins neighbours that every operand walks through as one.

@@ -62,6 +62,25 @@ TEST_CASE("errors: a size that would have to stretch says how to declare it") {
   CHECK(contains(column, "hint   dimshuffle(c, {0, newaxis}) makes 'c' a column"));
 }
 
+TEST_CASE("errors: of sizes that differ name the inputs that they come from") {
+  const Var x = matrix("data"), y = matrix("history");
+  const SharedVar W = shared(Array(float32, {3, 2}), "W"), U = shared(Array(float32, {4, 2}), "U");
+  const std::string wanted =
+      "5 is the size of 'data' along axis 0, 6 that of 'history' along axis 0";
+  for (const Mode& mode : {Mode::fast(), Mode::none()}) {
+    Function f = function({x, y}, sum(tanh(dot(x, W)) * sqr(dot(exp(y), U))), {.mode = mode});
+    CHECK(contains(error_of<ShapeError>([&] {
+                     f(Array(float32, {5, 3}), Array(float32, {6, 4}));
+                   }),
+                   wanted));
+  }
+  Function turned = function({x, y}, x.T() * dot(y, U));
+  CHECK(contains(error_of<ShapeError>([&] {
+                   turned(Array(float32, {2, 5}), Array(float32, {6, 4}));
+                 }),
+                 "5 is the size of 'data' along axis 1, 6 that of 'history' along axis 0"));
+}
+
 TEST_CASE("errors: inside loops name every scan and step") {
   const Var x = vector("x"), y = vector("y"), n = lscalar("n");
   const auto [outer, u] = scan(
