@@ -10,6 +10,7 @@
 #include <damo/io/files/gzip.hpp>
 #include <damo/io/image_folder.hpp>
 #include <damo/io/image_names.hpp>
+#include <damo/io/pictures/png.hpp>
 
 namespace damo::io {
 namespace {
@@ -143,6 +144,19 @@ class PngPart {
   std::vector<std::int64_t> kinds_;
 };
 
+// Pictures that are made to fill the memory are refused before any is read.
+void require_bearable(const fs::path& folder, const std::vector<Png>& pngs) {
+  std::uint64_t pixels = 0, bytes = 0;
+  for (const Png& png : pngs) {
+    pixels += declared_pixels(png.path);
+    bytes += OpenFile(png.path).size();
+  }
+  if (pixels > most_inflated(bytes)) {
+    throw_io(folder, fmt::format("its {} PNG images have {} pixels; at most {} are read ({})",
+                                 pngs.size(), pixels, most_inflated(bytes), inflation_rule()));
+  }
+}
+
 std::vector<RawImages> read_pngs(const fs::path& folder, const std::vector<fs::path>& files,
                                  const DatasetOptions& options, std::vector<std::string>& notes) {
   std::vector<Png> pngs;
@@ -152,6 +166,7 @@ std::vector<RawImages> read_pngs(const fs::path& folder, const std::vector<fs::p
     pngs.push_back(sorted_in(file, folder));
     kinds.push_back(pngs.back().kind);
   }
+  require_bearable(folder, pngs);
   std::sort(kinds.begin(), kinds.end(), in_order);
   kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
   const bool with_kinds = kinds.size() > 1 && !kinds.front().empty();

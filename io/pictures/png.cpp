@@ -48,6 +48,22 @@ void write_png(const std::filesystem::path& path, const Picture& picture) {
   write_file(path, bytes);
 }
 
+std::uint64_t declared_pixels(const std::filesystem::path& path) {
+  constexpr std::size_t size_at = 16;  // after signature, length and name of the first chunk
+  std::byte head[size_at + 8]{};
+  const OpenFile file(path);
+  if (file.size() < sizeof head) return 0;
+  file.read_at(0, head);
+  if (!as_text(head).starts_with("\x89PNG")) return 0;
+  const auto number = [&](std::size_t at) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 0; i < 4; ++i)
+      value = value << 8U | std::to_integer<std::uint64_t>(head[at + i]);
+    return value;
+  };
+  return number(size_at) * number(size_at + 4);
+}
+
 Picture read_png(const std::filesystem::path& path) {
   const Bytes bytes = read_file(path);
   Image image;

@@ -27,4 +27,8 @@ void write_png(const std::filesystem::path& path, const Picture& picture);
 /// Reads a PNG file as gray or RGB; throws IoError when it is damaged or beyond 2^26 pixels.
 Picture read_png(const std::filesystem::path& path);
 
+/// The number of pixels that a PNG's header declares; 0 where the file does not begin as a PNG
+/// does.
+std::uint64_t declared_pixels(const std::filesystem::path& path);
+
 }  // namespace damo::io

@@ -97,11 +97,17 @@ TEST_CASE("overview: runs of a program are compared, and a broken one is left ou
   make_run(temporary / "c", "other", 0.1, {1});
   make_run(temporary / "d", "toy", 0.1, {1});
   io::write_file(temporary / "d/run.json", "{");
+  make_run(temporary / "e", "toy", 0.1, {1});
+  io::write_file(temporary / "e/metrics.csv", "cost,seconds\n1,2\n");
+  // What a run does not say differs from nothing.
+  io::Record more = RunFolder::open(temporary / "b").info();
+  RunFolder::open(temporary / "b").save_info(more.set("k", 3));
   std::vector<std::filesystem::path> folders;
-  for (const char* name : {"a", "b", "c", "d"}) folders.push_back(temporary / name);
+  for (const char* name : {"a", "b", "c", "d", "e"}) folders.push_back(temporary / name);
   const auto left_out = write_overview(folders, temporary / "report.html");
-  REQUIRE(left_out.size() == 1);
+  REQUIRE(left_out.size() == 2);
   CHECK(left_out[0].find("d/run.json") != std::string::npos);
+  CHECK(left_out[1].find("e/metrics.csv: has no column 'epoch'") != std::string::npos);
   const BrowserPage page = browse_and_run(temporary / "report.html", R"(
     const rows = table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent).join(' ')).join('|');
     document.body.dataset.answer = [...document.querySelectorAll('table')].map(rows).join('; ') + '; '

@@ -33,7 +33,11 @@ Run load(const fs::path& folder) {
   Run run{folder.filename().string(), folder, RunFolder::open(folder).info(), captions_of(folder),
           std::nullopt};
   const fs::path metrics = folder / "metrics.csv";
-  if (fs::exists(metrics)) run.metrics = io::read_csv(metrics);
+  if (!fs::exists(metrics)) return run;
+  run.metrics = io::read_csv(metrics);
+  const auto& columns = run.metrics->columns;
+  if (std::find(columns.begin(), columns.end(), "epoch") == columns.end())
+    throw IoError(metrics.string() + ": has no column 'epoch'");
   return run;
 }
 
@@ -50,8 +54,9 @@ std::vector<std::string> differing_settings(const std::vector<Run>& runs) {
     for (const auto& [name, value] : run.info.values()) {
       const bool known = std::find(names.begin(), names.end(), name) != names.end();
       if (known || no_settings.contains(name)) continue;
-      const auto same = [&, &key = name](const Run& other) {
-        return value_text(other.info, key) == value_text(runs[0].info, key);
+      // Runs of other versions may not have it.
+      const auto same = [&, &key = name, text = value_text(run.info, name)](const Run& other) {
+        return !other.info.has(key) || value_text(other.info, key) == text;
       };
       if (!std::all_of(runs.begin(), runs.end(), same)) names.push_back(name);
     }
@@ -77,6 +82,13 @@ std::vector<double> column(const Run& run, const std::string& name) {
   const auto& all = run.metrics->columns;
   if (std::find(all.begin(), all.end(), name) == all.end()) return {};
   return run.metrics->column(name);
+}
+
+// Why a run is left out; it names the run.
+std::string reason_of(const std::exception& error, const fs::path& folder) {
+  const std::string reason = error.what();
+  return reason.find(folder.string()) != std::string::npos ? reason
+                                                           : folder.string() + ": " + reason;
 }
 
 // A row for each run: what it was told, what differs, how far it came, its last numbers.
@@ -132,7 +144,7 @@ std::vector<std::string> write_overview(const std::vector<fs::path>& folders,
       Run run = load(folder);
       programs[text_of(run.info, "program")].push_back(std::move(run));
     } catch (const std::exception& error) {
-      skipped.emplace_back(error.what());
+      skipped.push_back(reason_of(error, folder));
     }
   }
   io::HtmlPage page("Runs");
@@ -153,8 +165,8 @@ std::vector<std::string> write_overview(const std::vector<fs::path>& folders,
       try {
         add_results(page, run.folder, file.parent_path());
       } catch (const std::exception& error) {
-        page.paragraph(fmt::format("The rest is left out: {}", error.what()));
-        skipped.emplace_back(error.what());
+        skipped.push_back(reason_of(error, run.folder));
+        page.paragraph("The rest is left out: " + skipped.back());
       }
     }
   }

@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <damo/io/dataset.hpp>
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/csv.hpp>
 #include <damo/io/formats/idx.hpp>
 #include <damo/io/formats/npz.hpp>
+#include <damo/io/pictures/png.hpp>
 #include "tests/support/files.hpp"
 
 using namespace damo;
@@ -53,6 +55,22 @@ np.savez_compressed('few.npz', **{'a%d' % i: z for i in range(10)})
           std::string::npos);
   }
   CHECK(read_npz(folder / "few.npz").size() == 10);
+}
+
+TEST_CASE("a folder of pictures that would fill the memory is refused and the limit is named") {
+  const TemporaryFolder folder;
+  create_folder(folder / "bomb");
+  create_folder(folder / "blank");
+  write_png(folder / "bomb/0.png", Picture(8000, 8000, 1, 0));
+  std::filesystem::create_hard_link(folder / "bomb/0.png", folder / "bomb/1.png");
+  CHECK(test::io_error([&] {
+          load_dataset((folder / "bomb").string());
+        }).find("its 2 PNG images have 128000000 pixels; at most 67108864 are read (64 MiB") !=
+        std::string::npos);
+  // Blank pictures of a usual size are no bomb.
+  for (const char* name : {"blank/0.png", "blank/1.png", "blank/2.png"})
+    write_png(folder / name, Picture(64, 64, 3, 255));
+  CHECK(load_dataset((folder / "blank").string()).pixels() == 4096);
 }
 
 TEST_CASE("what is smaller than the limit is read to its end from plain and compressed files") {
