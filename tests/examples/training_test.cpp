@@ -5,6 +5,7 @@
 
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/csv.hpp>
+#include <damo/ops/kernels/machine/parallel.hpp>
 #include "examples/support/program.hpp"
 #include "examples/support/stop.hpp"
 #include "examples/support/training.hpp"
@@ -173,6 +174,33 @@ TEST_CASE("times are written as clocks show them") {
   CHECK(clock_time(192) == "3:12");
   CHECK(clock_time(3723.4) == "1:02:03");
   CHECK(clock_time(std::numeric_limits<double>::infinity()) == "?");
+}
+
+TEST_CASE("a run that goes on uses the threads that it was asked for") {
+  const int before = num_threads();
+  const TemporaryFolder folder;
+  const std::string run = (folder / "run").string();
+  Toy toy;
+  CHECK(train(toy, {"--out", run, "--epochs", "1", "--threads", "3"}) == 0);
+  CHECK(num_threads() == 3);
+  set_num_threads(1);
+  CHECK(train(toy, {"--resume", run, "--epochs", "2"}) == 0);
+  CHECK(num_threads() == 3);
+  CHECK(train(toy, {"--resume", run, "--epochs", "3", "--threads", "2"}) == 0);
+  CHECK(num_threads() == 2);
+  set_num_threads(1);
+  CHECK(train(toy, {"--resume", run, "--epochs", "4"}) == 0);
+  CHECK(num_threads() == 2);
+  set_num_threads(before);
+}
+
+TEST_CASE("patience without a score to stop by is wrong usage and leaves no folder") {
+  const TemporaryFolder folder;
+  const std::string run = (folder / "run").string();
+  Toy toy;
+  CHECK_THROWS_AS(train(toy, {"--out", run, "--patience", "3"}), UsageError);
+  CHECK(!std::filesystem::exists(run));
+  CHECK(train(toy, {"--out", run, "--epochs", "1", "--patience", "0"}) == 0);
 }
 
 }  // namespace
