@@ -167,6 +167,8 @@ std::vector<RawImages> read_pngs(const fs::path& folder, const std::vector<fs::p
     kinds.push_back(pngs.back().kind);
   }
   require_bearable(folder, pngs);
+  require_fitting(folder.string(), static_cast<std::int64_t>(pngs.size()), options.height,
+                  options.width);
   std::sort(kinds.begin(), kinds.end(), in_order);
   kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
   const bool with_kinds = kinds.size() > 1 && !kinds.front().empty();

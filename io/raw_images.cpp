@@ -189,8 +189,17 @@ std::vector<RawImages> read_raw_images(const std::filesystem::path& path) {
   return {from_numbers(path)};
 }
 
+void require_fitting(const std::string& where, std::int64_t n, std::int64_t rows,
+                     std::int64_t cols) {
+  constexpr std::int64_t most = std::int64_t{1} << 30U;
+  if (rows * cols <= most / std::max<std::int64_t>(n, 1)) return;
+  throw IoError(fmt::format("{}: {} {} of {} x {} pixels are too large; at most {} pixels together",
+                            where, n, n == 1 ? "image" : "images", cols, rows, most));
+}
+
 void resize(RawImages& images, std::int64_t rows, std::int64_t cols) {
   const std::int64_t n = images.pixels.shape()[0];
+  require_fitting(images.where, n, rows, cols);
   Array resized(DType::float32, Shape{n, rows * cols});
   const double height = static_cast<double>(images.rows) / static_cast<double>(rows);
   const double width = static_cast<double>(images.cols) / static_cast<double>(cols);

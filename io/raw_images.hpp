@@ -31,7 +31,12 @@ std::vector<RawImages> read_raw_images(const std::filesystem::path& path);
 /// A PNG's gray levels, 0 to 255, as the one image (1, rows * cols).
 RawImages read_gray_png(const std::filesystem::path& path);
 
-/// Each image as `rows` x `cols` pixels, each the mean of what it covers of the old ones.
+/// Throws IoError where `n` images of this size are more than 2^30 pixels, which fill 4 GB.
+void require_fitting(const std::string& where, std::int64_t n, std::int64_t rows,
+                     std::int64_t cols);
+
+/// Each image as `rows` x `cols` pixels, each the mean of what it covers of the old ones. Throws
+/// IoError as `require_fitting` does.
 void resize(RawImages& images, std::int64_t rows, std::int64_t cols);
 
 }  // namespace damo::io

@@ -285,6 +285,19 @@ TEST_CASE("resizing takes the mean of what each new pixel covers") {
   CHECK(large.pixels.data<float>()[31] == 14);
 }
 
+TEST_CASE("images are not made larger than memory") {
+  const TemporaryFolder folder;
+  write_npy(folder / "a.npy", bytes(uint8, Shape{n, rows, cols}));
+  create_folder(folder / "pngs");
+  for (int i = 0; i < 20; ++i)
+    write_png(folder / ("pngs/" + std::to_string(i) + ".png"), Picture(cols, rows, 1, 9));
+  for (const char* what : {"a.npy", "pngs"}) {
+    CHECK(contains(error_of(folder / what, {.width = 9999, .height = 9999}),
+                   "20 images of 9999 x 9999 pixels are too large; at most 1073741824 pixels"));
+    CHECK(error_of(folder / what, {.width = 90, .height = 99}).empty());
+  }
+}
+
 TEST_CASE("binary images stay zero and one whatever holds them") {
   const TemporaryFolder folder;
   const Array bits = Array::from(std::vector<bool>(24, true), Shape{6, 4});
