@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -68,7 +69,19 @@ bool reads(const Var& v, const Vars& chain, int depth) {
   return std::any_of(in.begin(), last, [&](const Var& x) { return reads(x, chain, depth - 1); });
 }
 
-/// x / x = 1 for x that is positive in exact arithmetic; NaN where x is.
+/// `rest` where x / x is 1; NaN where x is, and where x is 0 or infinite because the innermost
+/// variable that it is a function of is infinite: there nothing has been rounded.
+Var where_quotient_is_one(const Var& x, const Vars& chain, const Var& rest) {
+  const Var& innermost = chain.back();
+  Var v = x;
+  if (!same(innermost, x) && is_float(innermost.dtype())) {
+    const Var limit = and_(isinf(innermost), or_(eq(x, 0), isinf(x)));
+    v = where(limit, std::numeric_limits<double>::quiet_NaN(), x);
+  }
+  return where(isnan(v), v, rest);
+}
+
+/// x / x = 1 for x that is positive in exact arithmetic; NaN where x / x is undefined.
 std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
   if (!may_have(node, context, vocabulary().div, vocabulary().reciprocal)) return std::nullopt;
   const Terms& terms = context.terms(Group::product, node.output());
@@ -91,7 +104,8 @@ std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
   const Var rest = terms.without(drop).value(Group::product);
   Var result = rest;
   for (const Var& x : gone) {
-    if (!reads(rest, one_variable_chain(x), 8)) result = where(isnan(x), x, result);
+    const Vars chain = one_variable_chain(x);
+    if (!reads(rest, chain, 8)) result = where_quotient_is_one(x, chain, result);
   }
   return Vars{fit(result, node.output())};
 }

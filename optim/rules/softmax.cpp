@@ -92,6 +92,11 @@ std::optional<Var> over_sum(const Var& l, const Var& s) {
   while (!is_float_cast(seen.core) && look_deeper(seen, steps)) continue;
   const auto whole = [&](const Var& part) { return surface({part, seen.path}); };
   if (const auto* total = as<LogSumExp>(seen.core)) {
+    // Nothing has no largest x to take away: a sum of it would look as it did before.
+    const Shape& dims = seen.core.inputs()[0].type().dims;
+    for (std::size_t axis = 0; axis < dims.rank(); ++axis) {
+      if ((total->axes() >> axis & 1U) != 0 && dims[axis] == 0) return std::nullopt;
+    }
     const auto [exponential, shift] = shifted(seen.core.inputs()[0], total->axes());
     const Var sum =
         damo::sum(exponential, axis_list(total->axes()), {.keepdims = total->keepdims()});

@@ -54,3 +54,33 @@ TEST_CASE("factors: what is not chosen is no zero beside what is not finite") {
     }
   }
 }
+
+TEST_CASE(
+    "factors: what is positive over itself is 1 unless it is 0 or infinite at an infinite number") {
+  for (const DType dtype : {float32, float64}) {
+    const Var u = vector("u", dtype), v = vector("v", dtype);
+    const auto ratio = [](const Var& x) { return x / x; };
+    const Vars ratios{ratio(exp(u)), ratio(sigmoid(u)), ratio(exp(-softplus(u))), ratio(cosh(u)),
+                      v * exp(u) / exp(u)};
+    Function f = function({u, v}, ratios);
+    const std::vector<double> at{-800, 800, 0, INFINITY, -INFINITY, NAN};
+    const Array numbers = Array::from(at, Shape{6}).cast(dtype);
+    const Array twos = Array::from(std::vector<double>(6, 2.0), Shape{6}).cast(dtype);
+    // exp, sigmoid, exp(-softplus), cosh, times 2.
+    const std::vector<std::vector<double>> infinite{
+        {NAN, NAN}, {1, NAN}, {NAN, 1}, {NAN, NAN}, {NAN, NAN}};
+    const Outputs found = f(numbers, twos);
+    for (std::size_t i = 0; i < ratios.size(); ++i) {
+      CAPTURE(i);
+      const Array row = found[i].cast(float64);
+      const double one = i == 4 ? 2 : 1;
+      for (std::int64_t k = 0; k < 3; ++k) CHECK(row.data<double>()[k] == one);
+      for (std::int64_t k = 0; k < 2; ++k) {
+        const double wanted = infinite[i][static_cast<std::size_t>(k)];
+        CHECK((std::isnan(wanted) ? std::isnan(row.data<double>()[3 + k])
+                                  : row.data<double>()[3 + k] == wanted));
+      }
+      CHECK(std::isnan(row.data<double>()[5]));
+    }
+  }
+}
