@@ -3,9 +3,11 @@
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/samples.hpp>
+#include <damo/ops/gradient/altered_gradient.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/kernels/elementwise/implicit.hpp>
 #include <damo/ops/kernels/elementwise/incomplete.hpp>
+#include <damo/ops/kernels/elementwise/polygamma.hpp>
 #include <damo/ops/special/gamma_functions.hpp>
 #include <damo/ops/special/special_functions.hpp>
 
@@ -22,6 +24,7 @@ DAMO_SCALAR(Betainc, (T a, T b, T x), static_cast<T>(beta_below(a, b, x)));
 DAMO_SCALAR(GammaDensity, (T a, T x), static_cast<T>(gamma_density(a, x)));
 DAMO_SCALAR(BetaDensity, (T a, T b, T x), static_cast<T>(beta_density(a, b, x)));
 
+DAMO_SCALAR(PolygammaDifference, (T n, T x, T h), static_cast<T>(polygamma_difference(n, x, h)));
 DAMO_SCALAR(GammaInShape, (T a, T x), static_cast<T>(gamma_below_in_shape(a, x)));
 DAMO_SCALAR(BetaInA, (T a, T b, T x), static_cast<T>(beta_below_in_a(a, b, x)));
 DAMO_SCALAR(BetaInB, (T a, T b, T x), static_cast<T>(beta_below_in_b(a, b, x)));
@@ -40,6 +43,22 @@ Arg once_only(const char* who, const Arg& parameter) {
 Var moved_density(const Var& density, const Var& logarithm, const Var& mean) {
   return where(eq(density, 0), 0.0, density * (logarithm - mean));
 }
+
+/// polygamma(n, x) - polygamma(n, x + h), with its digits where h is small beside x.
+Var polygamma_difference(const Arg& n, const Arg& x, const Arg& h) {
+  static const auto op = define({.name = "polygamma_difference",
+                                 .arity = 3,
+                                 .types = Types::real,
+                                 .loops = double_loops<PolygammaDifference, 3>(),
+                                 .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+                                   // What flows to the order ends there in an error.
+                                   return {g, g * polygamma_difference(in[0] + 1, in[1], in[2]),
+                                           -(g * polygamma(in[0] + 1, in[1] + in[2]))};
+                                 }});
+  return elementwise(op, {without_derivative("polygamma_difference", n), x, h});
+}
+/// The mean of log(t) over a beta distribution of t.
+Var mean_logarithm(const Var& a, const Var& b) { return polygamma_difference(0, a, b); }
 
 /// The slope of `gammainc` in its shape.
 Var gamma_in_shape(const Arg& a, const Arg& x) {
@@ -62,7 +81,7 @@ Var beta_in_a(const Arg& a, const Arg& b, const Arg& x) {
                                  .loops = double_loops<BetaInA, 3>(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    const Var density = beta_density(in[0], in[1], in[2]);
-                                   const Var mean = digamma(in[0]) - digamma(in[0] + in[1]);
+                                   const Var mean = mean_logarithm(in[0], in[1]);
                                    return {g, g, g * moved_density(density, log(in[2]), mean)};
                                  }});
   return elementwise(op, {once_only("betainc", a), once_only("betainc", b), x});
@@ -74,7 +93,7 @@ Var beta_in_b(const Arg& a, const Arg& b, const Arg& x) {
                                  .loops = double_loops<BetaInB, 3>(),
                                  .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
                                    const Var density = beta_density(in[0], in[1], in[2]);
-                                   const Var mean = digamma(in[1]) - digamma(in[0] + in[1]);
+                                   const Var mean = mean_logarithm(in[1], in[0]);
                                    return {g, g, g * moved_density(density, log1p(-in[2]), mean)};
                                  }});
   return elementwise(op, {once_only("betainc", a), once_only("betainc", b), x});
@@ -98,15 +117,15 @@ Var gamma(const Arg& x) {
   return elementwise(op, {x});
 }
 Var betaln(const Arg& a, const Arg& b) {
-  static const auto op = define({.name = "betaln",
-                                 .arity = 2,
-                                 .types = Types::real,
-                                 .loops = double_loops<Betaln, 2>(),
-                                 .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
-                                   const Var both = digamma(x[0] + x[1]);
-                                   return {g * (digamma(x[0]) - both), g * (digamma(x[1]) - both)};
-                                 },
-                                 .commutative = true});
+  static const auto op =
+      define({.name = "betaln",
+              .arity = 2,
+              .types = Types::real,
+              .loops = double_loops<Betaln, 2>(),
+              .gradient = [](const Vars& x, const Var&, const Var& g) -> Vars {
+                return {g * mean_logarithm(x[0], x[1]), g * mean_logarithm(x[1], x[0])};
+              },
+              .commutative = true});
   return elementwise(op, {a, b});
 }
 Var gammainc(const Arg& a, const Arg& x) {
@@ -166,10 +185,9 @@ Var beta_density(const Arg& a, const Arg& b, const Arg& x) {
               .loops = double_loops<BetaDensity, 3>(),
               .gradient = [](const Vars& in, const Var& y, const Var& g) -> Vars {
                 const Var flow = g * y;
-                const Var both = digamma(in[0] + in[1]);
                 const Var rest = 1 - in[2];
-                return {g * moved_density(y, log(in[2]), digamma(in[0]) - both),
-                        g * moved_density(y, log1p(-in[2]), digamma(in[1]) - both),
+                return {g * moved_density(y, log(in[2]), mean_logarithm(in[0], in[1])),
+                        g * moved_density(y, log1p(-in[2]), mean_logarithm(in[1], in[0])),
                         flow * ((in[0] - 1) / in[2] - (in[1] - 1) / rest)};
               },
               .fact = always({.nonnegative = true})});
@@ -182,6 +200,9 @@ DAMO_OPS(gamma_functions) {
   const OpInput point{.low = 0.2, .high = 5};
   ops.sample(unary("gamma", gamma, 0.5, 3));
   ops.sample(binary("betaln", betaln, shape, shape));
+  ops.sample(elementwise("polygamma_difference",
+                         {{.low = 0, .high = 4, .dtype = DType::int64}, shape, shape},
+                         [](const Vars& in) { return polygamma_difference(in[0], in[1], in[2]); }));
   ops.sample(binary("gamma_density", gamma_density, shape, point));
   const auto part = [&](const char* name, Binary f) {
     OpSample sample = binary(name, f, shape, point);

@@ -115,4 +115,31 @@ double polygamma(double n, double x) {
   return -in_range(s, base, scaled_difference(s, after, before, base, steps + 1));
 }
 
+// n! (-1)^(n+1) times the sum of (x + k)^-s - (x + h + k)^-s, s = n + 1, each term as far as they
+// differ; the tail by Euler and Maclaurin, as that of `scaled_tail`.
+double polygamma_difference(double n, double x, double h) {
+  if (h < 0 && x + h > 0) return -polygamma_difference(n, x + h, -h);
+  if (!(n >= 0) || n != std::floor(n) || n > 100 || !(x > 0) || !(h > 0) || h == inf || x == inf) {
+    if (x == inf && std::isfinite(h)) return 0;
+    return h == 0 && std::isfinite(x) ? 0.0 : polygamma(n, x) - polygamma(n, x + h);
+  }
+  const double s = n + 1, base = x;
+  double sum = 0;
+  // (base / at)^p - (base / (at + h))^p, over base^(p - s).
+  const auto part = [&](double at, double p) {
+    return std::pow(base / at, s) * std::pow(at, s - p) * -std::expm1(-p * std::log1p(h / at));
+  };
+  for (; x < s + 11; x += 1) sum += part(x, s);
+  constexpr double bernoulli[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
+                                  5.0 / 66, -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
+  sum += s == 1 ? base * std::log1p(h / x) : part(x, s - 1) / (s - 1);
+  sum += part(x, s) / 2;
+  double factor = s / 2;  // s (s + 1) ... (s + 2j - 2) / (2j)!
+  for (int j = 1; j <= 8; ++j) {
+    if (j > 1) factor *= (s + 2 * j - 3) * (s + 2 * j - 2) / (2 * j * (2 * j - 1));
+    sum += bernoulli[j - 1] * factor * part(x, s + 2 * j - 1);
+  }
+  return (std::fmod(n, 2) == 1 ? 1 : -1) * in_range(s, base, sum);
+}
+
 }  // namespace damo

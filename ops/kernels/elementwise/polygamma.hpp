@@ -9,4 +9,7 @@ double trigamma(double x);
 /// on the side of its sign; at -1, -2, ... infinity for odd n, NaN for even n.
 double polygamma(double n, double x);
 
+/// polygamma(n, x) - polygamma(n, x + h), which keeps its digits where h is small beside x.
+double polygamma_difference(double n, double x, double h);
+
 }  // namespace damo

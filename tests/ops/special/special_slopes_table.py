@@ -32,6 +32,15 @@ functions = {
                   [[1, 2, 7, 82, 149, 150, 333], [-1000.25, -4 + 2.0**-20, -2.5 + 2.0**-30, -2.5, -0.5 + 2.0**-40, -0.25, 2.0**-9, 1.5, 200, 4096, 1e6, 1e140]], 0),
     "betainc": (betainc, [[1e-5, 0.25, 1, 3, 40], [1e-100, 1e-12, 1e-5, 5e-4], [0.75, 0.984375, 1 - 2.0**-20, 1 - 2.0**-50]], 0),
 }
+# Slopes of functions of two, "f a" that in the first and "f ab" the mixed one.
+pairs = [(a, b * a) for a in (1e-8, 0.25, 3, 11.5, 1e5, 1e10, 1e100) for b in (1e-20, 2.0**-30, 1e-3, 0.5, 1, 40, 1e12)]
+two = {
+    "betaln a": lambda a, b: m.psi(0, a) - m.psi(0, a + b),
+    "betaln b": lambda a, b: m.psi(0, b) - m.psi(0, a + b),
+    "betaln aa": lambda a, b: m.psi(1, a) - m.psi(1, a + b),
+    "betaln ab": lambda a, b: -m.psi(1, a + b),
+    "betaln aaa": lambda a, b: m.psi(2, a) - m.psi(2, a + b),
+}
 # The limits that NumPy and SciPy 1.10 have.
 limits = [
     ("erfcx", [-30], inf), ("erfcx", [-inf], inf), ("erfcx", [inf], 0.0), ("erfcx", [nan], nan), ("erfcx 1", [-30], -inf),
@@ -66,5 +75,10 @@ for name, (f, arguments, orders) in functions.items():
             value = 0  # of an odd function
         if value == 0 or 1e-300 < abs(value) < 1e300:
             row(f"{name} {order}" if order else name, x, value)
+for name, f in two.items():
+    for x in pairs:
+        value = f(*map(mpf, x))
+        if 1e-300 < abs(value) < 1e300:
+            row(name, x, value)
 for name, x, value in limits:
     row(name, x, value)

@@ -34,6 +34,18 @@ void add(test::Functions& all, const std::string& name, One f, int orders) {
   }
 }
 
+/// Slopes in the variables that `of` names, one after the other.
+void add_slopes(test::Functions& all, const std::string& name, Var (*f)(const Arg&, const Arg&),
+                const std::vector<std::string>& of) {
+  for (const std::string& slopes : of) {
+    all[name + " " + slopes] = [f, slopes](const Vars& x) {
+      Var y = f(x[0], x[1]);
+      for (const char c : slopes) y = grad(y, x[c == 'a' ? 0 : 1]);
+      return y;
+    };
+  }
+}
+
 test::Functions tabulated() {
   test::Functions all;
   add(all, "erfcx", erfcx, 3);
@@ -49,6 +61,7 @@ test::Functions tabulated() {
   all["i0"] = [](const Vars& x) { return i0(x[0]); };
   all["polygamma"] = [](const Vars& x) { return polygamma(x[0], x[1]); };
   all["betaln"] = [](const Vars& x) { return betaln(x[0], x[1]); };
+  add_slopes(all, "betaln", betaln, {"a", "b", "aa", "ab", "aaa"});
   all["betainc"] = [](const Vars& x) { return betainc(x[0], x[1], x[2]); };
   return all;
 }

@@ -112,6 +112,10 @@ void add_binary(References& all) {
   all["floor_div"] = binary([](D a, D b) { return std::floor(a / b); });
   all["pow"] = binary([](D a, D b) { return std::pow(a, b); });
   all["polygamma"] = binary(polygamma);
+  all["polygamma_difference"] = elementwise([](const auto& x) {
+    return x[0] == 0 ? digamma(x[1]) - digamma(x[1] + x[2])
+                     : polygamma(x[0], x[1]) - polygamma(x[0], x[1] + x[2]);
+  });
   all["jn"] = binary(jn);
   all["in"] = binary(in);
   all["erfcx_derivative"] = binary(erfcx_derivative);
