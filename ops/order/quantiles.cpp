@@ -53,7 +53,8 @@ Rows sorted_rows(const char* who, const Arg& x, const Axes& axes) {
   }
   kept.push_back(n);
   const Var rows = sort(reshape(shuffle_axes(v, order), kept));
-  const Var last = expand_dims(rows(ellipsis, -1), -1);
+  // By a checked n: of nothing there is no last.
+  const Var last = expand_dims(rows(ellipsis, n - 1), -1);
   return {where(isnan(last), last, rows), n, reduced, v.ndim()};
 }
 

@@ -72,7 +72,8 @@ inline Var norm(const Arg& x, NormOptions options) { return detail::norm(x, {}, 
 Var softmax(const Arg& x, const Axes& axes = -1);
 /// log(softmax(x)), exact in the tails.
 Var log_softmax(const Arg& x, const Axes& axes = -1);
-/// Running sums along one axis.
+/// Running sums along one axis, the first when none is named. (NumPy's `cumsum(x)` is
+/// `cumsum(ravel(x))`.)
 Var cumsum(const Arg& x, int axis = 0);
 /// log(cumsum(exp(x))), for any finite x.
 Var logcumsumexp(const Arg& x, int axis = 0);
