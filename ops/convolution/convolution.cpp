@@ -4,6 +4,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/print.hpp>
+#include <damo/ops/arranging/turns.hpp>
 #include <damo/ops/convolution/convolve.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/shape/axes.hpp>
@@ -51,6 +52,14 @@ std::pair<Var, Var> floats(const char* who, const Arg& a, const Arg& b, std::siz
   return {in(left), in(right)};
 }
 
+/// Whether a filter of even size laid on as it is has one place more before it than after it:
+/// NumPy's choice along one axis, where SciPy's `correlate2d` has one less.
+bool leans_on(const Conv1dOptions& options, const Var& filters) {
+  if (options.filter_flip || options.padding || options.border != Border::same) return false;
+  const std::int64_t size = filters.type().dims[2];
+  return size == unknown || (size - 1) * options.dilation % 2 != 0;
+}
+
 /// Sequences as images of one row.
 Conv2dOptions in_a_row(const Conv1dOptions& options) {
   Conv2dOptions wide{.border = options.border,
@@ -75,9 +84,14 @@ Var conv2d(const Arg& images, const Arg& filters, const Conv2dOptions& options) 
 
 Var conv1d(const Arg& sequences, const Arg& filters, const Conv1dOptions& options) {
   const SiteScope scope(SiteScope::or_else(sequences.site()));
-  const Conv2dOptions wide = in_a_row(options);
+  Conv2dOptions wide = in_a_row(options);
   check("conv1d", wide);
-  const auto [x, w] = floats("conv1d", sequences, filters, 3);
+  auto [x, w] = floats("conv1d", sequences, filters, 3);
+  if (leans_on(options, w)) {
+    // As a turned filter that is turned again lies.
+    w = flip(w, -1);
+    wide.filter_flip = true;
+  }
   return without_row(conv2d(as_row(x), as_row(w), wide));
 }
 

@@ -45,8 +45,9 @@ struct Conv1dOptions {
 Var conv2d(const Arg& images, const Arg& filters, const Conv2dOptions& options = {});
 /// Sequences (n, channels, length) with filters (filters, channels / groups, length).
 Var conv1d(const Arg& sequences, const Arg& filters, const Conv1dOptions& options = {});
-/// The same with `filter_flip` off. (With Border::same and a filter of even size both lie where
-/// SciPy's `correlate2d` has them, one place on from its `correlate`.)
+/// The same with `filter_flip` off. With Border::same a filter of even size lies in two dimensions
+/// where SciPy's `correlate2d` has it, in one where NumPy's and SciPy's `correlate` have it, which
+/// is one place further back.
 Var correlate2d(const Arg& images, const Arg& filters, Conv2dOptions options = {});
 Var correlate1d(const Arg& sequences, const Arg& filters, Conv1dOptions options = {});
 

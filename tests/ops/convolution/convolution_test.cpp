@@ -236,6 +236,27 @@ TEST_CASE("conv1d: is numpy.convolve") {
   check_close(evaluated(correlate1d(x, w), at), array({1, 1, 3}, {-5, -6, -7}), 0);
 }
 
+// numpy.correlate(x, w, "same"), whose even filters reach further back than forward; with a filter
+// of [1, 0, 0, 10] for a dilation of 3.
+TEST_CASE("correlate1d: is numpy.correlate, with filters of even size too") {
+  const Array numbers = array({1, 1, 5}, {1, 2, 3, 4, 5});
+  const auto check = [&](const Array& filter, int dilation, const std::vector<double>& expected) {
+    const Var x = tensor3("x", float64);
+    const Conv1dOptions options{.border = Border::same, .dilation = dilation};
+    for (const Var& w : {tensor3("w", float64), input({float64, filter.shape()}, "w")}) {
+      check_close(evaluated(correlate1d(x, w, options), {{x, numbers}, {w, filter}}),
+                  array({1, 1, 5}, expected), 0);
+    }
+    verify_grad([&](const Var& v, const Var& f) { return correlate1d(v, f, options); },
+                {numbers, filter}, {.second_order = true, .forward_mode = true});
+  };
+  check(array({1, 1, 2}, {1, 10}), 1, {10, 21, 32, 43, 54});
+  check(array({1, 1, 3}, {1, 10, 100}), 1, {210, 321, 432, 543, 54});
+  check(array({1, 1, 4}, {1, 10, 100, 1000}), 1, {2100, 3210, 4321, 5432, 543});
+  check(array({1, 1, 2}, {1, 10}), 3, {20, 30, 41, 52, 3});
+  check(array({1, 1, 2}, {1, 10}), 2, {20, 31, 42, 53, 4});
+}
+
 TEST_CASE("convolution: shapes that do not fit are errors with the operands") {
   const Var x = input({float32, {2, 3, 8, 8}}, "x");
   const auto says = [](auto f, const std::string& what) {
