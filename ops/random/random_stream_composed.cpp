@@ -72,8 +72,10 @@ Var RandomStream::dirichlet(const Sizes& size, const Arg& alpha, std::optional<D
   const DType chosen = float_dtype(dtype, {&alpha}, "dirichlet");
   const Var each = fitted(numpy(), alpha, chosen, whole, "dirichlet: alpha");
   if (numpy()) {
-    const Var parts = gamma(whole, each, 1.0, chosen);
-    return parts / sum(parts, -1, {.keepdims = true});
+    // Added up one after the other, and divided once, as NumPy does.
+    const Var parts = gamma(whole, each, 1.0, float64);
+    const Var all = cumsum(parts, static_cast<int>(parts.ndim()) - 1)(ellipsis, -1);
+    return cast(parts * reciprocal(expand_dims(all, -1)), chosen);
   }
   // All parts may be too small for a number, but their logarithms are not: a draw of shape a is one
   // of shape a + 1 times U^(1/a) (Marsaglia and Tsang 2000).

@@ -2,6 +2,7 @@
 
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/ops/gradient/gradient.hpp>
 #include <damo/ops/kernels/random/numpy_samplers.hpp>
 #include <damo/ops/random/random_stream.hpp>
@@ -37,6 +38,21 @@ Var part_of_normal(const Var& from, const Var& to, const Var& low, const Var& hi
   return mass(from, to) / mass(low, high);
 }
 
+/// The same derivatives where both bounds are far above 0 and there is no probability that is a
+/// number, but its ratio to the density is.
+std::pair<Var, Var> far_derivatives(const Var& a, const Var& b, const Var& z) {
+  const auto ratio = [](const Var& x, const Var& y) { return exp((y - x) / 2 * (y + x)); };
+  const auto mills = [](const Var& x) { return erfcx(x * 0.7071067811865476); };
+  // Between x and y, over the density at x.
+  const auto between = [&](const Var& x, const Var& y) {
+    return mills(x) - ratio(y, x) * mills(y);
+  };
+  // There is nothing beyond twice the lower bound, and no infinity whose derivatives are NaN.
+  const Var end = minimum(b, 2 * a);
+  const Var whole = between(a, end);
+  return {between(z, end) / whole, ratio(end, z) * between(a, z) / whole};
+}
+
 /// A truncated normal z at uniform number u solves F(z) = F(a) + u (F(b) - F(a)): its derivatives
 /// in the bounds a and b.
 Vars truncated_normal_derivatives(const Apply& node) {
@@ -44,8 +60,15 @@ Vars truncated_normal_derivatives(const Apply& node) {
   const DType dtype = node.types()[0].dtype;
   const Var a = cast(node.input(first), float64), b = cast(node.input(first + 1), float64);
   const Var z = cast(node.output(), float64);
-  return {cast(part_of_normal(z, b, a, b) * density_ratio(a, z), dtype),
-          cast(part_of_normal(a, z, a, b) * density_ratio(b, z), dtype)};
+  const Var in_a = part_of_normal(z, b, a, b) * density_ratio(a, z);
+  const Var in_b = part_of_normal(a, z, a, b) * density_ratio(b, z);
+  constexpr double far = 30;
+  const auto [above_a, above_b] = far_derivatives(a, b, z);
+  const auto [below_b, below_a] = far_derivatives(-b, -a, -z);
+  const auto chosen = [&](const Var& above, const Var& below, const Var& near) {
+    return cast(where(a > far, above, where(b < -far, below, near)), dtype);
+  };
+  return {chosen(above_a, below_a, in_a), chosen(above_b, below_b, in_b)};
 }
 
 constexpr const char* once_only =

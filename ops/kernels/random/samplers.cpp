@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include <damo/ops/kernels/elementwise/scaled_erfc.hpp>
 #include <damo/ops/kernels/random/rejection.hpp>
 #include <damo/ops/kernels/random/samplers.hpp>
 
@@ -67,7 +68,35 @@ double log_gamma_draw(ElementUniforms& u, double shape) {
   return larger + std::log(1 - u.next()) / shape;
 }
 
-double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.7071067811865476); }
+constexpr double root_half = 0.7071067811865476;
+double normal_cdf(double x) { return 0.5 * std::erfc(-x * root_half); }
+
+/// The probability of a standard normal above x over its density there, but for a factor.
+double mills(double x) { return scaled_erfc(x * root_half); }
+
+/// The d for which the part `above` of the probability above `low` lies above low + d, where it is
+/// too small for a number: its logarithm is concave, and Newton's steps come to it from one side.
+double far_step(double low, double above) {
+  const double e = -std::log(above);
+  double d = 2 * e / (low + std::sqrt(low * low + 2 * e));
+  for (int i = 0; i < 20; ++i) {
+    const double m = mills(low + d);
+    const double off = d * (low + d / 2) + std::log(mills(low) / m) - e;
+    // The slope is the density over the probability.
+    const double step = off * m * 1.2533141373155003;
+    d = std::max(d - step, 0.0);
+    if (std::abs(step) < 1e-16 * low) break;
+  }
+  return d;
+}
+
+/// Between bounds above which there is no probability that is a number.
+double far_normal(double u, double low, double high) {
+  const double beyond =
+      std::isinf(high) ? 0 : std::exp((low - high) / 2 * (low + high)) * (mills(high) / mills(low));
+  // The part above is u of what is between, and what is beyond.
+  return std::clamp(low + far_step(low, u + (1 - u) * beyond), low, high);
+}
 
 }  // namespace
 
@@ -125,7 +154,9 @@ double sample_truncated_normal(ElementUniforms& u, double low, double high) {
   if (low > 0) return -sample_truncated_normal(u, -high, -low);
   const double a = normal_cdf(low);
   const double b = normal_cdf(high);
-  return std::clamp(normal_quantile(a + u.next() * (b - a)), low, high);
+  const double part = std::max(u.next(), 0x1p-54);  // nothing is at an infinite bound
+  if (b < 1e-300) return -far_normal(part, -high, -low);
+  return std::clamp(normal_quantile(a + part * (b - a)), low, high);
 }
 
 double normal_quantile(double p) {

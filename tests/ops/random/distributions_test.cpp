@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include <damo/ops/elementwise/math.hpp>
@@ -40,7 +41,58 @@ double distance(const Var& draw, Cdf&& cdf) {
 
 double phi(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
+/// The probability of a standard normal above x over that above 40, by the continued fraction of
+/// Laplace.
+double above_40(double x) {
+  const auto mills = [](double at) {
+    double rest = at;
+    for (int k = 60; k > 0; --k) rest = at + k / rest;
+    return 1 / rest;
+  };
+  return std::exp((40 - x) * (40 + x) / 2) * mills(x) / mills(40);
+}
+
 }  // namespace
+
+TEST_CASE("distributions: truncated normal draws follow theirs with infinite ends and far out") {
+  RandomStream rng(12);
+  const Sizes size{n};
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto check = [&](double low, double high, double mean, double stddev, auto&& below) {
+    CAPTURE(low);
+    CAPTURE(high);
+    for (const DType dtype : {float32, float64}) {
+      const Var x = rng.truncated_normal(size, low, high, mean, stddev, dtype);
+      CHECK(distance(cast(x, float64), below) < 1.95);
+    }
+  };
+  check(-inf, inf, 1, 2, [](double x) { return phi((x - 1) / 2); });
+  check(-inf, 2, 1, 2, [](double x) { return phi((x - 1) / 2) / phi(0.5); });
+  check(0, inf, 1, 2, [](double x) { return (phi((x - 1) / 2) - phi(-0.5)) / phi(0.5); });
+  check(8, inf, 0, 1,
+        [](double x) { return 1 - std::erfc(x / std::sqrt(2.0)) / std::erfc(8 / std::sqrt(2.0)); });
+  check(40, inf, 0, 1, [](double x) { return 1 - above_40(x); });
+  check(-inf, -40, 0, 1, [](double x) { return above_40(-x); });
+  check(-40.03, -40, 0, 1,
+        [](double x) { return (above_40(-x) - above_40(40.03)) / (1 - above_40(40.03)); });
+}
+
+TEST_CASE("distributions: truncated normal draws beyond any probability stay between the bounds") {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const double low : {39.0, 1e3, 1e8, 1e155, 1e300}) {
+    for (const double high : {low * 1.5, inf}) {
+      RandomStream rng(13);
+      const Array x = evaluate(rng.truncated_normal({1000}, low, high, 0.0, 1.0, float64));
+      const Array y = evaluate(rng.truncated_normal({1000}, -high, -low, 0.0, 1.0, float64));
+      for (std::int64_t i = 0; i < 1000; ++i) {
+        // Some 40 times the mean distance 1 / low, and rounding.
+        const double most = low + 40 / low + 1e-15 * low;
+        CHECK((x.data<double>()[i] >= low && x.data<double>()[i] <= most));
+        CHECK((y.data<double>()[i] <= -low && y.data<double>()[i] >= -most));
+      }
+    }
+  }
+}
 
 TEST_CASE("distributions: continuous draws follow their distribution functions") {
   RandomStream rng(11);

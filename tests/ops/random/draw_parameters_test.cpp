@@ -319,6 +319,12 @@ TEST_CASE("draws: derivatives in location and scale are those of finite differen
       {"truncated_normal by its bounds", rng.truncated_normal(size, a, a + b, 0.0, 1.0, float64)},
       {"truncated_normal in a tail",
        rng.truncated_normal(size, a + 5, a + b + 6, 0.0, 1.0, float64)},
+      {"truncated_normal far out",
+       rng.truncated_normal(size, a + 50, a + b * 0.01 + 50, 0.0, 1.0, float64)},
+      {"truncated_normal far below",
+       rng.truncated_normal(size, a - b - 70, a - 70, 0.0, 1.0, float64)},
+      {"truncated_normal far out on one side",
+       rng.truncated_normal(size, 45 * b, infinity, a, b, float64)},
       {"truncated_normal on one side", rng.truncated_normal(size, -infinity, 1.5, a, b, float64)}};
   for (const auto& [title, draw] : draws) {
     const std::string name = title;

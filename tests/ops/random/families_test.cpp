@@ -3,6 +3,7 @@
 //   import numpy; R = numpy.random.RandomState; n = 100000
 //   bits = lambda x: (x.view("u8") * numpy.arange(1, len(x) + 1, dtype="u8")).sum()
 //   mix = lambda x: (x.sum(), (x * numpy.arange(len(x))).sum())
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -294,6 +295,19 @@ TEST_CASE("families: NumPy-compatible counts are RandomState's") {
       parts,
       test::array({2, 3}, {0.00214464, 0.41788479, 0.57997057, 0.06772983, 0.45246766, 0.47980251}),
       1e-8);
+}
+
+// x = R(7).dirichlet(numpy.arange(1, 201) / 64, 100)
+// (x.view("u8").ravel() * numpy.arange(1, x.size + 1, dtype="u8")).sum()
+TEST_CASE("families: a numpy stream's dirichlet draws have NumPy's bits") {
+  std::vector<double> alpha;
+  for (int i = 1; i <= 200; ++i) alpha.push_back(i / 64.0);
+  const Array x = from_numpy(
+      [&](RandomStream& r) { return r.dirichlet({100}, constant(test::vector(alpha)), float64); });
+  std::uint64_t mixed = 0;
+  for (std::int64_t i = 0; i < x.elements(); ++i)
+    mixed += std::bit_cast<std::uint64_t>(x.data<double>()[i]) * static_cast<std::uint64_t>(i + 1);
+  CHECK(mixed == 13315357999970762245U);
 }
 
 TEST_CASE("families: draws move with their parameters as their quantile does") {
