@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include <damo/damo.hpp>
 #include <damo/graph/errors/error.hpp>
@@ -22,6 +25,21 @@ Array filled_up(Array array, std::int64_t rows) {
   std::memcpy(filled.raw(), array.raw(), array.bytes());
   std::memcpy(filled.raw() + array.bytes(), array.raw(), filled.bytes() - array.bytes());
   return filled;
+}
+
+/// Images in whole numbers of `unit`, where these are bytes.
+std::optional<Array> in_bytes(const Array& images, double unit) {
+  if (images.dtype() != float32) return std::nullopt;
+  Array bytes(uint8, images.shape());
+  auto* to = bytes.data<std::uint8_t>();
+  const float* from = images.data<float>();
+  for (std::int64_t i = 0; i < images.elements(); ++i) {
+    const double units = from[i] / unit;
+    if (!(units >= 0 && units <= 255 && units == std::floor(units)) || std::signbit(from[i]))
+      return std::nullopt;
+    to[i] = static_cast<std::uint8_t>(units);
+  }
+  return bytes;
 }
 
 std::int64_t checked_count(std::int64_t images, std::int64_t batch) {
@@ -43,6 +61,13 @@ Batches::Batches(Array images, const Array& labels, const TrainingOptions& o)
       seed_(static_cast<std::uint64_t>(o.seed)),
       shuffle_(o.shuffle) {
   const std::int64_t rows = shuffle_ ? size_ : count_ * batch_;
+  for (const double unit : {1.0 / 256, 1.0}) {
+    if (auto bytes = in_bytes(images, unit)) {
+      images = *std::move(bytes);
+      unit_ = unit;
+      break;
+    }
+  }
   images_ = shared(filled_up(std::move(images), rows), "train_x");
   if (labels.rank() == 1 && labels.elements() > 0)
     labels_ = shared(filled_up(labels, rows), "train_y");
@@ -55,12 +80,16 @@ Var Batches::rows(const SharedVar& of, const Var& index) const {
   return of.ndim() == 1 ? of[batch] : of(batch, all());
 }
 
-Var Batches::images(const Var& index) const { return rows(images_, index); }
+Var Batches::as_floats(const Var& images) const {
+  return unit_ == 0 ? images : cast(images, float32) * unit_;
+}
+
+Var Batches::images(const Var& index) const { return as_floats(rows(images_, index)); }
 Var Batches::labels(const Var& index) const { return rows(labels_, index); }
 
 Var Batches::all_images() const {
-  if (images_.value().shape()[0] == size_) return images_;
-  return images_[range(0, size_)];
+  const bool filled = images_.value().shape()[0] > size_;
+  return as_floats(filled ? images_[range(0, size_)] : Var(images_));
 }
 
 void Batches::set_epoch(std::int64_t epoch) {

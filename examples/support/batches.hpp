@@ -10,7 +10,9 @@ namespace damo::examples {
 
 /// Training images, and their classes where there are any, as batches of one size that use every
 /// image: the last batch of an epoch is filled up with the epoch's first images. With --shuffle
-/// each epoch has an order of its own, which seed and epoch decide.
+/// each epoch has an order of its own, which seed and epoch decide. Gray levels that are whole
+/// numbers of 1/256, as the data sets have them, or 0 and 1, are held in bytes, a quarter of the
+/// memory, and made floats again batch by batch, bit for bit.
 class Batches {
  public:
   /// `images` (n, pixels), `labels` (n,) or without an element. Throws ShapeError when there are
@@ -32,10 +34,13 @@ class Batches {
  private:
   Var rows(const SharedVar& of, const Var& index) const;
 
+  Var as_floats(const Var& images) const;
+
   std::int64_t size_, batch_, count_;
   std::uint64_t seed_;
   bool shuffle_;
   std::int64_t epoch_ = -1;
+  double unit_ = 0;  ///< of a byte; 0 where images are not held in bytes
   SharedVar images_, labels_, order_;
 };
 

@@ -1,10 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <map>
 #include <numeric>
 
 #include <damo/damo.hpp>
 #include "examples/support/batches.hpp"
+#include "tests/support/values.hpp"
 
 using namespace damo;
 using namespace damo::examples;
@@ -43,6 +45,37 @@ std::vector<std::int64_t> epoch(Batches& batches, std::int64_t number) {
     }
   }
   return seen;
+}
+
+TEST_CASE("batches are the images bit for bit, in bytes where these hold them") {
+  const Shape shape{4, 3};
+  const auto check = [&](const std::vector<float>& values, DType held) {
+    const Array all = Array::from(values, shape);
+    for (const bool shuffle : {false, true}) {
+      TrainingOptions o;
+      o.batch = 2;
+      o.shuffle = shuffle;
+      Batches batches(all, {}, o);
+      batches.set_epoch(0);
+      const Var index = lscalar("index");
+      Function f = function({index}, {batches.images(index)});
+      test::check_same_bits(evaluate(batches.all_images()), all);
+      if (!shuffle) {
+        for (std::int64_t k = 0; k < 6; ++k)
+          CHECK(f(1)[0].data<float>()[k] == all.data<float>()[6 + k]);
+      }
+      const bool in_bytes = print(batches.images(index)).find("uint8") != std::string::npos;
+      CHECK(in_bytes == (held == uint8));
+    }
+  };
+  const float byte = 1.0F / 256;
+  check({0, byte, 2 * byte, 255 * byte, 0.5F, 0.25F, 0, 0, 0, byte, 7 * byte, 100 * byte}, uint8);
+  check({0, 1, 1, 0, 0, 1, 0, 0, 1, 1, 1, 1}, uint8);
+  check({0, 1, byte, 0, 0, 1, 0, 0, 1, 1, 1, 1}, float32);   // 1 is 256 bytes
+  check({-0.0F, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, float32);  // bytes have no -0
+  check({0.3F, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, float32);
+  check({NAN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, float32);
+  check({-byte, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, float32);
 }
 
 TEST_CASE("every image is in every epoch and the last batch is filled up from its start") {
