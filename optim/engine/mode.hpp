@@ -58,8 +58,8 @@ class Mode {
   Mode excluding(const std::string& name_or_tag) const;
 
   /// The mode with those rewrites only that have the tag, among which are the classes of rules:
-  /// bit_exact, zero_sign, real_equal, needs_fact, method, approximate. Whatever is included later
-  /// is subject to it too. Throws GraphError like `including`. (Theano's `requiring`.)
+  /// bit_exact, zero_sign, real_equal, needs_fact, limit, method, approximate. Whatever is included
+  /// later is subject to it too. Throws GraphError like `including`. (Theano's `requiring`.)
   Mode requiring(const std::string& tag) const;
   /// Whether "bit_exact" is required.
   bool keeps_bits() const;

@@ -42,6 +42,7 @@ enum class Soundness : std::uint8_t {
   zero_sign,   ///< the same but for the sign of zeros
   real_equal,  ///< equal in exact arithmetic; the rounding may differ
   needs_fact,  ///< real_equal given a fact that the rule checks, such as x >= 0
+  limit,       ///< the same, and what is NaN as 0 / 0 is may become the limit there
   method,  ///< equal in exact arithmetic by an algorithm of another kind, which has NaN, overflow
            ///< and errors of its own where numbers are infinite or far from 1
   approximate  ///< equal to within rounding only

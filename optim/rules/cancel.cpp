@@ -274,14 +274,14 @@ const Rules& cancel_rules() {
   static const Rules rules = [] {
     Rules list;
     const auto add = [&](std::string name, std::vector<std::string> roots, std::string equation,
-                         Rule::Rewrite f) {
+                         Rule::Rewrite f, Soundness soundness = Soundness::needs_fact) {
       list.push_back(
           node_rewriter(std::move(name), std::move(roots), std::move(equation), std::move(f))
               .stabilizes()
-              .sound(Soundness::needs_fact));
+              .sound(soundness));
     };
     const std::vector<std::string> products{"mul", "div"};
-    add("cancel_factors", products, "x / x = 1 for positive x", cancel_factors);
+    add("cancel_factors", products, "x / x = 1 for positive x", cancel_factors, Soundness::limit);
     add("product_into_where", products, "where(c, 0, x) * y = where(c, 0, x * y)",
         product_into_where);
     add("product_into_sum", products, "(x / s + y) * s = x + y * s", product_into_sum);

@@ -4,7 +4,6 @@
 #include <damo/graph/function_graph.hpp>
 #include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/elementwise/math.hpp>
-#include <damo/ops/elementwise/scaled_math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/softmax.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
@@ -174,18 +173,15 @@ std::optional<Vars> root_of_exponentials(const Apply& node, Context& context) {
   return f == words().exp || f == words().sigmoid ? std::nullopt : root(node, context);
 }
 
-/// A divisor of either sign as one between -1 and 1 times exp(log): sinh(x) = tanh(x) cosh(x) and
-/// exp(x) - 1 = tanh(x / 2) (exp(x) + 1).
-struct SignedDivisor {
-  Var sign;
-  Var log;
-};
-std::optional<SignedDivisor> signed_divisor(const Var& v) {
+/// 1 / v for a hyperbolic v or exp(x) - 1, of which no part overflows: 1 / cosh(x) = 2 exp(-|x|) /
+/// (1 + exp(-2 |x|)), sinh(x) = tanh(x) cosh(x), and exp(x) - 1 = tanh(x / 2) (exp(x) + 1).
+Var hyperbolic_inverse(const Var& v) {
   const ScalarOp* f = scalar_op(v);
-  if (f != words().sinh && f != words().expm1) return std::nullopt;
+  if (f != words().sinh && f != words().cosh && f != words().expm1) return {};
   const Var& x = v.inputs()[0];
-  if (f == words().sinh) return SignedDivisor{tanh(x), log_cosh(x)};
-  return SignedDivisor{tanh(0.5 * x), softplus(x)};
+  if (f == words().expm1) return sigmoid(-x) / tanh(0.5 * x);
+  const Var inverse = 2 * exp(-abs(x)) * sigmoid(2 * abs(x));
+  return f == words().cosh ? inverse : inverse / tanh(x);
 }
 
 /// y / x = y * exp(-log(x)) for an x made of exponentials that may overflow: 1 / x is 0 there, and
@@ -198,11 +194,9 @@ std::optional<Vars> over_exponentials(const Apply& node, Context& context) {
     std::vector<bool> drop(terms.leaves().size(), false);
     drop[i] = true;
     const auto rest = [&] { return terms.without(drop).value(Terms::Group::product); };
-    if (const auto divisor = signed_divisor(leaf.seen.core)) {
-      const Var sign = surface({divisor->sign, leaf.seen.path});
-      const Var l = surface({divisor->log, leaf.seen.path});
-      return Vars{fit(rest() / sign * exp(-l), node.output())};
-    }
+    const Var inverse = hyperbolic_inverse(leaf.seen.core);
+    if (inverse.defined())
+      return Vars{fit(rest() * surface({inverse, leaf.seen.path}), node.output())};
     const Var x = surface(leaf.seen);
     const Fact fact = context.fact(leaf.seen.core);
     if (fact.at_most_one || !fact.nonnegative || !made_of_exponentials(x, deepest)) continue;
@@ -225,7 +219,8 @@ bool has_roots_or_quotients_of_exponentials(const FunctionGraph& graph) {
     const bool quotient = f == words().div || f == words().reciprocal;
     if (!root && !quotient) return false;
     const Var& x = node->input(f == words().div ? 1 : 0);
-    return !uniform_value(x) && (signed_divisor(x) || made_of_exponentials(x, deepest));
+    return !uniform_value(x) &&
+           (hyperbolic_inverse(x).defined() || made_of_exponentials(x, deepest));
   });
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -41,6 +42,26 @@ std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
   const auto* p = as<Softmax>(seen.core);
   const Var result = log_softmax_of(seen.core.inputs()[0], p->axes(), p->several());
   return Vars{fit(surface({result, seen.path}), node.output())};
+}
+
+/// log1mexp(log_softmax(x)) is the share of all elements but x's own in a logarithm. Of the largest
+/// x, of more than half, it is taken from theirs: its own is 1 but for what may underflow.
+std::optional<Vars> log_of_others(const Apply& node, Context&) {
+  constexpr double half = -0.69314718055994530942;
+  Steps steps;
+  Seen seen{node.input(0)};
+  while (as<LogSoftmax>(seen.core) == nullptr) {
+    if (is_float_cast(seen.core) || !look_deeper(seen, steps)) return std::nullopt;
+  }
+  const Var& own = seen.core;
+  const Var& x = own.inputs()[0];
+  const auto axes = axis_list(as<LogSoftmax>(own)->axes());
+  const ReduceOptions kept{.keepdims = true};
+  const Var largest = max(x, axes, kept);
+  const Var others = where(eq(x, largest), -INFINITY, x - largest);
+  const Var share = own + logsumexp(others, axes, kept);
+  const Var l = where(own > half, share, log1mexp(minimum(own, half)));
+  return Vars{fit(surface({fit(l, own), seen.path}), node.output())};
 }
 
 /// Whether `v` may overflow where what it is made of does not: a sum, its root, or cosh.
@@ -255,6 +276,8 @@ const Rules& softmax_rules() {
               .stabilizes());
     };
     add("log_of_softmax", {"log"}, "log(softmax(x)) = log_softmax(x)", log_of_softmax);
+    add("log_of_others", {"log1mexp"},
+        "log(1 - softmax(x)) = log_softmax(x) + logsumexp(others - x)", log_of_others);
     add("quotient_of_sums", {"mul", "div"}, "x / sum(y) = exp(log(x) - log(sum(y)))",
         quotient_of_sums);
     add("quotient_of_weighted_sums", {"mul", "div"}, "sum(w * x) / sum(x) = sum(w * (x / sum(x)))",

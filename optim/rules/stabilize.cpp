@@ -88,6 +88,56 @@ std::optional<Vars> common_constant(const Apply& node, Context& context) {
   return Vars{fit(*stable * (c.inverse ? -*c.constant : *c.constant), node.output())};
 }
 
+/// c x as c and x, for the constants of a product.
+std::pair<double, Var> scaled(const Terms::Leaf& term, Context& context) {
+  const Terms& factors = context.terms(Terms::Group::product, surface(term.seen));
+  std::vector<bool> constants;
+  for (const auto& leaf : factors.leaves()) constants.push_back(leaf.constant.has_value());
+  const Terms::Rest rest = factors.without(constants);
+  const double c = factors.constant() * (factors.negated() ? -1 : 1) * (term.inverse ? -1 : 1);
+  return {c, rest.v};
+}
+
+/// Whether a term of `a` and one of `b` are the same but for factors of other signs.
+bool oppose(const Var& a, const Var& b, Context& context) {
+  if (a.type().dims != b.type().dims) return false;
+  const Terms& in_a = context.terms(Terms::Group::sum, a);
+  const Terms& in_b = context.terms(Terms::Group::sum, b);
+  for (const auto& x : in_a.leaves()) {
+    for (const auto& y : in_b.leaves()) {
+      if (x.constant || y.constant) continue;
+      const auto [c, u] = scaled(x, context);
+      const auto [d, v] = scaled(y, context);
+      if (u.defined() && v.defined() && c * d < 0 && same(u, v)) return true;
+    }
+  }
+  return false;
+}
+
+/// exp(a) * exp(b) = exp(a + b) where a and b grow against each other: infinity times 0.
+std::optional<Vars> exp_times_exp(const Apply& node, Context& context) {
+  const Terms& terms = context.terms(Terms::Group::product, node.output());
+  const auto& leaves = terms.leaves();
+  const auto exponent = [&](std::size_t i) {
+    const bool is = scalar_op(leaves[i].seen.core) == vocabulary().exp;
+    return is ? surface({leaves[i].seen.core.inputs()[0], leaves[i].seen.path}) : Var{};
+  };
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const Var a = exponent(i);
+    for (std::size_t k = i + 1; a.defined() && k < leaves.size(); ++k) {
+      const Var b = exponent(k);
+      if (!b.defined() || leaves[i].inverse != leaves[k].inverse || !oppose(a, b, context))
+        continue;
+      std::vector<bool> drop(leaves.size(), false);
+      drop[i] = drop[k] = true;
+      const Var rest = terms.without(drop).value(Terms::Group::product);
+      const Var e = exp(leaves[i].inverse ? -(a + b) : a + b);
+      return Vars{fit(uniform_value(rest) == 1.0 ? e : rest * e, node.output())};
+    }
+  }
+  return std::nullopt;
+}
+
 /// Logarithms. More special forms come first: at a node, rules are tried in order.
 void add_logarithms(Rules& rules) {
   const Var x = any("x"), a = any("a"), b = any("b");
@@ -118,13 +168,16 @@ void add_logarithms(Rules& rules) {
   rules.push_back(rule("log_of_expm1", log(expm1(x)), x + log1mexp(-x)).stabilizes());
   rules.push_back(rule("log_of_expm1_over", log(expm1(x) / x),
                        where(abs(x) < 0.01, x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
-                             maximum(x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+                             maximum(x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes()
+                      .sound(Soundness::limit).when(of_both_signs));
   rules.push_back(rule("log_of_minus_expm1_over", log(-expm1(-x) / x),
                        where(abs(x) < 0.01, -x / 2 + sqr(x) / 24 - sqr(sqr(x)) / 2880,
-                             maximum(-x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+                             maximum(-x, 0) + log(expm1(-abs(x)) / -abs(x)))).stabilizes()
+                      .sound(Soundness::limit).when(of_both_signs));
   rules.push_back(rule("log_of_over_expm1", log(x / expm1(x)),
                        where(abs(x) < 0.01, sqr(sqr(x)) / 2880 - sqr(x) / 24 - x / 2,
-                             -maximum(x, 0) - log(expm1(-abs(x)) / -abs(x)))).stabilizes().when(of_both_signs));
+                             -maximum(x, 0) - log(expm1(-abs(x)) / -abs(x)))).stabilizes()
+                      .sound(Soundness::limit).when(of_both_signs));
   rules.push_back(rule("log_of_abs_expm1", log(abs(expm1(x))), maximum(x, 0) + log1mexp(-abs(x))).stabilizes());
   rules.push_back(rule("log_half_erfc", log(erfc(x) / 2), log_ndtr(-root2 * x)).stabilizes());
   rules.push_back(rule("log_of_erfc", log(erfc(x)), log_erfc(x)).stabilizes());
@@ -222,6 +275,10 @@ const Rules& stabilize_rules() {
     add_exponentials(list);
     add_sigmoids(list);
     add_hyperbolic(list);
+    list.push_back(node_rewriter("exp_times_exp", {"mul", "div"},
+                                 "exp(a) * exp(b) = exp(a + b) where terms of a and b cancel",
+                                 exp_times_exp)
+                       .stabilizes());
     list.push_back(
         node_rewriter("common_constant", {"add", "sub"}, "c + c x = c (1 + x)", common_constant)
             .stabilizes());

@@ -19,6 +19,7 @@ enum class Promise : std::uint8_t {
            ///< are far from 1 or not finite
   stable,  ///< the same as rounding, and what is undefined at an infinity only may become the limit
            ///< there
+  limit,   ///< the same, and what is undefined anywhere may become the limit there
   whole    ///< what many rules keep together: where infinities meet, one limit taken after the
            ///< other may be any number, and the sign of an infinity may be that of a zero
 };

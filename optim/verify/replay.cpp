@@ -105,10 +105,20 @@ std::optional<WideEvaluation::Bindings> at_large(Values values) {
   return at_large(std::move(wide));
 }
 
+WideEvaluation::Bindings nearby(WideEvaluation::Bindings values) {
+  for (auto& [v, near] : values) {
+    for (std::size_t i = 0; is_float(v.dtype()) && i < near.size(); ++i)
+      near[i].value += near[i].value == 0 ? 1e-6L : 1e-6L * near[i].value;
+  }
+  auto large = at_large(values);
+  return large ? std::move(*large) : values;
+}
+
 Promise Sides::promise() const {
   if (applied.soundness == tag(Soundness::bit_exact)) return Promise::same_bits;
   if (applied.soundness == tag(Soundness::zero_sign)) return Promise::zero_sign;
   if (applied.soundness == tag(Soundness::method)) return Promise::method;
+  if (applied.soundness == tag(Soundness::limit)) return Promise::limit;
   const auto& tags = applied.tags;
   const bool stabilizes = std::find(tags.begin(), tags.end(), "stabilize") != tags.end();
   return stabilizes ? Promise::stable : Promise::rounding;
@@ -138,8 +148,11 @@ std::optional<Lie> Sides::judged() const {
   auto large = at_large(given);
   std::optional<WideEvaluation> limit;
   if (large) limit.emplace(std::move(*large));
-  return judge(*before, *after, {applied.before, applied.after, exactly, limit ? &*limit : nullptr},
-               promise());
+  auto lie = judge(*before, *after,
+                   {applied.before, applied.after, exactly, limit ? &*limit : nullptr}, promise());
+  if (!lie || promise() != Promise::limit) return lie;
+  WideEvaluation close(nearby(in_common(*this)));
+  return judge(*before, *after, {applied.before, applied.after, exactly, &close}, promise());
 }
 
 Replay::Replay(const FunctionGraph& asked, const Trace& trace, Values arguments)

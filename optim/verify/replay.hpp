@@ -21,6 +21,8 @@ using Values = std::span<const std::pair<Var, Array>>;
 /// none.
 std::optional<WideEvaluation::Bindings> at_large(Values values);
 std::optional<WideEvaluation::Bindings> at_large(WideEvaluation::Bindings values);
+/// The same, and floats that are next to the finite ones.
+WideEvaluation::Bindings nearby(WideEvaluation::Bindings values);
 
 /// An applied rewrite at values of a run. A side that cannot be computed has its error instead.
 struct Sides {

@@ -133,6 +133,7 @@ RuleCases hyperbolic_cases() {
   const Var x = vector("x", float64);
   const Var y = vector("y", float64);
   return {
+      {"exp_times_exp", exp(2 * x) * exp(1 - x), exp(x) * exp(y)},
       {"exp_over_expm1", exp(x) / expm1(x), exp(x) / expm1(y)},
       {"sinh_over_cosh", sinh(x) / cosh(x), sinh(x) / cosh(y)},
       {"cosh_over_sinh", cosh(x) / sinh(x), cosh(x) / sinh(y)},

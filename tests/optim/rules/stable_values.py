@@ -196,6 +196,12 @@ case("log10", each(lambda v: log(v) / log(mpf(10))), [1.0009765625, 0.75, 3, 100
 case("log 1/x", each(lambda v: -log(v)), [2.0 ** -140, 3, 2.0 ** 100, 0.5], [2.0 ** -1030, 3, 2.0 ** 1000, 0.5])
 case("sqrt x^2", each(abs), [2.0 ** 100, -3, -2.0 ** -100, 0.5], [2.0 ** 700, -3, -2.0 ** -700, 0.5])
 
+case("log(1 - softmax)", lambda x: [log(1 - p) for p in softmax(x)], *spread)
+case("log(1 - softmax)[0]", lambda x: [log(1 - softmax(x)[0])], *spread)
+case("log(1 - e / sum e)", lambda x: [log(1 - p) for p in softmax(x)], *spread)
+case("e(2 x) e(1 - 2 x)", each(lambda v: exp(mpf(1))), *far)
+case("e(x) e(-3 x)", each(lambda v: exp(-2 * v)), [300, 3, 40, 0.5])
+
 
 def number(v):
     return repr(float(v)).replace("inf", "INFINITY")
