@@ -147,8 +147,23 @@ void qr_of(Matrix<T> a, Matrix<T> q, Matrix<T> r) {
   assign(q, by_columns(memory, q.rows, q.cols));
 }
 
+/// Calls `f(row, column)` for each element below the diagonal, tile by tile: two triangles, one of
+/// which is read across its rows, stay in the cache.
+template <class F>
+void each_below(std::int64_t n, F&& f) {
+  constexpr std::int64_t tile = 16;
+  for (std::int64_t top = 0; top < n; top += tile) {
+    for (std::int64_t left = 0; left <= top; left += tile) {
+      for (std::int64_t row = top; row < std::min(top + tile, n); ++row) {
+        for (std::int64_t col = left; col < std::min(left + tile, row); ++col) f(row, col);
+      }
+    }
+  }
+}
+
 }  // namespace
 
+// LAPACK is a quarter faster by the lower triangle of its columns, which is the upper one here.
 void cholesky(const Tensor& a, const Tensor& l) {
   const OneThread alone;
   for_float(a, [&]<class T>(T) {
@@ -159,14 +174,16 @@ void cholesky(const Tensor& a, const Tensor& l) {
         fill(result, not_a_number<T>);
         continue;
       }
-      for (std::int64_t row = 0; row < result.rows; ++row) {
-        for (std::int64_t col = 0; col < result.cols; ++col)
-          result(row, col) = col <= row ? matrix(row, col) : T(0);
-      }
       if (result.rows == 0) continue;
       const int n = lapack_int(result.rows);
+      for (std::int64_t k = 0; k < n; ++k) result(k, k) = matrix(k, k);
+      each_below(n,
+                 [&](std::int64_t row, std::int64_t col) { result(col, row) = matrix(row, col); });
       int info = 0;
-      lapack<T>().potrf("U", &n, result.data, &n, &info, 1);
+      lapack<T>().potrf("L", &n, result.data, &n, &info, 1);
+      each_below(n, [&](std::int64_t row, std::int64_t col) {
+        result(row, col) = std::exchange(result(col, row), T(0));
+      });
       if (info == 0) continue;
       throw NumericError(
           fmt::format("{} is not positive definite: its leading block of {} rows is not",
