@@ -184,6 +184,16 @@ Var hyperbolic_inverse(const Var& v) {
   return f == words().cosh ? inverse : inverse / tanh(x);
 }
 
+/// Whether a factor of `v` has such an inverse.
+bool has_hyperbolic_factor(const Var& v, int depth) {
+  if (hyperbolic_inverse(v).defined()) return true;
+  const ScalarOp* f = scalar_op(v);
+  if (depth == 0 || (f != words().mul && f != words().div && f != words().sqr && f != words().neg))
+    return false;
+  return std::any_of(v.inputs().begin(), v.inputs().end(),
+                     [&](const Var& in) { return has_hyperbolic_factor(in, depth - 1); });
+}
+
 /// y / x = y * exp(-log(x)) for an x made of exponentials that may overflow: 1 / x is 0 there, and
 /// its slope the product of 0 and infinity.
 std::optional<Vars> over_exponentials(const Apply& node, Context& context) {
@@ -220,7 +230,7 @@ bool has_roots_or_quotients_of_exponentials(const FunctionGraph& graph) {
     if (!root && !quotient) return false;
     const Var& x = node->input(f == words().div ? 1 : 0);
     return !uniform_value(x) &&
-           (hyperbolic_inverse(x).defined() || made_of_exponentials(x, deepest));
+           (has_hyperbolic_factor(x, deepest) || made_of_exponentials(x, deepest));
   });
 }
 

@@ -261,6 +261,8 @@ const std::map<std::string, Expression>& expressions() {
       {"sinh / cosh", {same_as, [](V x) { return sinh(x) / cosh(x); }, 10}},
       {"cosh / sinh", {same_as, [](V x) { return cosh(x) / sinh(x); }, 10}},
       {"1 / cosh^2", {same_as, [](V x) { return 1 / sqr(cosh(x)); }, 10}},
+      {"1 / sinh^2", {same_as, [](V x) { return 1 / sqr(sinh(x)); }, 10}},
+      {"x / (2 sinh)", {same_as, [](V x) { return x / (2 * sinh(x)); }, 100}},
       {"1 / (2 + cosh)", {same_as, [](V x) { return 1 / (2 + cosh(x)); }, 100}},
       {"sinh / (1 + cosh)", {same_as, [](V x) { return sinh(x) / (1 + cosh(x)); }, 10}},
       {"1 / (e - 1)", {e, [](V p) { return 1 / (p - 1); }, 100}},

@@ -196,6 +196,8 @@ case("log10", each(lambda v: log(v) / log(mpf(10))), [1.0009765625, 0.75, 3, 100
 case("log 1/x", each(lambda v: -log(v)), [2.0 ** -140, 3, 2.0 ** 100, 0.5], [2.0 ** -1030, 3, 2.0 ** 1000, 0.5])
 case("sqrt x^2", each(abs), [2.0 ** 100, -3, -2.0 ** -100, 0.5], [2.0 ** 700, -3, -2.0 ** -700, 0.5])
 
+case("1 / sinh^2", each(lambda v: 1 / sinh(v) ** 2), [800, -800, 3, -0.5], [1000, -1000, 0.5, 2])
+case("x / (2 sinh)", each(lambda v: v / (2 * sinh(v))), *far[:2])
 case("log(1 - softmax)", lambda x: [log(1 - p) for p in softmax(x)], *spread)
 case("log(1 - softmax)[0]", lambda x: [log(1 - softmax(x)[0])], *spread)
 case("log(1 - e / sum e)", lambda x: [log(1 - p) for p in softmax(x)], *spread)
