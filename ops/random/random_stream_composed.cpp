@@ -74,8 +74,9 @@ Var RandomStream::dirichlet(const Sizes& size, const Arg& alpha, std::optional<D
   if (numpy()) {
     // Added up one after the other, and divided once, as NumPy does.
     const Var parts = gamma(whole, each, 1.0, float64);
-    const Var all = cumsum(parts, static_cast<int>(parts.ndim()) - 1)(ellipsis, -1);
-    return cast(parts * reciprocal(expand_dims(all, -1)), chosen);
+    const int last = static_cast<int>(parts.ndim()) - 1;
+    const Var all = sum(cumsum(parts, last)(ellipsis, from(-1)), last, {.keepdims = true});
+    return cast(parts * reciprocal(all), chosen);
   }
   // All parts may be too small for a number, but their logarithms are not: a draw of shape a is one
   // of shape a + 1 times U^(1/a) (Marsaglia and Tsang 2000).

@@ -53,11 +53,14 @@ bool is_shifted(const Var& v, int depth) {
 
 Var shift_by(const Var& largest) { return disconnected_grad(where(isinf(largest), 0.0, largest)); }
 
+Var largest_along(const Var& x, std::uint32_t axes) {
+  const Var largest = max(x, axis_list(axes), {.keepdims = true});
+  const Var nothing = nothing_along(x, axes);
+  return nothing.defined() ? ifelse(nothing, filled_like(largest, -INFINITY), largest) : largest;
+}
+
 Shifted shifted(const Var& x, std::uint32_t axes) {
-  Var largest = max(x, axis_list(axes), {.keepdims = true});
-  if (const Var nothing = nothing_along(x, axes); nothing.defined())
-    largest = ifelse(nothing, filled_like(largest, -INFINITY), largest);
-  const Var shift = shift_by(largest);
+  const Var shift = shift_by(largest_along(x, axes));
   return {exp(x - shift), shift};
 }
 

@@ -14,6 +14,9 @@ struct Shifted {
 /// `axes`: a bit for each.
 Shifted shifted(const Var& x, std::uint32_t axes);
 
+/// The largest along some axes, which stay with size 1: -inf of nothing.
+Var largest_along(const Var& x, std::uint32_t axes);
+
 /// What to take out of exponents of which `largest` is the largest. What is shifted and put back
 /// has no derivative in the shift.
 Var shift_by(const Var& largest);

@@ -55,11 +55,10 @@ std::optional<Vars> log_of_others(const Apply& node, Context&) {
   }
   const Var& own = seen.core;
   const Var& x = own.inputs()[0];
-  const auto axes = axis_list(as<LogSoftmax>(own)->axes());
-  const ReduceOptions kept{.keepdims = true};
-  const Var largest = max(x, axes, kept);
+  const std::uint32_t axes = as<LogSoftmax>(own)->axes();
+  const Var largest = largest_along(x, axes);
   const Var others = where(eq(x, largest), -INFINITY, x - largest);
-  const Var share = own + logsumexp(others, axes, kept);
+  const Var share = own + logsumexp(others, axis_list(axes), {.keepdims = true});
   const Var l = where(own > half, share, log1mexp(minimum(own, half)));
   return Vars{fit(surface({fit(l, own), seen.path}), node.output())};
 }

@@ -297,6 +297,14 @@ TEST_CASE("families: NumPy-compatible counts are RandomState's") {
       1e-8);
 }
 
+TEST_CASE("families: dirichlet draws of no parts are empty") {
+  for (RandomStream rng : {RandomStream(1), RandomStream::numpy_compatible(1)}) {
+    const Var alpha = vector("alpha", float64);
+    Function f = function({alpha}, rng.dirichlet({3}, alpha));
+    CHECK(f(Array(float64, {0}))[0].shape() == Shape{3, 0});
+  }
+}
+
 // x = R(7).dirichlet(numpy.arange(1, 201) / 64, 100)
 // (x.view("u8").ravel() * numpy.arange(1, x.size + 1, dtype="u8")).sum()
 TEST_CASE("families: a numpy stream's dirichlet draws have NumPy's bits") {

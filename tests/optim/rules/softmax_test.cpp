@@ -129,3 +129,18 @@ TEST_CASE("softmax: quotients of sums over nothing are those of zeros") {
     }
   }
 }
+
+TEST_CASE("softmax: the logarithm of one less than that of nothing is nothing") {
+  for (const DType dtype : {float32, float64}) {
+    const Var x = vector("x", dtype), m = matrix("m", dtype);
+    Function f = function({x, m}, {log(1.0 - softmax(x)), log1mexp(log_softmax(m, 1)),
+                                   log(1.0 - softmax(m, 0)), grad(sum(log(1.0 - softmax(x))), x)});
+    for (const Shape& shape : {Shape{0, 0}, Shape{0, 3}, Shape{3, 0}}) {
+      const Outputs out = f(Array(dtype, {0}), Array(dtype, shape));
+      CHECK(out[0].shape() == Shape{0});
+      CHECK(out[1].shape() == shape);
+      CHECK(out[2].shape() == shape);
+      CHECK(out[3].shape() == Shape{0});
+    }
+  }
+}
