@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <damo/graph/variables.hpp>
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -30,6 +31,8 @@ Var core_of(Var v) {
 
 bool is_shift(const Var& v) {
   const Var shift = core_of(v);
+  // Of nothing, folded.
+  if (const Array* folded = constant_value(shift)) return folded->elements() == 0;
   return scalar_op(shift) == words().where &&
          scalar_op(core_of(shift.inputs()[0])) == words().isinf;
 }

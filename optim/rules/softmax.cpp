@@ -106,17 +106,15 @@ void add_terms(const Var& v, Vars& terms) {
 /// exp(l - s) as exp(l - m) / sum(exp(x - m)) where s adds up exponentials of x and m is the
 /// largest x: what l and s have in common is taken from each before it is rounded together with the
 /// rest.
-std::optional<Var> over_sum(const Var& l, const Var& s) {
+std::optional<Var> over_sum(const Var& l, const Var& s, Context& context) {
   Steps steps;
   Seen seen{s};
   while (!is_float_cast(seen.core) && look_deeper(seen, steps)) continue;
   const auto whole = [&](const Var& part) { return surface({part, seen.path}); };
   if (const auto* total = as<LogSumExp>(seen.core)) {
     // Nothing has no largest x to take away: a sum of it would look as it did before.
-    const Shape& dims = seen.core.inputs()[0].type().dims;
-    for (std::size_t axis = 0; axis < dims.rank(); ++axis) {
-      if ((total->axes() >> axis & 1U) != 0 && dims[axis] == 0) return std::nullopt;
-    }
+    const Var nothing = nothing_along(seen.core.inputs()[0], total->axes());
+    if (nothing.defined() && uniform_value(context.simplified(nothing)) == 1.0) return std::nullopt;
     const auto [exponential, shift] = shifted(seen.core.inputs()[0], total->axes());
     const Var sum =
         damo::sum(exponential, axis_list(total->axes()), {.keepdims = total->keepdims()});
@@ -140,7 +138,7 @@ std::optional<Var> over_sum(const Var& l, const Var& s) {
 /// exp(l - s) where s is the logarithm of a sum.
 Var quotient(const Var& l, const Var& s, Context& context) {
   if (!context.stabilized(l - s)) {
-    if (const auto q = over_sum(l, s)) return *q;
+    if (const auto q = over_sum(l, s, context)) return *q;
   }
   return exp(l - s);
 }

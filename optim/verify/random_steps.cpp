@@ -213,7 +213,10 @@ Var shape_step(Pool& pool) {
     case 11:
       return ones_like(x) * x;
     case 12:
-      return repeat(x, pool.pick([](const Var& v) { return v.dtype() == DType::int64; }), axis);
+      // As many as memory holds, whatever number was made a count.
+      return repeat(
+          x, minimum(pool.pick([](const Var& v) { return v.dtype() == DType::int64; }), 1000),
+          axis);
     default:
       return diag(x);
   }
