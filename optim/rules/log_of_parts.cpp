@@ -43,6 +43,7 @@ class Factors {
       if (taken_[i] || leaves[i].constant) continue;
       const bool nonnegative = context.fact(leaves[i].seen.core).nonnegative;
       if (!nonnegative && !alone_unknown(i, context)) continue;
+      if (nonnegative && may_be_zero(i, context) && !others_nonnegative(i, context)) continue;
       // 1 / x overflows where x is far from 0.
       const bool inverse = leaves[i].inverse && leaves.size() == terms.n_constants() + 1;
       auto stable = context.stable_log(surface(leaves[i].seen));
@@ -68,9 +69,22 @@ class Factors {
     if (!(terms_.constant() > 0)) return false;
     for (std::size_t k = 0; k < terms_.leaves().size(); ++k) {
       const auto& leaf = terms_.leaves()[k];
-      if (k != i && !leaf.constant && !context.fact(leaf.seen.core).nonnegative) return false;
+      if (k == i || leaf.constant) continue;
+      if (!context.fact(leaf.seen.core).nonnegative || may_be_zero(k, context)) return false;
     }
     return true;
+  }
+  /// log(0 y) is -inf whatever the sign of y, and log(y) is NaN below 0.
+  bool may_be_zero(std::size_t i, Context& context) const {
+    const auto& leaf = terms_.leaves()[i];
+    return !leaf.inverse && !context.fact(leaf.seen.core).positive;
+  }
+  bool others_nonnegative(std::size_t i, Context& context) const {
+    for (std::size_t k = 0; k < terms_.leaves().size(); ++k) {
+      const auto& leaf = terms_.leaves()[k];
+      if (k != i && !leaf.constant && !context.fact(leaf.seen.core).nonnegative) return false;
+    }
+    return terms_.constant() > 0;
   }
 
   void take(std::size_t i, const Var& stable) {

@@ -118,3 +118,25 @@ TEST_CASE("logarithms: of a power that is 1 are 0, whatever the other operand is
     CHECK(f(-800.0, 0.0)[0].item<double>() == doctest::Approx(-800));
   }
 }
+
+TEST_CASE("logarithm of a product: 0 times a negative number has that of 0") {
+  for (const DType dtype : {float32, float64}) {
+    const Var x = vector("x", dtype), y = vector("y", dtype);
+    const Vars logs{log(relu(x) * y), log(sqr(x) * (y * exp(x))), log(y * cast(x > 1, dtype)),
+                    log(relu(x) * cosh(y) * -2.0)};
+    Function fast = function({x, y}, logs);
+    Function plain = function({x, y}, logs, {.mode = Mode::none()});
+    const Array at = Array::from(std::vector<double>{0, 0, 0, 3, 3}, Shape{5}).cast(dtype);
+    const Array of = Array::from(std::vector<double>{-2, 2, 0, -2, 2}, Shape{5}).cast(dtype);
+    const Outputs found = fast(at, of), wanted = plain(at, of);
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+      const Array a = found[i].cast(float64), b = wanted[i].cast(float64);
+      for (std::int64_t k = 0; k < 5; ++k) {
+        const double f = a.data<double>()[k], p = b.data<double>()[k];
+        CAPTURE(i);
+        CAPTURE(k);
+        CHECK((std::isnan(p) ? std::isnan(f) : f == p || f == doctest::Approx(p)));
+      }
+    }
+  }
+}
