@@ -44,6 +44,7 @@ class Factors {
       const bool nonnegative = context.fact(leaves[i].seen.core).nonnegative;
       if (!nonnegative && !alone_unknown(i, context)) continue;
       if (nonnegative && may_be_zero(i, context) && !others_nonnegative(i, context)) continue;
+      if (cancels(i) && !context.fact(leaves[i].seen.core).positive) continue;  // 0 / 0
       // 1 / x overflows where x is far from 0.
       const bool inverse = leaves[i].inverse && leaves.size() == terms.n_constants() + 1;
       auto stable = context.stable_log(surface(leaves[i].seen));
@@ -85,6 +86,14 @@ class Factors {
       if (k != i && !leaf.constant && !context.fact(leaf.seen.core).nonnegative) return false;
     }
     return terms_.constant() > 0;
+  }
+
+  /// Whether leaf i stands both above and below the line.
+  bool cancels(std::size_t i) const {
+    const auto& leaves = terms_.leaves();
+    return std::any_of(leaves.begin(), leaves.end(), [&](const Terms::Leaf& leaf) {
+      return same(leaf.seen, leaves[i].seen) && leaf.inverse != leaves[i].inverse;
+    });
   }
 
   void take(std::size_t i, const Var& stable) {

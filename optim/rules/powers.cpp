@@ -66,6 +66,15 @@ std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
 struct Powers {
   Seen x;
   double plain = 0, absolute = 0;
+  int n_plain = 0;
+  bool above = false, below = false;  ///< whether some multiply, whether some divide
+  bool roots = false;                 ///< whether some of x are not whole
+
+  /// Whether they are one power wherever that is a number: x / x is none at 0, nor is x^1.5 x^2.5
+  /// below.
+  bool one(const Fact& of_x) const {
+    return (!(above && below) || of_x.positive) && (!(roots && n_plain > 1) || of_x.nonnegative);
+  }
 };
 std::vector<Powers> powers_in(const Terms& terms) {
   std::vector<Powers> all;
@@ -78,6 +87,9 @@ std::vector<Powers> powers_in(const Terms& terms) {
                               [&, &x = x](const Powers& other) { return same(other.x, x); });
     if (known == all.end()) known = all.insert(known, Powers{x});
     (absolute ? known->absolute : known->plain) += exponent;
+    known->n_plain += absolute ? 0 : 1;
+    (exponent > 0 ? known->above : known->below) = true;
+    known->roots |= !absolute && exponent != std::trunc(exponent);
   }
   return all;
 }
@@ -114,6 +126,7 @@ std::optional<Power> constant_power(const Var& v, Context& context) {
   std::vector<std::pair<Var, double>> powers;
   for (const Powers& p : powers_in(terms)) {
     const Var x = surface(p.x);
+    if (!p.one(context.fact(p.x.core))) return std::nullopt;
     if (p.absolute != 0 && std::fmod(p.plain, 2) == 0) {
       powers.emplace_back(abs(x), p.plain + p.absolute);
       continue;
@@ -128,7 +141,8 @@ std::optional<Power> constant_power(const Var& v, Context& context) {
 std::optional<Var> with_factor_inside(const Power& power) {
   const double c = power.factor;
   if (c == 1) return power.base;
-  const bool odd = std::abs(std::fmod(power.exponent, 2)) == 1;
+  // Of 0 below the line a negative c makes -inf, where the power of -0 loses its sign.
+  const bool odd = power.exponent > 0 && std::fmod(power.exponent, 2) == 1;
   if (c == 0 || !std::isfinite(c) || (c < 0 && !odd)) return std::nullopt;
   return power.base * std::copysign(std::pow(std::abs(c), 1 / power.exponent), c);
 }
