@@ -52,8 +52,8 @@ const char* of_finite(const Element& e, Promise promise) {
     const bool true_infinity = e.format.overflows_to(truth, e.is);
     const bool true_nan = std::isnan(truth) && std::isnan(e.is) && e.before.doubt == 0;
     // Where what was written underflows in long double too, the other side knows.
-    const bool known_nan = std::isinf(e.before.doubt) && std::isnan(e.is) &&
-                           (std::isnan(e.after.value) || std::isinf(e.after.doubt));
+    const bool known_nan =
+        std::isinf(e.before.doubt) && std::isnan(e.is) && std::isnan(e.after.value);
     // As written it is far off: what it is divided by may be 0, or the truth out of range.
     const bool explained =
         std::isinf(e.is) && (std::isinf(e.before.rounding) ||

@@ -16,8 +16,8 @@ TEST_CASE("fuzz: graphs that a rewrite once got wrong are computed as written") 
 }
 
 TEST_CASE("fuzz: what rounding explains, or long double does not know either, is no difference") {
-  // A tie, an underflow made an integer, a power of what may be negative, a loop that overflows.
-  for (const std::uint64_t seed : {5500240, 13005546, 13019945, 4107997, 7702370}) {
+  // A tie, an underflow made an integer, a loop that overflows.
+  for (const std::uint64_t seed : {5500240, 13005546, 13019945, 7702370}) {
     const auto finding = test::differential(seed);
     INFO((finding ? finding->text() : ""));
     CHECK_FALSE(finding);
