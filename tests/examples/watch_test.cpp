@@ -11,6 +11,14 @@ using namespace damo::examples;
 
 namespace {
 
+/// As a run that goes on does.
+void resume(Watch& watch) {
+  io::Record record;
+  watch.save(record);
+  watch = Watch(Better::lower);
+  watch.load(record);
+}
+
 TEST_CASE("a cost worse than before training is warned of in either direction") {
   Watch lower(Better::lower);
   lower.batch(10);
@@ -32,12 +40,7 @@ TEST_CASE("five epochs that are each worse than the one before are warned of") {
   std::vector<std::int64_t> warned;
   const double costs[] = {5, 4, 5, 6, 5, 6, 7, 8, 9, 10, 11, 10};
   for (std::int64_t i = 0; i < 12; ++i) {
-    if (i == 8) {  // as a resumed run does
-      io::Record record;
-      watch.save(record);
-      watch = Watch(Better::lower);
-      watch.load(record);
-    }
+    if (i == 8) resume(watch);
     if (watch.epoch(i + 1, "cost", costs[i])) warned.push_back(i + 1);
   }
   CHECK(warned == std::vector<std::int64_t>{10});
@@ -50,12 +53,7 @@ TEST_CASE("a bounded cost that stays worse than before training is warned of") {
   std::vector<std::int64_t> warned;
   const double costs[] = {0.48, 0.47, 0.26, 0.49, 0.48, 0.5, 0.47, 0.48, 0.5, 0.49};
   for (std::int64_t i = 0; i < 10; ++i) {
-    if (i == 6) {  // as a resumed run does
-      io::Record record;
-      watch.save(record);
-      watch = Watch(Better::lower);
-      watch.load(record);
-    }
+    if (i == 6) resume(watch);
     const auto warning = watch.epoch(i + 1, "error", costs[i]);
     if (!warning) continue;
     warned.push_back(i + 1);

@@ -1,9 +1,18 @@
 #pragma once
+#include <limits>
+#include <utility>
+#include <vector>
+
 #include <damo/damo.hpp>
 #include <damo/graph/text/print.hpp>
 #include "tests/support/values.hpp"
 
 namespace damo::test {
+
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+constexpr double inf = std::numeric_limits<double>::infinity();
+
+inline Array vec(std::vector<double> values) { return vector(std::move(values)); }
 
 inline std::vector<Mode> all_modes() {
   return {Mode::none(), Mode::fast_compile(), Mode::fast(), Mode::debug()};

@@ -18,6 +18,7 @@
 #include <damo/ops/gradient/verify_grad.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/shape_of.hpp>
 #include "tests/support/op_samples.hpp"
 #include "tests/support/reference.hpp"
 #include "tests/support/values.hpp"
@@ -56,6 +57,17 @@ void check_shapes(const OpSample& entry, const Var& out, const Bindings& at, con
   for (std::size_t axis = 0; axis < value.rank(); ++axis) {
     CHECK((*rule)[axis].type() == TensorType{int64, {}});
     CHECK(evaluate((*rule)[axis], at).item<std::int64_t>() == value.shape()[axis]);
+  }
+}
+
+/// Where a size is said to come from, it is that of the input there.
+void check_sources(const Var& out, const Vars& in, const std::vector<Array>& values,
+                   const Array& value) {
+  for (std::size_t axis = 0; axis < out.ndim(); ++axis) {
+    const auto [leaf, of] = source_of_size(out, axis);
+    for (std::size_t i = 0; leaf.defined() && i < in.size(); ++i) {
+      if (same(leaf, in[i])) CHECK(values[i].shape()[of] == value.shape()[axis]);
+    }
   }
 }
 
@@ -126,6 +138,7 @@ void sweep(const OpSample& entry) {
     CHECK(value.dtype() == out.dtype());
     check_close(value, reference->second(values), 1e-12);
     check_shapes(entry, out, at, value);
+    check_sources(out, in, values, value);
     const Vars fixed = inputs_for(entry, values, Known::all);
     const Var known = entry.apply(fixed);
     check_shapes(entry, known, bindings_of(fixed, values), value);

@@ -12,10 +12,10 @@
 using namespace damo;
 using test::array;
 using test::check_slopes;
+using test::vec;
 
 namespace {
 
-Array vec(std::vector<double> values) { return test::vector(std::move(values)); }
 Var positions(const std::vector<std::int64_t>& values) { return constant(Array::from(values)); }
 
 }  // namespace

@@ -1,4 +1,3 @@
-#include <limits>
 #include <random>
 
 #include <damo/damo.hpp>
@@ -9,15 +8,9 @@
 using namespace damo;
 using test::check_close;
 using test::check_slopes;
-
-namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double inf = std::numeric_limits<double>::infinity();
-
-Array vec(std::vector<double> values) { return test::vector(std::move(values)); }
-
-}  // namespace
+using test::inf;
+using test::not_a_number;
+using test::vec;
 
 TEST_CASE("unchosen branch: where takes nothing from a branch that is infinite or NaN there") {
   check_slopes([](const Var& x) { return where(x < 7.0, x, sqrt(x - 7.0)); }, vec({5, 11}),

@@ -1,4 +1,3 @@
-#include <limits>
 #include <random>
 
 #include <damo/damo.hpp>
@@ -11,15 +10,9 @@ using namespace damo;
 using test::all_modes;
 using test::check_close;
 using test::check_slopes;
-
-namespace {
-
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
-constexpr double inf = std::numeric_limits<double>::infinity();
-
-Array vec(std::vector<double> values) { return test::vector(std::move(values)); }
-
-}  // namespace
+using test::inf;
+using test::not_a_number;
+using test::vec;
 
 TEST_CASE("unchosen branch: sums, products, indexing, reshapes and joins keep apart what counts") {
   const double third = 1 / 3.0;

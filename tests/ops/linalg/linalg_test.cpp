@@ -1,3 +1,6 @@
+#include <optional>
+#include <random>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/variables.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -138,6 +141,53 @@ TEST_CASE("products: gradients are those of finite differences") {
       {counting({2, 1, 3}), counting({3, 2, 2})}, all_ways);
   verify_grad([](const Var& a, const Var& b) { return batched_dot(a, b); },
               {counting({2, 3}), counting({2, 3, 2})}, all_ways);
+}
+
+TEST_CASE("gemm: random sums of products, with zeros and without, are those of plain arithmetic") {
+  std::mt19937 rng(7);
+  const auto below = [&](unsigned n) { return static_cast<std::int64_t>(rng() % n); };
+  const auto random = [&](std::int64_t rows, std::int64_t cols, double share, DType dtype) {
+    std::uniform_real_distribution<double> uniform(-1, 1);
+    std::vector<double> values(static_cast<std::size_t>(rows * cols));
+    for (double& v : values) v = (uniform(rng) + 1) / 2 < share ? uniform(rng) : 0;
+    return Array::from(values, Shape{rows, cols}).cast(dtype);
+  };
+  const std::int64_t sizes[] = {0, 1, 3, 8, 70, 131, 200};
+  const int before = num_threads();
+  for (int round = 0; round < 120; ++round) {
+    const DType dtype = round % 2 == 0 ? float32 : float64;
+    const std::int64_t rows = sizes[below(7)], cols = sizes[below(7)];
+    const Array start = random(rows, cols, 1, dtype);
+    const SharedVar whole = shared(start, "whole");
+    Var sum = whole;
+    for (std::int64_t n = 1 + below(4); n > 0; --n) {
+      const std::int64_t k = sizes[below(7)];
+      const bool turned = below(2) == 0;
+      const Array a = random(turned ? k : rows, turned ? rows : k, below(3) == 0 ? 1 : 0.1, dtype),
+                  b = random(k, cols, 1, dtype);
+      const double alpha = below(2) == 0 ? -0.5 : 0.3;
+      const Var left = turned ? constant(a).T() : constant(a);
+      sum =
+          alpha < 0 ? sum - -alpha * dot(left, constant(b)) : sum + alpha * dot(left, constant(b));
+    }
+    const Array expected = function({}, sum, {.mode = Mode::none()})()[0];
+    std::optional<Array> first;
+    CAPTURE(round);
+    CAPTURE(to_string(start.shape()));
+    for (const int threads : {1, 3}) {
+      set_num_threads(threads);
+      whole.set_array(start);
+      Function beside = function({}, sum);
+      const Array found = beside()[0];
+      check_close(found, expected, dtype == float32 ? 1e-5 : 1e-13);
+      if (!first) first = found;
+      test::check_same_bits(found, *first);
+      Function in_place = function({}, {}, {.updates = {{whole, sum}}});
+      in_place();
+      test::check_same_bits(whole.value(), *first);
+    }
+  }
+  set_num_threads(before);
 }
 
 TEST_CASE("gemm: products added a few rows at a time have the bits of one after the other") {
