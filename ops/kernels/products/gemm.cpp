@@ -26,6 +26,12 @@ constexpr std::int64_t rows_to_pack = 64;
 // Parts of c that one thread works on; a whole number of tiles.
 constexpr std::int64_t rows_per_part = 96;
 constexpr std::int64_t vectors_per_part = 8;
+// From so many terms on, columns of a are copied to rows first.
+constexpr std::int64_t deep_enough = 32;
+// A shallow product goes through c in strips, beside a b of so few elements, laid out whole.
+constexpr std::int64_t shallow_below = 128;
+constexpr std::int64_t fits_in_cache = 1 << 16;
+constexpr std::int64_t rows_per_strip = 12;
 
 template <class T>
 struct Table {
@@ -33,12 +39,15 @@ struct Table {
   void (*tiles)(const GemmProblem<T>&);
   void (*rounded_tiles)(const GemmProblem<T>&);
   void (*dots)(const GemmProblem<T>&);
+  void (*turned)(const GemmProblem<T>&);
   void (*pack)(Matrix<const T>, T*);
+  void (*copy_rows)(Matrix<const T>, T*, std::int64_t);
 };
 
 template <class Kernels, class T>
 constexpr Table<T> table_of() {
-  return {Kernels::lanes, &Kernels::tiles, &Kernels::rounded_tiles, &Kernels::dots, &Kernels::pack};
+  return {Kernels::lanes,   &Kernels::tiles, &Kernels::rounded_tiles, &Kernels::dots,
+          &Kernels::turned, &Kernels::pack,  &Kernels::copy};
 }
 
 template <class T>
@@ -127,23 +136,57 @@ void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
   for_each_part(p, cols_per_vector, kernel);
 }
 
-/// By tiles, for few rows and columns of b that are not side by side: each part lays out its own,
-/// where the one before did or, on several threads, in a place of its own.
+/// By tiles, each part of the columns of b laid out where the one before was, some terms at a time:
+/// it stays in the cache while the rows of a pass.
 template <class T>
-void run_parts_packing(const GemmProblem<T>& p, const Table<T>& kernels,
-                       void (*kernel)(const GemmProblem<T>&)) {
+void run_by_columns(const GemmProblem<T>& p, Matrix<const T> b, const Table<T>& kernels,
+                    void (*kernel)(const GemmProblem<T>&)) {
   const std::int64_t step = kernels.lanes * vectors_per_part;
-  const std::int64_t places = on_threads(p) ? (p.c.cols + step - 1) / step : 1;
-  T* const room = packed_b<T>(places * step * p.depth);
-  for_each_part(p, kernels.lanes, [&](GemmProblem<T> q) {
-    const Matrix<const T> b{q.b, q.depth, q.c.cols, p.b_k, p.b_vector / kernels.lanes};
-    T* packed = room + (places > 1 ? (q.c.data - p.c.data) * p.depth : 0);
-    kernels.pack(b, packed);
-    q.b = packed;
+  const std::int64_t parts = (p.c.cols + step - 1) / step;
+  parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
+    GemmProblem<T> q = p;
+    T* const room = packed_b<T>(step * std::min(p.depth, p.block));
+    q.b = room;
     q.b_k = kernels.lanes;
-    q.b_vector = kernels.lanes * q.depth;
-    kernel(q);
+    for (std::int64_t j = begin * step; j < std::min(end * step, p.c.cols); j += step) {
+      const std::int64_t cols = std::min(step, p.c.cols - j);
+      for (std::int64_t k = 0; k < p.depth; k += p.block) {
+        q.depth = std::min(p.block, p.depth - k);
+        q.b_vector = kernels.lanes * q.depth;
+        q.goes_on = k > 0 && !p.separate;
+        if (k > 0 && p.separate) q.beta = T{1};
+        if (k == 0) q.beta = p.beta;
+        kernels.pack(b.block(k, j, q.depth, cols), room);
+        for (std::int64_t i = 0; i < p.c.rows; i += rows_per_part) {
+          q.a = p.a.block(i, k, std::min(rows_per_part, p.c.rows - i), q.depth);
+          q.c = p.c.block(i, j, q.a.rows, cols);
+          kernel(q);
+        }
+      }
+    }
   });
+}
+
+/// By tiles, a few rows of c at a time, as these are most of the traffic.
+template <class T>
+void run_by_rows(const GemmProblem<T>& p, void (*kernel)(const GemmProblem<T>&)) {
+  const std::int64_t rows = p.c.rows;
+  parallel_for(rows, on_threads(p) ? rows_per_part : rows,
+               [&](std::int64_t begin, std::int64_t end) {
+                 GemmProblem<T> q = p;
+                 for (std::int64_t i = begin; i < end; i += rows_per_strip) {
+                   q.a = p.a.block(i, 0, std::min(rows_per_strip, end - i), p.depth);
+                   q.c = p.c.block(i, 0, q.a.rows, p.c.cols);
+                   kernel(q);
+                 }
+               });
+}
+
+/// Whether parts of the columns keep all threads busy.
+template <class T>
+bool enough_columns(const GemmProblem<T>& p, std::int64_t lanes) {
+  constexpr int parts_per_thread = 2;
+  return !on_threads(p) || p.c.cols >= parts_per_thread * num_threads() * lanes * vectors_per_part;
 }
 
 template <class T>
@@ -158,13 +201,13 @@ void add_scaled(T alpha, Matrix<const T> from, T beta, Matrix<T> c) {
 
 /// Rows of `a` copied so that each starts at a cache line, and not all in the same cache set.
 template <class T>
-Matrix<const T> align_rows(Matrix<const T> a) {
+Matrix<const T> align_rows(Matrix<const T> a, bool threads) {
   constexpr std::int64_t line = 64 / sizeof(T);
   const std::int64_t stride = (a.cols + line - 1) / line * line + line;
   T* to = packed_a<T>(a.rows * stride);
-  for (std::int64_t i = 0; i < a.rows; ++i) {
-    for (std::int64_t k = 0; k < a.cols; ++k) to[i * stride + k] = a(i, k);
-  }
+  parallel_for(a.rows, threads ? rows_per_part : a.rows, [&](std::int64_t begin, std::int64_t end) {
+    table<T>(isa()).copy_rows(a.block(begin, 0, end - begin, a.cols), to + begin * stride, stride);
+  });
   return {to, a.rows, a.cols, stride, 1};
 }
 
@@ -196,24 +239,29 @@ void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix
     p.b_vector = b.col_stride;
     return run_parts(p, 1, kernels.dots);
   }
+  if (sums.step == 0 && c.rows == 1 && contiguous_cols(b) && !contiguous_rows(b)) {
+    p.b_vector = b.col_stride;
+    return run_parts(p, 1, kernels.turned);
+  }
   if (sums.step == 0 && gemm_if_sparse(alpha, a, b, beta, c)) return;
   if (sums.step > 1) {
     p.block = sums.step;
     p.separate = true;
   }
   const auto kernel = sums.step == 1 ? kernels.rounded_tiles : kernels.tiles;
-  if (c.rows >= rows_to_pack && c.cols >= rows_to_pack && collides(a)) p.a = align_rows(a);
-  if (c.rows >= rows_to_pack) {
-    T* packed = packed_b<T>(packed_size(b, lanes));
-    kernels.pack(b, packed);
-    p.b = packed;
-    p.b_k = lanes;
-    p.b_vector = lanes * b.rows;
-  } else if (!contiguous_rows(b)) {
-    p.b_vector = lanes * b.col_stride;
-    return run_parts_packing(p, kernels, kernel);
-  }
-  run_parts(p, lanes, kernel);
+  const bool scattered = collides(a) || (!contiguous_rows(a) && a.cols >= deep_enough);
+  if (c.rows >= rows_to_pack && c.cols >= rows_to_pack && scattered)
+    p.a = align_rows(a, on_threads(p));
+  if (c.rows < rows_to_pack && contiguous_rows(b)) return run_parts(p, lanes, kernel);
+  const bool shallow = p.depth < shallow_below && packed_size(b, lanes) <= fits_in_cache;
+  if (c.rows < rows_to_pack || (!shallow && enough_columns(p, lanes)))
+    return run_by_columns(p, b, kernels, kernel);
+  T* packed = packed_b<T>(packed_size(b, lanes));
+  kernels.pack(b, packed);
+  p.b = packed;
+  p.b_k = lanes;
+  p.b_vector = lanes * b.rows;
+  shallow ? run_by_rows(p, kernel) : run_parts(p, lanes, kernel);
 }
 
 /// Whether tiles can write to c as they are made.

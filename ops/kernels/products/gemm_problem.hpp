@@ -28,6 +28,8 @@ struct GemmProblem {
   /// Whether the blocks are sums of their own; else a block goes on where the one before stopped,
   /// and a problem of several has alpha 1 and beta 0.
   bool separate = false;
+  /// Whether the first block goes on, with what is in c.
+  bool goes_on = false;
 };
 
 /// One register tile of a problem.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <vector>
@@ -254,5 +255,63 @@ TEST_CASE("gemm gives the same bits on any number of threads") {
       CHECK(one.memory == many.memory);
     }
   }
+  damo::set_num_threads(before);
+}
+
+namespace {
+
+/// An element as it is defined: one chain of multiply-adds in the order of the terms.
+template <class T>
+T chain(const Matrix<T>& a, const Matrix<T>& b, std::int64_t i, std::int64_t j) {
+  const bool fused = damo::isa() != damo::Isa::sse2;
+  T sum{0};
+  for (std::int64_t k = 0; k < a.cols; ++k)
+    sum = fused ? std::fma(a(i, k), b(k, j), sum) : sum + a(i, k) * b(k, j);
+  return sum;
+}
+
+template <class T>
+void check_bits_of_random_product(unsigned seed) {
+  std::mt19937 rng(seed);
+  const auto one_of = [&rng](auto... options) {
+    const std::int64_t all[] = {options...};
+    return all[rng() % std::size(all)];
+  };
+  const auto layout = [&rng] { return layouts[rng() % std::size(layouts)]; };
+  const std::int64_t m = one_of(1, 2, 5, 20, 63, 64, 97, 130, 200);
+  const std::int64_t n = one_of(1, 2, 15, 64, 65, 100, 129, 250);
+  const std::int64_t k = one_of(1, 3, 20, 31, 64, 127, 128, 256, 1024, 1025, 2100);
+  const T alpha = static_cast<T>(one_of(1, 1, 3)), beta = static_cast<T>(one_of(0, 0, 1, -2));
+  const Stored<T> a(m, k, layout(), seed + 1), b(k, n, layout(), seed + 2);
+  Stored<T> c(m, n, layout(), seed + 3);
+  const std::vector<T> old = c.memory;
+  damo::set_num_threads(static_cast<int>(one_of(1, 2, 5)));
+  damo::gemm(alpha, reading(a.view), reading(b.view), beta, c.view);
+  std::int64_t wrong = 0;
+  for (int sample = 0; sample < 400; ++sample) {
+    const auto i = static_cast<std::int64_t>(rng() % static_cast<unsigned>(m));
+    const auto j = static_cast<std::int64_t>(rng() % static_cast<unsigned>(n));
+    const T before = old[static_cast<std::size_t>(&c.view(i, j) - c.memory.data())];
+    const T product = alpha * chain(a.view, b.view, i, j);
+    const T expected = beta == T{0} ? product : product + beta * before;
+    wrong += c.view(i, j) != expected;
+  }
+  CAPTURE(seed);
+  CAPTURE(m);
+  CAPTURE(n);
+  CAPTURE(k);
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEST_CASE("elements of random products are chains of multiply-adds, on any number of threads") {
+  const int before = damo::num_threads();
+  on_each_isa([] {
+    for (unsigned seed = 0; seed < 20; ++seed) {
+      check_bits_of_random_product<float>(seed);
+      check_bits_of_random_product<double>(seed);
+    }
+  });
   damo::set_num_threads(before);
 }
