@@ -54,9 +54,9 @@ int main(int argc, char** argv) {
   const bool persistent = name != "rbm_cd1_b20";
   const SharedVar train_x = shared(data.train, "train_x");
   std::vector<Variant> all;
-  for (const char* rule :
-       {"", "bernoulli_dot", "scan_round_rows", "bernoulli_logit", "binary_product", "gemm_chain",
-        "gemm_accumulate", "scan_share_last", "scan_keep_what_is_read", "scan_hoist_invariants"})
+  for (const char* rule : {"", "bernoulli_dot", "scan_round_rows", "bernoulli_logit",
+                           "binary_product", "gemm_chain", "gemm_accumulate", "scan_share_last",
+                           "scan_keep_what_is_read", "scan_hoist_invariants", "share_softplus"})
     all.push_back({rule, training(train_x, batch, persistent, persistent ? 15 : 1, rule)});
   const std::int64_t batches = data.train.shape()[0] / batch;
   for (int n = 0; n < updates; ++n) {

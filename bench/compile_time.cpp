@@ -68,6 +68,23 @@ Graph unrolled(int n_steps) {
   return {{x, U, W}, {sum(h), slopes[0], slopes[1]}};
 }
 
+/// A Cholesky factor written out element by element, and the gradient of its log-determinant.
+Graph cholesky_by_hand(int rows) {
+  const auto n = static_cast<std::size_t>(rows);
+  const Var a = matrix("a", float64);
+  std::vector<Vars> l(n, Vars(n));
+  Var cost;
+  for (std::size_t j = 0; j < n; ++j) {
+    for (std::size_t i = j; i < n; ++i) {
+      Var rest = a(i, j);
+      for (std::size_t k = 0; k < j; ++k) rest = rest - l[i][k] * l[j][k];
+      l[i][j] = i == j ? sqrt(rest) : rest / l[j][j];
+    }
+    cost = cost.defined() ? cost + log(l[j][j]) : log(l[j][j]);
+  }
+  return {{a}, {cost, grad(cost, a)}};
+}
+
 /// Recurrent networks, each reading the states of the one before.
 Graph loops(int n_loops) {
   const Var x = matrix("x");
@@ -216,6 +233,8 @@ int main(int argc, char** argv) {
     for (int n = kind.smallest; n <= std::min(largest, 100 * kind.smallest); n *= 10)
       report(fmt::format("{} {}", kind.name, n), kind.make(n));
   }
+  for (const int rows : {6, 12, 24, 36})
+    report(fmt::format("Cholesky by hand, rows {}", rows), cholesky_by_hand(rows));
   for (const int depth : {2, 4, 6, 8})
     report(fmt::format("loops inside loops {}", depth), loops_inside(depth));
 }

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include <damo/io/dataset.hpp>
 #include <damo/models/rbm.hpp>
@@ -38,11 +39,12 @@ Workload parse(const std::string& name) {
 int main(int argc, char** argv) {
   const std::string name = argc > 1 ? argv[1] : "rbm_pcd15_b20";
   const int updates = argc > 2 ? std::stoi(argv[2]) : 300;
-  const io::Dataset data = io::load_dataset(argc > 3 ? argv[3] : "fashion");
+  io::Dataset data = io::load_dataset(argc > 3 ? argv[3] : "fashion");
   const Workload load = parse(name);
   if (std::getenv("DAMO_NUM_THREADS") == nullptr) set_num_threads(1);
 
-  const SharedVar train_x = shared(data.train, "train_x");
+  const std::int64_t batches = data.train.shape()[0] / load.batch;
+  const SharedVar train_x = shared(std::move(data.train), "train_x");
   const Var x = matrix("x");
   const Var i = lscalar("i");
   models::RBM rbm({.input = x});
@@ -57,7 +59,6 @@ int main(int argc, char** argv) {
                              .mode = argc > 4 ? Mode::guard() : Mode::fast()});
   const double compile_ms = 1e3 * (bench::seconds_now() - compile_start);
 
-  const std::int64_t batches = data.train.shape()[0] / load.batch;
   const double median = bench::report(name, compile_ms, updates, 30,
                                       [&](int n) { return train(n % batches).scalar<double>(0); });
 

@@ -14,10 +14,11 @@
 namespace damo {
 namespace optim {
 
-// The passes that are functions, each in the file of its name in optim/loops/.
+// The passes that are functions, each in the file of its name in optim/loops/ or optim/passes/.
 using Procedure = FunctionGraph(const FunctionGraph&, const Pass::Setting&);
 Procedure scan_merge, scan_cancel_at_border, scan_keep_what_is_read, scan_hoist_invariants,
-    scan_outputs_outside, scan_push_out, scan_share_last, scan_share_last_again, scan_round_rows;
+    scan_outputs_outside, scan_push_out, scan_share_last, scan_share_last_again, scan_round_rows,
+    share_softplus;
 
 namespace {
 
@@ -51,7 +52,7 @@ std::shared_ptr<const RuleIndex> index_of(const Mode& mode, const std::vector<st
 
 /// Whether there is nothing for a pass to do: no loops, or a graph that the same rules have left.
 bool is_idle(const Pass& pass, const FunctionGraph& graph, bool loops, const Learned& learned) {
-  return pass.procedure ? !loops : learned.is_done(pass.rules, graph);
+  return pass.procedure ? pass.of_loops && !loops : learned.is_done(pass.rules, graph);
 }
 
 FunctionGraph apply_rules(const Pass& pass, const FunctionGraph& graph, const Mode& mode,
@@ -150,6 +151,7 @@ const std::vector<Pass>& passes() {
       {"scan_share_last_again", {"scan", "bit_exact", "scan_share_last"}, {}, scan_share_last_again},
       {"scan_round_rows", {"scan", "bit_exact"}, {}, scan_round_rows},
       {"blas",           {"blas"},               {"blas", "fold"}},
+      {"share_softplus", {"specialize", "bit_exact"}, {}, share_softplus, /*of_loops=*/false},
   };
   // clang-format on
   return all;

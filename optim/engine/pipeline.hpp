@@ -37,6 +37,8 @@ struct Pass {
   /// Rules that have one of these tags; empty for a procedural pass.
   std::vector<std::string> rules{};
   std::function<FunctionGraph(const FunctionGraph&, const Setting&)> procedure{};
+  /// Whether a procedure is about loops, and idle where there are none.
+  bool of_loops = true;
 };
 /// All passes, in the order in which they run.
 const std::vector<Pass>& passes();
