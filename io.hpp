@@ -11,6 +11,7 @@
 #include <damo/io/pictures/pictures.hpp>
 #include <damo/io/pictures/png.hpp>
 #include <damo/io/runs/checkpoint.hpp>
+#include <damo/io/runs/folder_lock.hpp>
 #include <damo/io/runs/record.hpp>
 #include <damo/io/sequences.hpp>
 #include <damo/models/saving.hpp>

@@ -8,9 +8,11 @@
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/formats/midi.hpp>
 #include <damo/io/pictures/html_page.hpp>
+#include <damo/io/runs/folder_lock.hpp>
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"
+#include "support/music/composer.hpp"
 #include "support/music/scores.hpp"
 #include "support/music/tunes.hpp"
 #include "support/program.hpp"
@@ -27,6 +29,7 @@ struct Options {
   std::int64_t songs = 2, seed = -1, threads = 0;
   double seconds = 60, temperature = 0;
   std::int64_t k_generate = 0;
+  bool real_starts = true, starts_given = false;
   bool wav = false, last = false, quiet = false;
 };
 
@@ -48,7 +51,11 @@ int compose(const Options& o) {
   const io::Record info = run.info();
   if (!info.has("program") || info.text("program") != "rnn_rbm")
     throw IoError(fmt::format("{}: is no run of rnn_rbm", o.run));
-  if (!o.out.empty()) io::create_folder(o.out);
+  std::optional<io::FolderLock> lock;
+  if (!o.out.empty()) {
+    io::create_folder(o.out);
+    lock.emplace(o.out);
+  }
   const fs::path folder = o.out.empty() ? run.path() : fs::path(o.out);
   const auto output = [&](const std::string& name) {
     return o.out.empty() ? run.output(name) : folder / name;
@@ -61,20 +68,26 @@ int compose(const Options& o) {
   io::RollOptions roll;
   roll.dt = info.number("frame_seconds");
   models::RnnRbm model = load_music_model(settings, run, roll, o.last);
-  models::GenerateOptions how{.temperature =
-                                  o.temperature > 0 ? o.temperature : settings.temperature};
+  Beginnings how{.seed = static_cast<std::uint64_t>(settings.seed)};
   if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, roll);
+  if (o.starts_given ? o.real_starts : settings.real_starts)
+    how.starts = load_starts(run, model.n_visible());
+  const double temperature = temperature_of(o.temperature, info);
+  Composer composer(model, how);
 
   catch_stop_signals();
   const std::int64_t frames = std::max<std::int64_t>(model.steps_of(o.seconds), 1);
   std::vector<Array> songs;
   for (std::int64_t i = first; i < first + o.songs && !stop_requested(); ++i) {
-    songs.push_back(model.generate(frames, how));
+    songs.push_back(composer.compose(frames, temperature));
     const std::string name = name_of(i);
     io::write_midi(output(name + ".mid"), songs.back(), roll);
     io::write_png(output(name + ".png"), io::draw_piano_roll(songs.back(), roll, name));
     if (synthesizer) write_wav(*synthesizer, folder / (name + ".mid"), output(name + ".wav"));
-    if (!o.quiet) fmt::print("{}\n", (folder / (name + ".mid")).string());
+    if (!o.quiet) {
+      fmt::print("{}{}{}\n", (folder / (name + ".mid")).string(),
+                 composer.begun().empty() ? "" : ", ", composer.begun());
+    }
   }
   io::HtmlPage page(fmt::format("Composed by {}", run.path().string()));
   add_tunes(page, folder, folder);
@@ -104,6 +117,9 @@ int main(int argc, char** argv) {
     cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame; 0 is the run's",
                {0, 100000});
     cli.option("--prime", o.prime, "a MIDI file that the pieces continue");
+    cli.either("--real-starts",
+               "begin pieces with the first frame of one trained on, if the run does",
+               "--no-real-starts", "as the model has it", o.real_starts);
     cli.option("--out", o.out, "folder to write to [default that of the run]");
     cli.option("--seed", o.seed, "with the number of the piece, seed of the draws; -1 is the run's",
                {-1, 9e15});
@@ -112,8 +128,8 @@ int main(int argc, char** argv) {
     cli.flag("--wav", o.wav, "also write sound, by fluidsynth");
     cli.flag("--quiet", o.quiet, "print errors only");
     if (const auto code = cli.parse(argc, argv)) return *code;
-    if (o.temperature > 0 && o.temperature < 0.01)
-      throw UsageError("--temperature: 0.01 is the least");
+    o.starts_given = cli.given("--real-starts");
+    check_temperature(o.temperature);
     use_threads(o.threads);
     return compose(o);
   });

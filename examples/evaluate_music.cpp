@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 
 #include <damo/damo.hpp>
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"
+#include "support/music/composer.hpp"
 #include "support/music/scores.hpp"
 #include "support/music_baselines.hpp"
 #include "support/program.hpp"
@@ -32,7 +32,7 @@ struct Options {
   double dt = 0;
   bool last = false;
   bool spread = false;
-  bool real_starts = false;
+  bool real_starts = true, starts_given = false;
   bool quiet = false;
 };
 
@@ -66,36 +66,23 @@ const std::vector<Array>& part_of(const io::SequenceSet& data, const std::string
   return part == "train" ? data.train : part == "valid" ? data.valid : data.test;
 }
 
-// A piece that begins with the first frame of `start` and goes on as the model does.
-Array begun_as(models::RnnRbm& model, const Array& start, std::int64_t frames, double temperature) {
-  const Array first = models::cut_sequences({start}, 1, model.n_visible(), float32).at(0);
-  if (frames == 1) return first;
-  const Array rest = model.generate(frames - 1, {.temperature = temperature, .prime = first});
-  return models::join_sequences({first, rest}, model.n_visible(), float32);
-}
-
 // Pieces of the model as long as real ones, and what sounds in both.
 void compare_songs(const Options& o, models::RnnRbm& model, const std::vector<Array>& part,
-                   const std::vector<Array>& trained) {
+                   const RunFolder& folder) {
   const std::vector<Array> real = spread_pieces(part, o.songs);
+  Beginnings how{.seed = static_cast<std::uint64_t>(o.seed)};
+  if (o.real_starts) how.starts = load_starts(folder, model.n_visible());
+  Composer composer(model, how);
   std::vector<Array> songs;
-  std::vector<Array> starts;
-  for (const Array& piece : trained) {
-    if (piece.shape()[0] > 0) starts.push_back(piece);
-  }
-  std::mt19937_64 draw(static_cast<std::uint64_t>(o.seed));
-  for (const Array& piece : real) {
-    const std::int64_t frames = piece.shape()[0];
-    if (frames == 0 || stop_requested()) continue;
-    songs.push_back(o.real_starts
-                        ? begun_as(model, starts.at(draw() % starts.size()), frames, o.temperature)
-                        : model.generate(frames, {.temperature = o.temperature}));
+  for (std::int64_t i = 0; i < o.songs && !real.empty() && !stop_requested(); ++i) {
+    const std::int64_t frames = real[static_cast<std::size_t>(i) % real.size()].shape()[0];
+    if (frames > 0) songs.push_back(composer.compose(frames, o.temperature));
   }
   if (songs.empty()) return;
   fmt::print("  composed: {}\n  real:     {}\n", to_string(music_statistics(songs)),
              to_string(music_statistics(real)));
   fmt::print("  {} pieces, each as long as a real one{}; temperature {}, {} Gibbs steps a frame\n",
-             songs.size(), o.real_starts ? ", begun as those trained on" : "", o.temperature,
+             songs.size(), how.starts ? ", begun as those trained on" : "", o.temperature,
              model.options.k_generate);
 }
 
@@ -136,7 +123,7 @@ int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions&
       settings.average > 0 && !o.last ? "averaged" : "last", o.runs);
   if (const std::string trouble = trouble_of(scores); !trouble.empty())
     fmt::print("  {}\n", trouble);
-  if (o.songs > 0) compare_songs(o, model, part, data.train);
+  if (o.songs > 0) compare_songs(o, model, part, folder);
   return scores.frames < total ? stopped : success;
 }
 
@@ -149,7 +136,8 @@ int evaluate_music(Options& o) {
     folder = RunFolder::open(o.run);
     settings = music_options(folder->info());
     if (o.k_generate > 0) settings.k_generate = o.k_generate;
-    if (o.temperature == 0) o.temperature = settings.temperature;
+    o.temperature = temperature_of(o.temperature, folder->info());
+    if (!o.starts_given) o.real_starts = settings.real_starts;
   }
   const io::SequenceSet data = load_music(settings);
   const std::vector<Array>& pieces = part_of(data, o.part);
@@ -184,11 +172,13 @@ int main(int argc, char** argv) {
     cli.option("--betas", o.betas, "steps of each", {1, 1e6});
     cli.option("--frames", o.frames, "score the run on so many frames only; 0 is all", {0, 1e9});
     cli.flag("--spread", o.spread, "take them from pieces spread over the part, not its first");
-    cli.option("--songs", o.songs,
-               "pieces to compose, as long as real ones, to compare what sounds; 0 is none",
-               {0, 1e6});
-    cli.flag("--real-starts", o.real_starts,
-             "give these the first frame of a piece trained on, drawn by --seed");
+    cli.option(
+        "--songs", o.songs,
+        "pieces to compose, as long as real ones, in turn, to compare what sounds; 0 is none",
+        {0, 1e6});
+    cli.either("--real-starts",
+               "begin these with the first frame of one trained on, if the run does",
+               "--no-real-starts", "as the model has it", o.real_starts);
     cli.option("--temperature", o.temperature, "of these; 0 is the run's", {0, 100});
     cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame of these; 0 is the run's",
                {0, 100000});
@@ -198,8 +188,8 @@ int main(int argc, char** argv) {
              "score the last epoch's parameters, not averages and not the best epoch's");
     cli.flag("--quiet", o.quiet, "no progress");
     if (const auto code = cli.parse(argc, argv)) return *code;
-    if (o.temperature > 0 && o.temperature < 0.01)
-      throw UsageError("--temperature: 0.01 is the least");
+    o.starts_given = cli.given("--real-starts");
+    check_temperature(o.temperature);
     use_threads(o.threads);
     return evaluate_music(o);
   });

@@ -144,6 +144,7 @@ void train(const Options& o) {
     throw ShapeError(fmt::format("{} training images do not fill a batch of {}", n, batch));
   const std::filesystem::path out = o.text("--out");
   std::filesystem::create_directories(out);
+  const io::FolderLock lock(out);  // no other process writes to it meanwhile
 
   // What is derived from the energy is checked on a model small enough to sum over all states.
   const Report report = check(gaussian_rbm(2, 3, seed));

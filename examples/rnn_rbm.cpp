@@ -11,6 +11,7 @@
 
 #include "support/kernels.hpp"
 #include "support/music.hpp"
+#include "support/music/composer.hpp"
 #include "support/music/scores.hpp"
 #include "support/music/transpose.hpp"
 #include "support/program.hpp"
@@ -19,7 +20,9 @@
 namespace damo::examples {
 namespace {
 
-constexpr std::int64_t quick_pieces = 10;
+constexpr std::int64_t pretraining_frames = 2'000'000, training_frames = 1'000'000;
+constexpr std::int64_t quick_pieces = 10, quick_epochs = 2;
+constexpr std::int64_t fitted_frames = 30000, quick_fitted_frames = 300;
 constexpr const char* score_name = "validation_log_likelihood";
 
 struct Options : MusicOptions {
@@ -27,6 +30,7 @@ struct Options : MusicOptions {
   std::int64_t songs = 2;
   std::string prime;
   bool wav = false;
+  bool fit_epochs = false;  // --epochs is not given: at most so many
 };
 
 void add_options(Cli& cli, Options& o) {
@@ -35,6 +39,22 @@ void add_options(Cli& cli, Options& o) {
   cli.option("--songs", o.songs, "pieces to generate", {0, 1000});
   cli.option("--prime", o.prime, "a MIDI file that the generated pieces continue");
   cli.flag("--wav", o.wav, "also write sound, by fluidsynth");
+}
+
+// The temperature asked for, or that which fits.
+double temperature(Training& training, models::RnnRbm& model, const Beginnings& how,
+                   const io::SequenceSet& data, const Options& o) {
+  if (o.temperature > 0) return o.temperature;
+  const auto& real = data.valid.empty() ? data.train : data.valid;
+  const FittedTemperature fitted = fit_temperature(
+      model, {.starts = how.starts, .seed = how.seed}, real,
+      o.quick ? quick_fitted_frames : fitted_frames, [&](std::int64_t done, std::int64_t all) {
+        training.part_done("fitting the temperature", done, all);
+      });
+  training.note(fmt::format("temperature {}: {}", fitted.temperature, to_string(fitted.composed)));
+  training.note(fmt::format("validation set: {}", to_string(fitted.real)));
+  training.add_info(io::Record().set("fitted_temperature", fitted.temperature));
+  return fitted.temperature;
 }
 
 void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& data,
@@ -47,15 +67,19 @@ void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& d
     if (synthesizer)
       write_wav(*synthesizer, folder / (name + ".mid"), folder.output(name + ".wav"));
   };
-  models::GenerateOptions how{.temperature = o.temperature};
+  save_starts(folder, data.train);
+  Beginnings how{.seed = static_cast<std::uint64_t>(o.seed)};
+  if (o.real_starts) how.starts = load_starts(folder, data.pitches());
+  const double heat = temperature(training, model, how, data, o);
   if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, data.roll);
+  Composer composer(model, how);
 
   const std::int64_t frames = std::max<std::int64_t>(model.steps_of(o.seconds), 1);
   const std::vector<Array> real = beginnings(data.test.empty() ? data.train : data.test, frames);
   std::vector<Array> songs;
   for (std::int64_t i = 0; i < o.songs; ++i) {
     training.part_done("composing", i, o.songs);
-    songs.push_back(model.generate(frames, how));
+    songs.push_back(composer.compose(frames, heat));
     write(fmt::format("song_{}", i + 1), songs.back());
     const auto piece = static_cast<std::size_t>(i);
     if (piece < real.size() && real[piece].shape()[0] > 0)
@@ -68,6 +92,7 @@ void compose(Training& training, models::RnnRbm& model, const io::SequenceSet& d
 
 void pretrain(Training& training, models::RnnRbm& model, const io::SequenceSet& data,
               const Options& o) {
+  save_starts(training.folder(), data.train);  // also of a run that is stopped
   const auto report = [&](const char* what, const char* unit, std::int64_t epochs) {
     return [=, &training](std::int64_t epoch, double value) {
       if (epoch + 1 == epochs || epoch % 10 == 9)
@@ -76,25 +101,30 @@ void pretrain(Training& training, models::RnnRbm& model, const io::SequenceSet& 
       return !stop_requested();
     };
   };
-  if (o.pretrain_rbm > 0) {
-    model.pretrain_rbm(data.train,
-                       {.epochs = o.pretrain_rbm,
-                        .on_epoch = report("RBM on frames:", "free-energy gap", o.pretrain_rbm)});
+  const auto epochs = [&](std::int64_t asked, std::int64_t most) {
+    return asked >= 0
+               ? asked
+               : epochs_that_fit(o.quick ? quick_epochs : most, pretraining_frames, data.train);
+  };
+  const std::int64_t rbm = epochs(o.pretrain_rbm, 80), rnn = epochs(o.pretrain_rnn, 40);
+  if (rbm > 0) {
+    model.pretrain_rbm(
+        data.train, {.epochs = rbm, .on_epoch = report("RBM on frames:", "free-energy gap", rbm)});
     leave_if_stopped();
   }
-  if (o.pretrain_rnn > 0) {
-    model.pretrain_rnn(data.train,
-                       {.epochs = o.pretrain_rnn,
-                        .batch_size = o.batch,
-                        .on_epoch = report("RNN alone:", "cross-entropy", o.pretrain_rnn)});
+  if (rnn > 0) {
+    model.pretrain_rnn(data.train, {.epochs = rnn,
+                                    .batch_size = o.batch,
+                                    .on_epoch = report("RNN alone:", "cross-entropy", rnn)});
     leave_if_stopped();
   }
 }
 
-int train_rnn_rbm(Training& training, const Options& o) {
+int train_rnn_rbm(Training& training, Options& o) {
   if (o.wav) find_synthesizer();  // now rather than after hours of training
   if (!o.prime.empty()) io::read_midi(o.prime);
   const io::SequenceSet data = load_music(o);
+  if (o.fit_epochs) o.epochs = epochs_that_fit(o.epochs, training_frames, data.train);
   models::RnnRbm model = make_model(o, data.roll, training.lr_factor());
   const std::vector<Array> chunks =
       models::cut_sequences(data.train, o.batch, model.n_visible(), float32);
@@ -179,15 +209,16 @@ int main(int argc, char** argv) {
     options.lr = 0.0002;
     options.patience = 20;
     options.shuffle = true;
-    Cli cli("rnn_rbm", "Trains an RNN-RBM on music, and composes. --batch is in frames.");
+    Cli cli("rnn_rbm",
+            "Trains an RNN-RBM on music, and composes. --batch is in frames. Without --epochs, "
+            "much music has fewer: as many as together have a million frames.");
     add_options(cli, options);
     if (const auto code = cli.parse(argc, argv)) return *code;
+    check_temperature(options.temperature);
     Training training(cli, options);
     if (!training.resumed()) use_classic_settings(cli, options);
-    if (options.quick && !training.resumed()) {
-      for (std::int64_t* epochs : {&options.pretrain_rbm, &options.pretrain_rnn})
-        *epochs = std::min<std::int64_t>(*epochs, 2);
-    }
+    options.fit_epochs =
+        !training.resumed() && !options.classic && !options.quick && !cli.given("--epochs");
     if (options.quick) options.limit = std::min(options.limit, quick_pieces);
     return train_rnn_rbm(training, options);
   });

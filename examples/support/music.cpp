@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <damo/io/pictures/pictures.hpp>
 #include <damo/io/runs/checkpoint.hpp>
 
 #include "support/program.hpp"
 
 namespace damo::examples {
-
 void add_music_options(Cli& cli, MusicOptions& o) {
   cli.choice("--data", o.data, "music", io::sequence_names(), true);
   cli.option("--limit", o.limit, "train on this many pieces only; 0 is all", {0, 1e9});
@@ -19,7 +20,12 @@ void add_music_options(Cli& cli, MusicOptions& o) {
   cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame that is composed", {1, 100000});
   cli.either("--from-before", "start these at the frame before", "--from-silence",
              "at an empty frame", o.from_before);
-  cli.option("--temperature", o.temperature, "below 1: likelier music; above: wilder", {0.01, 100});
+  cli.either("--real-starts", "begin pieces with the first frame of one trained on",
+             "--no-real-starts", "as the model has it", o.real_starts);
+  cli.option("--temperature", o.temperature,
+             "below 1: likelier music; above: wilder; 0 is that of 0.7 to 1.1 at which pieces are "
+             "most like those of the validation set",
+             {0, 100});
   cli.choice("--rule", o.rule, "update rule; the classic program's is sgd with --clip 0",
              models::update_rule_names());
   cli.option("--rnn-lr", o.rnn_lr, "learning rate of the recurrent part; 0 is --lr", {0, 1e38});
@@ -35,7 +41,8 @@ void add_music_options(Cli& cli, MusicOptions& o) {
              o.learn_u0);
   cli.flag("--classic", o.classic,
            "the classic program's settings: --rule sgd --clip 0 --lr 0.001 --rnn-lr 0 --k 15 "
-           "--k-generate 25 --from-silence --temperature 1 --recurrent 100 --batch 100 --epochs "
+           "--k-generate 25 --from-silence --no-real-starts --temperature 1 --recurrent 100 "
+           "--batch 100 --epochs "
            "200 --patience 0 "
            "--dropout 0 --transpose 0 "
            "--average 0 --zero-u0 "
@@ -43,9 +50,13 @@ void add_music_options(Cli& cli, MusicOptions& o) {
   cli.option("--score-frames", o.score_frames,
              "frames of the validation set that each epoch is scored on; 0 is no score", {0, 1e9});
   cli.option("--pretrain-rbm", o.pretrain_rbm,
-             "epochs of training the RBM on single frames before all else", {0, 1e6});
+             "epochs of training the RBM on single frames before all else; -1 is 80, fewer of much "
+             "music",
+             {-1, 1e6});
   cli.option("--pretrain-rnn", o.pretrain_rnn,
-             "epochs of training the recurrent part alone after that", {0, 1e6});
+             "epochs of training the recurrent part alone after that; -1 is 40, fewer of much "
+             "music",
+             {-1, 1e6});
   cli.option("--dt", o.dt, "length of a frame; 0 is as it fits: 0.3 for MIDI files", {0, 4, "s"});
 }
 
@@ -62,6 +73,7 @@ void use_classic_settings(const Cli& cli, MusicOptions& o) {
   set("--k", o.k, 15);
   set("--k-generate", o.k_generate, 25);
   set("--from-before", o.from_before, false);
+  set("--real-starts", o.real_starts, false);
   set("--temperature", o.temperature, 1.0);
   set("--recurrent", o.recurrent, 100);
   set("--batch", o.batch, 100);
@@ -74,6 +86,13 @@ void use_classic_settings(const Cli& cli, MusicOptions& o) {
   set("--pretrain-rbm", o.pretrain_rbm, 0);
   set("--pretrain-rnn", o.pretrain_rnn, 0);
   set("--score-frames", o.score_frames, 0);
+}
+
+std::int64_t epochs_that_fit(std::int64_t most, std::int64_t frames,
+                             const std::vector<Array>& pieces) {
+  std::int64_t in_one = 1;
+  for (const Array& piece : pieces) in_one += piece.shape()[0];
+  return std::clamp<std::int64_t>(frames / in_one, 1, most);
 }
 
 MusicOptions music_options(const io::Record& run) {

@@ -15,9 +15,10 @@ struct MusicOptions : TrainingOptions {
   std::int64_t hidden = 150;
   std::int64_t recurrent = 150;
   std::int64_t k = 10;
-  std::int64_t k_generate = 100;
+  std::int64_t k_generate = 300;
   bool from_before = true;  // the Gibbs steps of a composed frame: hardly any leave an empty one
-  double temperature = 1;
+  bool real_starts = true;
+  double temperature = 0;
   std::string rule = "adam";
   double rnn_lr = 0.001;
   double clip = 5;  // long sequences now and then give a gradient that is far larger
@@ -26,8 +27,8 @@ struct MusicOptions : TrainingOptions {
   std::int64_t transpose = 0;
   double average = 0.002;
   bool learn_u0 = true;
-  std::int64_t pretrain_rbm = 80;
-  std::int64_t pretrain_rnn = 40;
+  std::int64_t pretrain_rbm = -1;
+  std::int64_t pretrain_rnn = -1;
   bool classic = false;
   std::int64_t score_frames = 200;
   double dt = 0;
@@ -38,6 +39,9 @@ void add_music_options(Cli& cli, MusicOptions& options);
 /// With --classic, gives the options that the command line does not name the values of the classic
 /// program: gradient descent without pretraining, dropout, averages or scores.
 void use_classic_settings(const Cli& cli, MusicOptions& options);
+/// So many epochs of little music; of more, as many as together have so many frames, at least one.
+std::int64_t epochs_that_fit(std::int64_t most, std::int64_t frames,
+                             const std::vector<Array>& pieces);
 /// The settings of the run whose run.json this is.
 MusicOptions music_options(const io::Record& run);
 

@@ -1,8 +1,6 @@
 #include "support/run_folder.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/files/atomic_file.hpp>
 #include <damo/io/files/file.hpp>
+#include <damo/io/runs/folder_lock.hpp>
 
 namespace damo::examples {
 namespace {
@@ -89,33 +88,19 @@ fs::path without_slash(const fs::path& path) {
 std::string writer_of(const fs::path& folder) {
   try {
     const io::Record run = RunFolder::open(folder).info();
-    return fmt::format("{}, process {}, ", run.text("program"), run.integer("process"));
+    return fmt::format("{}, process {},", run.text("program"), run.integer("process"));
   } catch (const Error&) {
-    return "another process ";
+    return "another process";
   }
 }
 
 }  // namespace
 
-/// The lock on a folder, which the system takes back when the process ends in any way, and the
-/// names listed so far.
+/// The lock on a folder, and the names listed so far.
 struct RunFolder::Hold {
-  explicit Hold(const fs::path& folder)
-      : fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (fd < 0) io::throw_errno(folder, "cannot open the folder");
-    // A file system that has no locks is used without.
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      ::close(fd);
-      io::throw_io(folder, writer_of(folder) +
-                               "is writing to it; wait for its end, stop it, or choose another "
-                               "folder with --out");
-    }
-  }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-  ~Hold() { ::close(fd); }
+  explicit Hold(const fs::path& folder) : lock(folder, writer_of(folder)) {}
 
-  int fd;
+  io::FolderLock lock;
   std::set<std::string> names;
 };
 

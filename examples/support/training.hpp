@@ -95,6 +95,8 @@ class Training {
   void draw_epoch(const std::string& name, std::int64_t epoch, const io::Picture& picture,
                   const std::string& caption);
   bool resumed() const { return resumed_; }
+  /// What joins run.json when its status is written next.
+  void add_info(const io::Record& info) { record_.add(info); }
   /// For remarks while training; they do not disturb the progress line.
   void note(std::string_view text);
   /// Shows how far something is that takes long, and leaves it when a stop was asked for.

@@ -82,7 +82,7 @@ TEST_CASE("a folder that another process writes to is refused and the process is
   }
   char byte = 0;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
-  const std::string named = "toy, process " + std::to_string(child) + ", is writing to it";
+  const std::string named = "damo_tests, process " + std::to_string(child) + ", is writing to it";
   CHECK(io_error([&] { RunFolder::create("toy", run, true); }).find(named) != std::string::npos);
   CHECK(io_error([&] { RunFolder::create("toy", run, false); }).find(named) != std::string::npos);
   CHECK(io_error([&] { RunFolder::resume(run); }).find(named) != std::string::npos);

@@ -20,6 +20,7 @@
 #include <damo/io/sequences.hpp>
 #include <damo/ops/text/graph_text.hpp>
 #include "examples/support/cli.hpp"
+#include "examples/support/music/composer.hpp"
 #include "examples/support/training_options.hpp"
 #include "tests/support/files.hpp"
 
@@ -229,6 +230,42 @@ TEST_CASE("fuzz: graphs as text") {
     const io::Bytes bytes = io::read_file(path);
     print(parse(io::as_text(bytes)));
   });
+}
+
+TEST_CASE("fuzz: files given as music") {
+  Array rolls(float32, Shape{6, 88});
+  for (int t = 0; t < 6; ++t) rolls.data<float>()[t * 88 + 20 + 7 * t] = 1;
+  fuzz({midi(), written([&](const fs::path& path) {
+          io::write_npz(path, {{"train_1", rolls}, {"test_1", rolls}});
+        }),
+        bytes_of(R"({"train": [[[60, 64.0], []], [[21]]], "test": [[[108]]]})")},
+       [](const fs::path& path) {
+         const io::SequenceSet data = io::load_sequences(path.string());
+         for (const auto* part : {&data.train, &data.valid, &data.test}) {
+           for (const Array& piece : *part) {
+             if (piece.shape()[0] > 1 << 18) FAIL("a roll beyond its limit");  // a note may be long
+             for (const float v : piece.values<float>()) {
+               if (v != 0 && v != 1) FAIL("a note of ", v);
+             }
+           }
+         }
+       });
+}
+
+TEST_CASE("fuzz: first frames of a run's pieces") {
+  const Array starts = Array::from(std::vector<float>{0, 1, 0, 1, 1, 0}, Shape{2, 3}).cast(uint8);
+  fuzz({written([&](const fs::path& path) {
+         io::write_npz(path, {{"starts", starts}});
+       })},
+       [](const fs::path& path) {
+         const fs::path run = path.parent_path();
+         fs::copy_file(path, run / examples::starts_name, fs::copy_options::overwrite_existing);
+         if (!fs::exists(run / "run.json")) test::write_quickly(run / "run.json", bytes_of("{}"));
+         const auto back = examples::load_starts(examples::RunFolder::open(run), 3);
+         for (const float v : back->values<float>()) {
+           if (v != 0 && v != 1) FAIL("a note of ", v);
+         }
+       });
 }
 
 TEST_CASE("fuzz: files given as images") {

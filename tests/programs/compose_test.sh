@@ -37,3 +37,26 @@ expect 0 composed_1.mid --run mine --out c --songs 1 --seconds 20 --seed 9
 cmp -s a/composed_1.mid c/composed_1.mid && fail "another seed composes the same piece"
 grep -q "Play composed_1.mid" a/composed.html || fail "nothing to play in composed.html"
 expect 1 "nowhere.mid" --run mine --prime nowhere.mid
+# Pieces begin as one of those trained on, unless told otherwise, and a run without these begins by itself.
+expect 0 "composed_1.mid, begun as piece" --run mine --out begun --songs 1 --seconds 2
+expect 0 "composed_2.mid" --run mine --out begun --songs 1 --seconds 2 --no-real-starts
+grep -q "begun as" output && fail "--no-real-starts: $(cat output)"
+expect 0 "composed_3.mid" --run mine --out begun --songs 1 --seconds 2 --prime mine/real_1.mid
+grep -q "begun as" output && fail "--prime: $(cat output)"
+mv mine/starts.npz starts.npz
+expect 0 "composed_4.mid" --run mine --out begun --songs 1 --seconds 2
+grep -q "begun as" output && fail "a run without starts.npz: $(cat output)"
+head -c 100 starts.npz > mine/starts.npz
+expect 1 "mine/starts.npz" --run mine --out begun --songs 1 --seconds 2
+mv starts.npz mine/starts.npz
+# Two at once would take the same numbers.
+"$program" --run mine --out busy --songs 1000 --seconds 60 > log 2>&1 &
+running=$!
+until ls busy/*.mid > /dev/null 2>&1; do
+  kill -0 $running 2> /dev/null || fail "ended before it could be disturbed: $(cat log)"
+  sleep 0.01
+done
+expect 1 "compose, process $running, is writing to it" --run mine --out busy
+kill -INT $running
+wait $running
+[ $? = 130 ] || fail "SIGINT: $(cat log)"

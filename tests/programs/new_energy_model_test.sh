@@ -28,4 +28,14 @@ expect 0 "pictures in run" --data bars --epochs 2 --hidden 4 --batch 20 --out ru
 for file in metrics.csv model.npz filters.png samples.png; do
   [ -s "run/$file" ] || fail "run/$file is not there"
 done
+# Two runs do not share a folder.
+"$program" --data bars --epochs 1000000 --hidden 4 --batch 20 --out busy > log 2>&1 &
+running=$!
+until [ -s busy/metrics.csv ]; do
+  kill -0 $running 2> /dev/null || fail "ended before it could be disturbed: $(cat log)"
+  sleep 0.01
+done
+expect 1 "new_energy_model, process $running, is writing to it" --data bars --epochs 1 --out busy
+kill $running
+wait $running 2> /dev/null
 [ "$(wc -l < run/metrics.csv)" = 3 ] || fail "metrics.csv: $(cat run/metrics.csv)"
