@@ -35,10 +35,10 @@ struct Clip {
   }
 };
 struct MaxBool {
-  DAMO_INLINE bool operator()(bool a, bool b) const { return a || b; }
+  DAMO_INLINE bool operator()(bool a, bool b) const { return static_cast<bool>(a | b); }
 };
 struct MinBool {
-  DAMO_INLINE bool operator()(bool a, bool b) const { return a && b; }
+  DAMO_INLINE bool operator()(bool a, bool b) const { return static_cast<bool>(a & b); }
 };
 
 template <class To>
@@ -47,6 +47,8 @@ struct Convert {
   DAMO_INLINE To operator()(From x) const {
     return converted<To>(x);
   }
+  /// As a choice, which vectorises.
+  DAMO_INLINE To operator()(bool x) const { return x ? To{1} : To{0}; }
 };
 
 /// The nearest integer in some direction lies on the same side of 0 and 1.

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <damo/ops/kernels/machine/isa.hpp>
@@ -20,12 +21,22 @@ struct LoopSet {
 
 namespace detail {
 
+/// Compilers do not vectorise what reads a bool as such.
+template <class T>
+DAMO_INLINE T element(const void* from, std::size_t i) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return static_cast<const unsigned char*>(from)[i] != 0;
+  } else {
+    return static_cast<const T*>(from)[i];
+  }
+}
+
 template <class F, class Out, class... In, std::size_t... I>
 DAMO_INLINE void run_loop(const void* const* in, void* out, std::size_t n,
                           std::index_sequence<I...>) {
   Out* result = static_cast<Out*>(out);
   for (std::size_t i = 0; i < n; ++i) {
-    result[i] = static_cast<Out>(F{}(static_cast<const In*>(in[I])[i]...));
+    result[i] = static_cast<Out>(F{}(element<In>(in[I], i)...));
   }
 }
 template <class F, class Out, class... In>
