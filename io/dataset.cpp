@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +11,7 @@
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/dataset.hpp>
 #include <damo/io/files/file.hpp>
+#include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/idx.hpp>
 #include <damo/io/own_images.hpp>
 #include <damo/io/raw_images.hpp>
@@ -22,8 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double gray_scale = 1.0 / 256;
-constexpr std::int64_t valid_share = 6;  // one sixth of the training file
-constexpr int bars_repeats = 100;        // epochs of bars are as many batches as are fun to watch
+constexpr int bars_repeats = 100;  // epochs of bars are as many batches as are fun to watch
 constexpr std::string_view binarize_names[] = {"none", "threshold", "sampled"};
 static_assert(std::size(binarize_names) == static_cast<std::size_t>(Binarize::sampled) + 1);
 
@@ -53,11 +52,6 @@ Files find_files(const fs::path& folder) {
           find_file(folder, "train-labels", "idx1-ubyte"),
           find_file(folder, "t10k-images", "idx3-ubyte"),
           find_file(folder, "t10k-labels", "idx1-ubyte")};
-}
-
-std::uint32_t checksum(std::uint32_t crc, const Bytes& bytes) {
-  return static_cast<std::uint32_t>(
-      crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 IdxFile open_images(const fs::path& path) {
@@ -107,7 +101,8 @@ Array rows_from(const Array& all, std::int64_t first, std::int64_t count) {
   return part;
 }
 
-Dataset read_folder(const std::string& dataset_name, const fs::path& folder, const Files& files) {
+Dataset read_known_folder(const std::string& dataset_name, const fs::path& folder,
+                          const Files& files) {
   std::uint32_t crc = 0;
   IdxFile test = open_images(files.test_images);
   IdxFile all = open_images(files.train_images);
@@ -204,7 +199,7 @@ Dataset load_by_name(const std::string& dataset_name) {
   std::string looked;
   for (const fs::path& folder : folders_of(dataset_name)) {
     const Files files = find_files(folder);
-    if (files.complete()) return read_folder(dataset_name, folder, files);
+    if (files.complete()) return read_known_folder(dataset_name, folder, files);
     looked += fmt::format("\n  looked in  {}", folder.string());
   }
   const std::string_view remedy =
@@ -218,7 +213,7 @@ Dataset load_by_name(const std::string& dataset_name) {
 // The four files of MNIST's names, or images of one's own.
 Dataset load_path(const std::string& path, const DatasetOptions& options) {
   const Files files = find_files(path);
-  if (files.complete()) return read_folder(fs::path(path).filename().string(), path, files);
+  if (files.complete()) return read_known_folder(fs::path(path).filename().string(), path, files);
   if (files.any()) {
     const auto there = [](const fs::path& a) { return a.empty() ? 0 : 1; };
     const int images = there(files.train_images) + there(files.test_images);

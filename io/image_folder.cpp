@@ -17,26 +17,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return text;
-}
-
 bool is_hidden(const fs::path& path) { return path.filename().string().starts_with("."); }
 
 bool has_extension(const fs::path& path, const std::vector<std::string>& extensions) {
-  std::string name = lower(path.filename().string());
+  std::string name = lower_case(path.filename().string());
   if (name.ends_with(".gz")) name.resize(name.size() - 3);
   return std::any_of(extensions.begin(), extensions.end(),
                      [&](const std::string& e) { return name.ends_with(e); });
 }
-bool is_png(const fs::path& path) { return lower(path.extension().string()) == ".png"; }
+bool is_png(const fs::path& path) { return lower_case(path.extension().string()) == ".png"; }
 bool is_other_picture(const fs::path& path) {
   return has_extension(path, {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm"});
 }
 bool is_named_table(const fs::path& path) {
   return has_extension(path, {".csv", ".tsv", ".npy", ".npz", "-ubyte", ".idx", "ubyte"}) ||
-         lower(path.filename().string()).find("-idx") != std::string::npos;
+         lower_case(path.filename().string()).find("-idx") != std::string::npos;
 }
 
 // What begins as idx or NumPy's files do, whatever its name.
@@ -58,7 +53,8 @@ std::vector<fs::path> without_copies(std::vector<fs::path> files) {
   const std::set<fs::path> all(files.begin(), files.end());
   std::erase_if(files, [&](const fs::path& file) {
     fs::path plain = file;
-    return lower(file.extension().string()) == ".gz" && all.contains(plain.replace_extension());
+    return lower_case(file.extension().string()) == ".gz" &&
+           all.contains(plain.replace_extension());
   });
   return files;
 }
@@ -210,8 +206,8 @@ std::map<std::string, std::vector<fs::path>> sets_of(const std::vector<fs::path>
   return {{images->first, together}};
 }
 
-std::vector<RawImages> read_folder(const fs::path& folder, const DatasetOptions& options,
-                                   std::vector<std::string>& notes) {
+std::vector<RawImages> read_image_folder(const fs::path& folder, const DatasetOptions& options,
+                                         std::vector<std::string>& notes) {
   const std::vector<fs::path> files = files_below(folder);
   if (std::any_of(files.begin(), files.end(), is_png))
     return read_pngs(folder, files, options, notes);
@@ -267,7 +263,7 @@ std::vector<RawImages> collect_images(const std::vector<fs::path>& paths,
   for (const fs::path& path : paths) {
     std::error_code unreadable;
     if (fs::is_directory(path, unreadable)) {
-      for (RawImages& raw : read_folder(path, options, notes)) all.push_back(std::move(raw));
+      for (RawImages& raw : read_image_folder(path, options, notes)) all.push_back(std::move(raw));
     } else {
       const bool alone = paths.size() == 1;
       for (const fs::path& file : alone ? with_siblings(path) : std::vector<fs::path>{path}) {

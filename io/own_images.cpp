@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +9,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/files/file.hpp>
+#include <damo/io/files/gzip.hpp>
 #include <damo/io/image_folder.hpp>
 #include <damo/io/own_images.hpp>
 
@@ -19,7 +19,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr float gray_levels = 256, largest_byte = 255;
-constexpr std::int64_t valid_share = 6;     // of a training set without a validation set
 constexpr std::int64_t each_tenth = 10;     // of one without a test set
 constexpr std::int64_t least_to_split = 3;  // fewer images are all of the parts
 
@@ -180,8 +179,7 @@ class Assembly {
     std::uint32_t crc = 0;
     for (const auto& [name, part] : parts_) {
       for (const Array* a : {&part.pixels, &part.labels})
-        crc = static_cast<std::uint32_t>(
-            crc32_z(crc, reinterpret_cast<const Bytef*>(a->raw()), a->bytes()));
+        crc = io::checksum(crc, {a->raw(), a->bytes()});
     }
     return crc;
   }

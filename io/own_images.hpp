@@ -10,6 +10,9 @@ namespace damo::io {
 /// See there for what is accepted.
 Dataset load_own_images(const std::string& name_or_path, const DatasetOptions& options);
 
+/// Of a training set without a validation set, one part in so many becomes that.
+inline constexpr std::int64_t valid_share = 6;
+
 /// Whether `name_or_path` names files that are there: one path, or several with commas between.
 bool names_files(const std::string& name_or_path);
 

@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,6 +6,7 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/io/files/file.hpp>
+#include <damo/io/files/gzip.hpp>
 #include <damo/io/formats/note_json.hpp>
 #include <damo/io/formats/npz.hpp>
 #include <damo/io/sequences.hpp>
@@ -22,11 +22,6 @@ constexpr const char* accepted_forms =
     "folders of MIDI files, .mid, .midi, .kar, .rmi, .json, .npz and .txt files";
 constexpr double seconds_of_quarter = 0.75;
 constexpr std::int64_t most_frames_of_set = std::int64_t{1} << 22U;  // 1.5 GB as piano-rolls
-
-std::uint32_t checksum(std::uint32_t crc, std::span<const std::byte> bytes) {
-  return static_cast<std::uint32_t>(
-      crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
 
 std::string fingerprint(const SequenceSet& set) {
   std::uint32_t crc = 0;
@@ -116,13 +111,8 @@ std::string tune_name(const fs::path& file) {
   return digit == std::string::npos ? stem : stem.substr(0, digit + 1);
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return text;
-}
-
 bool is_midi(const fs::path& path) {
-  const std::string extension = lower(path.extension().string());
+  const std::string extension = lower_case(path.extension().string());
   const bool named =
       extension == ".mid" || extension == ".midi" || extension == ".kar" || extension == ".rmi";
   std::error_code unreadable;
@@ -220,7 +210,7 @@ std::vector<fs::path> midi_files_below(const fs::path& folder) {
   return files;
 }
 
-void read_folder(SequenceSet& set, const fs::path& folder) {
+void read_midi_folder(SequenceSet& set, const fs::path& folder) {
   std::vector<fs::path> files = midi_files_below(folder);
   if (files.empty())
     throw_io(folder, "there are no MIDI files (*.mid, *.midi, *.kar, *.rmi) in it or below");
@@ -259,7 +249,7 @@ Reader reader_of(const fs::path& path) {
   if (start.starts_with("PK")) return read_rolls;
   const std::size_t first = start.find_first_not_of(" \t\r\n");
   if (first != std::string::npos && (start[first] == '{' || start[first] == '[')) return read_json;
-  const std::string extension = lower(path.extension().string());
+  const std::string extension = lower_case(path.extension().string());
   if (extension == ".json") return read_json;
   if (extension == ".npz") return read_rolls;
   if (extension == ".txt") return read_list;
@@ -270,7 +260,7 @@ Reader reader_of(const fs::path& path) {
 void read_path(SequenceSet& set, const fs::path& path) {
   set.source = path.string();
   std::error_code unreadable;
-  if (fs::is_directory(path, unreadable)) return read_folder(set, path);
+  if (fs::is_directory(path, unreadable)) return read_midi_folder(set, path);
   reader_of(path)(set, path);
 }
 

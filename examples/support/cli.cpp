@@ -17,24 +17,6 @@ namespace {
 
 constexpr double unbounded = 1e6;  // larger limits are there to catch slips, not worth telling
 
-using Target = std::variant<std::int64_t*, double*, std::string*, bool*>;
-
-struct Entry {
-  std::string name;  // the first flag without its dashes
-  Target target;
-  CLI::Option* option;
-  CLI::Option* opposite = nullptr;
-  std::string implied = {};  // the value of an option that stands without one
-  // What is wrong with a value, empty if nothing is; for values from files as on the command line.
-  std::function<std::string(const std::string&)> check = [](const std::string&) {
-    return std::string();
-  };
-
-  bool given() const {
-    return option->count() > 0 || (opposite != nullptr && opposite->count() > 0);
-  }
-};
-
 std::string describe(const std::string& help, const Range& range, const std::string& fallback) {
   std::string limits;
   if (std::isfinite(range.low) && range.high < unbounded) {
@@ -125,6 +107,25 @@ std::string counted(std::int64_t n, std::string_view noun) {
 }
 
 struct Cli::Impl {
+  using Target = std::variant<std::int64_t*, double*, std::string*, bool*>;
+
+  struct Entry {
+    std::string name;  // the first flag without its dashes
+    Target target;
+    CLI::Option* option;
+    CLI::Option* opposite = nullptr;
+    std::string implied = {};  // the value of an option that stands without one
+    // What is wrong with a value, empty if nothing is; for values from files as on the command
+    // line.
+    std::function<std::string(const std::string&)> check = [](const std::string&) {
+      return std::string();
+    };
+
+    bool given() const {
+      return option->count() > 0 || (opposite != nullptr && opposite->count() > 0);
+    }
+  };
+
   std::string program, command, command_line;
   CLI::App app;
   std::vector<Entry> entries;
@@ -272,7 +273,7 @@ const std::string& Cli::command() const { return impl_->command; }
 const std::string& Cli::command_line() const { return impl_->command_line; }
 
 bool Cli::given(const std::string& flag) const {
-  for (const Entry& entry : impl_->entries) {
+  for (const Impl::Entry& entry : impl_->entries) {
     if (entry.name == flag.substr(flag.find_first_not_of('-'))) return entry.given();
   }
   throw InternalError(fmt::format("cli: there is no option '{}'", flag));
@@ -280,14 +281,14 @@ bool Cli::given(const std::string& flag) const {
 
 io::Record Cli::values() const {
   io::Record record;
-  for (const Entry& entry : impl_->entries) {
+  for (const Impl::Entry& entry : impl_->entries) {
     std::visit([&](const auto* value) { record.set(entry.name, *value); }, entry.target);
   }
   return record;
 }
 
 void Cli::restore(const io::Record& values, std::string_view where) {
-  for (Entry& entry : impl_->entries) {
+  for (Impl::Entry& entry : impl_->entries) {
     if (entry.given() || !values.has(entry.name)) continue;
     const auto set = [&](auto& target, const auto& value) {
       const std::string wrong = entry.check(fmt::format("{}", value));

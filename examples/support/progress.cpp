@@ -37,10 +37,6 @@ std::size_t terminal_width() {
   return std::max<std::size_t>(size.ws_col, narrowest);
 }
 
-double seconds_since(std::chrono::steady_clock::time_point t) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
-}
-
 }  // namespace
 
 ProgressStyle progress_style(bool quiet) {

@@ -8,6 +8,10 @@
 
 namespace damo::examples {
 
+inline double seconds_since(std::chrono::steady_clock::time_point t) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
+}
+
 /// A number to show while training, such as {"cost", -71.2}.
 struct Metric {
   std::string name;

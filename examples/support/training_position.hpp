@@ -5,6 +5,7 @@
 
 #include <damo/io/formats/csv.hpp>
 
+#include "support/progress.hpp"
 #include "support/report.hpp"
 #include "support/training.hpp"
 #include "support/watch.hpp"
@@ -12,9 +13,6 @@
 namespace damo::examples {
 
 using Clock = std::chrono::steady_clock;
-inline double seconds_since(Clock::time_point t) {
-  return std::chrono::duration<double>(Clock::now() - t).count();
-}
 
 /// How far a run is.
 struct Training::Position {

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t most_operands = 8;
 constexpr int shown_depth = 3;
 
-std::string kind_of(const Var& v) {
+std::string kind_of_leaf(const Var& v) {
   if (is_input(v)) return "an input";
   if (is_shared(v)) return "a shared variable";
   return "a constant";
@@ -27,7 +27,7 @@ std::string reference(const Var& v) {
   } else if (constant_value(v) != nullptr && v.ndim() == 0) {
     text += fmt::format("{} (a constant)", pprint(v));
   } else {
-    text += fmt::format("({})", kind_of(v));
+    text += fmt::format("({})", kind_of_leaf(v));
   }
   if (v.site().known()) text += fmt::format(", made at {}", to_string(v.site()));
   return text;

@@ -9,7 +9,7 @@
 namespace damo {
 namespace {
 
-constexpr long double infinite = std::numeric_limits<long double>::infinity();
+constexpr long double nothing_known = std::numeric_limits<long double>::infinity();
 constexpr long double Wide::*bounds[] = {&Wide::doubt, &Wide::rounding};
 
 bool certain(const WideArray& a, long double Wide::*bound) {
@@ -60,7 +60,7 @@ std::vector<Array> performed(const Apply& node, const std::vector<Array>& in,
 
 void mark_all(WidesOut out, long double Wide::*bound) {
   for (WideArray& result : out) {
-    for (std::size_t i = 0; i < result.size(); ++i) result[i].*bound = infinite;
+    for (std::size_t i = 0; i < result.size(); ++i) result[i].*bound = nothing_known;
   }
 }
 
@@ -85,10 +85,11 @@ void add_spread(const Apply& node, WidesIn in, long double Wide::*bound, WidesOu
       const WideArray other = comparable ? WideArray(results[k].view()) : WideArray();
       for (std::size_t i = 0; i < out[k].size(); ++i) {
         Wide& to = out[k][i];
-        const long double gap = comparable ? std::abs(other[i].value - to.value) : infinite;
+        const long double gap = comparable ? std::abs(other[i].value - to.value) : nothing_known;
         const bool both_nan = comparable && std::isnan(other[i].value) && std::isnan(to.value);
         const bool same = comparable && other[i].value == to.value;
-        if (!both_nan && !same) to.*bound = std::max(to.*bound, std::isnan(gap) ? infinite : gap);
+        if (!both_nan && !same)
+          to.*bound = std::max(to.*bound, std::isnan(gap) ? nothing_known : gap);
       }
     }
   }
@@ -122,7 +123,7 @@ void wide_by_kernel(const Apply& node, WidesIn in, WidesOut out) {
     for (std::size_t i = 0; i < out[k].size(); ++i) {
       Wide& x = out[k][i];
       if (std::isfinite(x.value)) x.doubt = x.rounding = unit * std::abs(x.value);
-      if (std::isinf(x.value) && finite) x.doubt = x.rounding = infinite;  // out of its range
+      if (std::isinf(x.value) && finite) x.doubt = x.rounding = nothing_known;  // out of its range
     }
   }
   for (const auto bound : bounds) add_spread(node, in, bound, out);
@@ -155,7 +156,7 @@ void move_wide(const Apply& node, WidesIn in, std::size_t n_moved, WidesOut out)
   for (const auto bound : bounds) {
     for (std::size_t k = n_moved; k < in.size(); ++k) {
       if (certain(*in[k], bound)) continue;
-      for (std::size_t i = 0; i < out[0].size(); ++i) out[0][i].*bound = infinite;
+      for (std::size_t i = 0; i < out[0].size(); ++i) out[0][i].*bound = nothing_known;
     }
   }
 }

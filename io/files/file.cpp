@@ -71,4 +71,9 @@ void create_folder(const std::filesystem::path& path) {
   if (error) throw_io(path, "cannot create the folder: " + error.message());
 }
 
+std::string lower_case(std::string text) {
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return text;
+}
+
 }  // namespace damo::io

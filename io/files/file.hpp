@@ -46,6 +46,9 @@ Bytes read_file(const std::filesystem::path& path, std::uint64_t limit = OpenFil
 /// Creates a folder with its parents; throws IoError when that fails.
 void create_folder(const std::filesystem::path& path);
 
+/// `text` with the letters A to Z small.
+std::string lower_case(std::string text);
+
 inline std::span<const std::byte> as_bytes(std::string_view text) {
   return std::as_bytes(std::span(text.data(), text.size()));
 }

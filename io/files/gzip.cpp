@@ -162,6 +162,11 @@ std::uint64_t most_inflated(std::uint64_t compressed) {
 
 std::string_view inflation_rule() { return "64 MiB, or 200 times the compressed size"; }
 
+std::uint32_t checksum(std::uint32_t before, std::span<const std::byte> bytes) {
+  return static_cast<std::uint32_t>(
+      crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
 Bytes gzip(std::span<const std::byte> bytes) {
   z_stream stream{};
   if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, gzip_window, 8,

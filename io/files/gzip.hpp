@@ -50,6 +50,9 @@ std::uint64_t most_inflated(std::uint64_t compressed);
 /// "64 MiB, or 200 times the compressed size": for messages.
 std::string_view inflation_rule();
 
+/// The CRC-32 of `bytes` after others, of which it is `before`; 0 after none.
+std::uint32_t checksum(std::uint32_t before, std::span<const std::byte> bytes);
+
 /// `bytes` as a gzip file.
 Bytes gzip(std::span<const std::byte> bytes);
 

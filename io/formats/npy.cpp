@@ -255,7 +255,7 @@ struct Layout {
   std::size_t data;  // offset of the elements
 };
 
-Layout read_header(std::span<const std::byte> bytes, const std::filesystem::path& path) {
+Layout read_layout(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[i]); };
   if (bytes.size() < 10) throw_io(path, bytes.size(), "the file ends within the npy header");
   if (as_text(bytes.first(6)) != magic)
@@ -280,7 +280,7 @@ Layout read_header(std::span<const std::byte> bytes, const std::filesystem::path
 }  // namespace
 
 Array parse_npy(std::span<const std::byte> bytes, const std::filesystem::path& path) {
-  const auto [header, start] = read_header(bytes, path);
+  const auto [header, start] = read_layout(bytes, path);
   const Element element = find_element(header.descr, path);
   std::size_t need = element.size;
   std::size_t without_zeros = element.size;  // so that sizes beside a 0 are checked too

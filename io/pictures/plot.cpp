@@ -10,15 +10,6 @@
 namespace damo::io {
 namespace {
 
-constexpr Color ink{40, 40, 40};
-constexpr Color grid{225, 225, 225};
-constexpr Color frame{150, 150, 150};
-// Told apart also by those who see no red or green.
-constexpr Color curves[] = {
-    {0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {86, 180, 233}};
-constexpr int letters = 2;  // size of the font
-constexpr int left = 110, right = 30, top = 70, bottom = 70;
-
 class Plot {
  public:
   Plot(const std::vector<Series>& series, const PlotOptions& options)
@@ -36,6 +27,15 @@ class Plot {
   }
 
  private:
+  static constexpr Color ink{40, 40, 40};
+  static constexpr Color grid{225, 225, 225};
+  static constexpr Color frame{150, 150, 150};
+  // Told apart also by those who see no red or green.
+  static constexpr Color curves[] = {
+      {0, 114, 178}, {213, 94, 0}, {0, 158, 115}, {204, 121, 167}, {86, 180, 233}};
+  static constexpr int letters = 2;  // size of the font
+  static constexpr int left = 110, right = 30, top = 70, bottom = 70;
+
   static Color color(std::size_t i) { return curves[i % std::size(curves)]; }
   double px(double x) const { return left + x_.part(x) * (options_.width - left - right); }
   double py(double y) const { return top + (1 - y_.part(y)) * (options_.height - top - bottom); }

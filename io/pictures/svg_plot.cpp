@@ -11,7 +11,6 @@ namespace {
 
 // Told apart also by those who see no red or green.
 constexpr const char* colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#7f6fd0"};
-constexpr int left = 76, right = 16, top = 42, bottom = 46;
 constexpr std::size_t few_points = 60;  // are marked
 
 const char* color(std::size_t i) { return colors[i % std::size(colors)]; }
@@ -41,6 +40,8 @@ class SvgPlot {
   }
 
  private:
+  static constexpr int left = 76, right = 16, top = 42, bottom = 46;
+
   template <class... A>
   void add(std::string_view format, const A&... values) {
     fmt::vformat_to(std::back_inserter(text_), format, fmt::make_format_args(values...));

@@ -9,12 +9,12 @@
 namespace damo::io {
 namespace {
 
-constexpr int left = 34, right = 6, top = 6, bottom = 22, width = 480, row = 5;
 constexpr std::size_t most_notes = 20000;
 constexpr double longest = 3 * 3600;
 
 /// What all the rolls of a figure show: pitches from low to high, seconds from 0.
-struct Extent {
+struct Scales {
+  static constexpr int left = 34, right = 6, top = 6, bottom = 22, width = 480, row = 5;
   int low = 127, high = 0;
   double seconds = 1;
   double px(double t) const { return left + t / seconds * (width - left - right); }
@@ -34,8 +34,8 @@ std::vector<MidiNote> shown_notes(const Tune& tune) {
 }
 
 // Whole octaves, at least one.
-Extent extent_of(const std::vector<std::vector<MidiNote>>& tunes) {
-  Extent e;
+Scales scales_of(const std::vector<std::vector<MidiNote>>& tunes) {
+  Scales e;
   for (const auto& notes : tunes) {
     for (const MidiNote& note : notes) {
       e.low = std::min(e.low, note.pitch);
@@ -56,37 +56,37 @@ double time_step(double seconds) {
   return 3600;
 }
 
-std::string roll(const std::vector<MidiNote>& notes, const Extent& e, const std::string& label) {
+std::string roll(const std::vector<MidiNote>& notes, const Scales& e, const std::string& label) {
   std::string svg = fmt::format(
       "<svg class=\"tune\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\" "
       "data-left=\"{:.2f}\" data-second=\"{:.6f}\">\n",
-      width, e.floor() + bottom, html_escaped(label), e.px(0), e.px(1) - e.px(0));
+      Scales::width, e.floor() + Scales::bottom, html_escaped(label), e.px(0), e.px(1) - e.px(0));
   for (int pitch = e.low; pitch <= e.high; pitch += 12) {
-    const int y = e.py(pitch) + row;
+    const int y = e.py(pitch) + Scales::row;
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>"
         "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">C{}</text>\n",
-        left, y, width - right, y, left - 5, y, pitch / 12 - 1);
+        Scales::left, y, Scales::width - Scales::right, y, Scales::left - 5, y, pitch / 12 - 1);
   }
   const double step = time_step(e.seconds);
   for (double t = 0; t <= e.seconds; t += step) {
     svg += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"{}\">{:.0f} s</text>\n", e.px(t),
                        e.floor() + 16,
-                       t == 0                 ? "start"
-                       : e.px(t) > width - 24 ? "end"
-                                              : "middle",
+                       t == 0                         ? "start"
+                       : e.px(t) > Scales::width - 24 ? "end"
+                                                      : "middle",
                        t);
   }
   std::string path;
   for (const MidiNote& note : notes) {
     path += fmt::format("M{:.1f} {}h{:.1f}v{}h-{:.1f}z", e.px(note.on), e.py(note.pitch),
-                        std::max(e.px(note.off) - e.px(note.on), 0.5), row - 1,
+                        std::max(e.px(note.off) - e.px(note.on), 0.5), Scales::row - 1,
                         std::max(e.px(note.off) - e.px(note.on), 0.5));
   }
   svg += fmt::format("<path class=\"notes\" d=\"{}\"/>", path);
   svg += fmt::format(
       "<line class=\"cursor\" x1=\"0\" x2=\"0\" y1=\"{}\" y2=\"{}\" visibility=\"hidden\"/></svg>",
-      top, e.floor());
+      Scales::top, e.floor());
   return svg;
 }
 
@@ -97,12 +97,6 @@ std::string sounds(const std::vector<MidiNote>& notes) {
                         note.off, note.velocity);
   }
   return "[" + list + "]";
-}
-
-std::string pitch_name(int pitch) {
-  constexpr std::string_view names[] = {"C",  "C#", "D",  "D#", "E",  "F",
-                                        "F#", "G",  "G#", "A",  "A#", "B"};
-  return fmt::format("{}{}", names[pitch % 12], pitch / 12 - 1);
 }
 
 // What a reader who does not see the picture is told.
@@ -118,10 +112,16 @@ std::string description(const Tune& tune, const std::vector<MidiNote>& notes) {
 
 }  // namespace
 
+std::string pitch_name(int pitch) {
+  constexpr std::string_view names[] = {"C",  "C#", "D",  "D#", "E",  "F",
+                                        "F#", "G",  "G#", "A",  "A#", "B"};
+  return fmt::format("{}{}", names[pitch % 12], pitch / 12 - 1);
+}
+
 std::string tune_figure(const std::vector<Tune>& tunes) {
   std::vector<std::vector<MidiNote>> notes;
   for (const Tune& tune : tunes) notes.push_back(shown_notes(tune));
-  const Extent extent = extent_of(notes);
+  const Scales scales = scales_of(notes);
   std::string html = "<div class=\"tunes\">\n";
   for (std::size_t i = 0; i < tunes.size(); ++i) {
     const std::string name = html_escaped(tunes[i].name);
@@ -130,7 +130,7 @@ std::string tune_figure(const std::vector<Tune>& tunes) {
         "</button> {0}{1}</figcaption>\n<div class=\"scroll\">{2}</div>\n"
         "<script type=\"application/json\">{3}</script></figure>\n",
         name, notes[i].size() == most_notes ? fmt::format(", its first {} notes", most_notes) : "",
-        roll(notes[i], extent, description(tunes[i], notes[i])), sounds(notes[i]));
+        roll(notes[i], scales, description(tunes[i], notes[i])), sounds(notes[i]));
   }
   return html + "</div>\n";
 }

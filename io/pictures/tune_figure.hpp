@@ -6,6 +6,9 @@
 
 namespace damo::io {
 
+/// "C4" for 60.
+std::string pitch_name(int pitch);
+
 /// A piece of music on a page.
 struct Tune {
   std::string name;  ///< "song_1.mid"

@@ -15,10 +15,10 @@
 namespace damo {
 namespace {
 
-using Pair = std::array<std::int64_t, 2>;
+using SizePair = std::array<std::int64_t, 2>;
 
 struct WindowSizes {
-  Pair window, stride;
+  SizePair window, stride;
 
   std::string text() const {
     return fmt::format("window={},{} stride={},{}", window[0], window[1], stride[0], stride[1]);
@@ -34,7 +34,7 @@ struct WindowSizes {
 
 WindowSizes read_sizes(TextReader& text) {
   WindowSizes sizes{};
-  const auto pair = [&](Pair& to) {
+  const auto pair = [&](SizePair& to) {
     to[0] = text.integer();
     text.expect(",");
     to[1] = text.integer();

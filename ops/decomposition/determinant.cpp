@@ -75,7 +75,7 @@ class SLogDet final : public OnSquare<SLogDet, 0, 0> {
   friend bool operator==(const SLogDet&, const SLogDet&) = default;
 };
 
-Var dominant(const Var& a) { return a + 5 * eye(size_at(a, a.ndim() - 1), float32); }
+Var far_from_singular(const Var& a) { return a + 5 * eye(size_at(a, a.ndim() - 1), float32); }
 
 }  // namespace
 
@@ -95,13 +95,13 @@ DAMO_OPS(determinant) {
   ops.reader({"det", read_plain<Det>, 1, 1});
   ops.reader({"slogdet", read_plain<SLogDet>, 1, 1});
   ops.sample({.name = "det", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
-                return det(dominant(in[0]));
+                return det(far_from_singular(in[0]));
               }});
   ops.sample({.name = "cofactors", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
-                return cofactors(dominant(in[0]));
+                return cofactors(far_from_singular(in[0]));
               }});
   ops.sample({.name = "slogdet", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
-                return slogdet(dominant(in[0])).logabsdet;
+                return slogdet(far_from_singular(in[0])).logabsdet;
               }});
 }
 

@@ -58,7 +58,7 @@ class EigvalsH final : public OnSquare<EigvalsH, 1> {
 };
 
 /// A symmetric matrix whose eigenvalues are far from each other.
-Var spread(const Var& x) {
+Var with_spread_eigenvalues(const Var& x) {
   const Var n = size_at(x, x.ndim() - 1);
   return x + mT(x) + diag(9 * cast(arange(n), float32));
 }
@@ -84,15 +84,15 @@ DAMO_OPS(eigh) {
   ops.reader({"eigh", read_plain<Eigh>, 1, 1});
   ops.reader({"eigvalsh", read_plain<EigvalsH>, 1, 1});
   ops.sample({.name = "eigh", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
-                return eigh(spread(in[0])).values;
+                return eigh(with_spread_eigenvalues(in[0])).values;
               }});
   // A function of both that does not depend on the signs of vectors.
   ops.sample({.name = "eigh, vectors", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
-                const auto [w, v] = eigh(spread(in[0]));
+                const auto [w, v] = eigh(with_spread_eigenvalues(in[0]));
                 return matmul(scale_columns(v, sin(w)), mT(v));
               }});
   ops.sample({.name = "eigvalsh", .inputs = {{"bnn"}}, .apply = [](const Vars& in) {
-                return eigvalsh(spread(in[0]));
+                return eigvalsh(with_spread_eigenvalues(in[0]));
               }});
 }
 

@@ -106,7 +106,7 @@ Var columns(const Var& x, const Range& which) {
   return index_with(x, index, x.site());
 }
 
-Var dominant(const Var& x) {
+Var with_large_diagonal(const Var& x) {
   const Var n = size_at(x, x.ndim() - 2), m = size_at(x, x.ndim() - 1);
   return x + 9 * eye(n, m, 0, float32);
 }
@@ -134,15 +134,16 @@ DAMO_OPS(qr) {
   ops.reader({"qr", read_plain<Qr>, 1, 1});
   ops.reader({"full_qr", read_plain<FullQr>, 1, 1});
   ops.sample({.name = "qr", .inputs = {{"bmn"}}, .apply = [](const Vars& in) {
-                return qr(dominant(in[0])).r;
+                return qr(with_large_diagonal(in[0])).r;
               }});
   ops.sample({.name = "qr, columns", .inputs = {{"bmn"}}, .apply = [](const Vars& in) {
-                return qr(dominant(in[0])).q;
+                return qr(with_large_diagonal(in[0])).q;
               }});
-  ops.sample({.name = "full_qr",
-              .inputs = {{"bmn"}},
-              .apply = [](const Vars& in) { return qr(dominant(in[0]), QrMode::complete).r; },
-              .differentiable = false});
+  ops.sample(
+      {.name = "full_qr",
+       .inputs = {{"bmn"}},
+       .apply = [](const Vars& in) { return qr(with_large_diagonal(in[0]), QrMode::complete).r; },
+       .differentiable = false});
 }
 
 }  // namespace damo

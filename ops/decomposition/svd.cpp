@@ -156,7 +156,7 @@ OpPtr read_svd(OpText& text) {
 }
 
 /// A matrix whose singular values are far from each other and from 0.
-Var spread(const Var& x) {
+Var with_spread_singular_values(const Var& x) {
   const Var rows = size_at(x, x.ndim() - 2), cols = size_at(x, x.ndim() - 1);
   const Var far = 9 + 9 * cast(arange(cols), float32);
   return x + cast(eye(rows, cols, 0, float32), x.dtype()) * far;
@@ -179,19 +179,20 @@ DAMO_OPS(svd) {
   ops.reader({"svd", read_svd, 1, 1});
   ops.reader({"svdvals", read_plain<SvdVals>, 1, 1});
   ops.sample({.name = "svd", .inputs = {{"bmn"}}, .apply = [](const Vars& in) {
-                return svd(spread(in[0]), {.full_matrices = false}).s;
+                return svd(with_spread_singular_values(in[0]), {.full_matrices = false}).s;
               }});
   // A function of all parts that does not depend on the signs of vectors.
   ops.sample({.name = "svd, vectors", .inputs = {{"bmn"}}, .apply = [](const Vars& in) {
-                const auto [u, s, vt] = svd(spread(in[0]), {.full_matrices = false});
+                const auto [u, s, vt] =
+                    svd(with_spread_singular_values(in[0]), {.full_matrices = false});
                 return matmul(scale_columns(u, sin(s)), vt);
               }});
   ops.sample({.name = "svd, all vectors",
               .inputs = {{"mn"}},
-              .apply = [](const Vars& in) { return svd(spread(in[0])).s; },
+              .apply = [](const Vars& in) { return svd(with_spread_singular_values(in[0])).s; },
               .differentiable = false});
   ops.sample({.name = "svdvals", .inputs = {{"bmn"}}, .apply = [](const Vars& in) {
-                return svdvals(spread(in[0]));
+                return svdvals(with_spread_singular_values(in[0]));
               }});
 }
 

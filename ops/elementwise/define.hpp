@@ -86,6 +86,8 @@ inline std::shared_ptr<const Op> real_unary(std::string name, const ScalarLoops&
   return real_unary(std::move(name), loops, std::move(gradient), Slope::wild, std::move(fact));
 }
 
+inline constexpr double two_over_root_pi = 1.12837916709551257390;
+
 /// 1 - x^2, exact next to 1 and -1; its derivatives are next to 0, too.
 inline Var one_less_square(const Var& x) {
   return where(abs(x) < 0.5, 1 - sqr(x), (1 - x) * (1 + x));

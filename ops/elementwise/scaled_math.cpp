@@ -67,7 +67,6 @@ struct SechSquared {
   }
 };
 
-constexpr double two_over_root_pi = 1.12837916709551257390;
 constexpr double half_root = 0.70710678118654752440;
 
 /// The n-th derivative of erfcx.

@@ -30,8 +30,6 @@ DAMO_SCALAR(Trigamma, (T x), static_cast<T>(trigamma(static_cast<double>(x))));
 DAMO_SCALAR(Polygamma, (T n, T x),
             static_cast<T>(polygamma(static_cast<double>(n), static_cast<double>(x))));
 
-constexpr double two_over_root_pi = 1.12837916709551257390;
-
 }  // namespace
 
 Var sin(const Arg& x) {

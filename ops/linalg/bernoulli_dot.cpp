@@ -28,14 +28,14 @@ namespace {
 /// The draw by what the product and the sum have given.
 Draw draw_of(const Shape& dims) { return {bernoulli_logit_distribution, DType::float32, dims}; }
 
-Shape product_shape(const Shape& x, const Shape& w) {
+Shape sample_shape(const Shape& x, const Shape& w) {
   if (x.back() != w[0] && x.back() != unknown && w[0] != unknown)
     throw ShapeError(fmt::format("inner sizes differ, {} and {}", x.back(), w[0]));
   return x.rank() == 2 ? Shape{x[0], w[1]} : Shape{w[1]};
 }
 
 /// A vector is one row. The stride of a single column is of no consequence.
-Matrix<const float> matrix_of(const Tensor& t) {
+Matrix<const float> float_matrix_of(const Tensor& t) {
   if (t.rank() == 1)
     return {t.as<const float>(), 1, t.shape[0], 0, t.shape[0] == 1 ? 1 : t.strides[0]};
   return {t.as<const float>(), t.shape[0], t.shape[1], t.strides[0],
@@ -109,7 +109,7 @@ std::vector<TensorType> BernoulliDot::infer(std::span<const TensorType> in) cons
   if (in.size() == 7 + rank() && (in.back().dtype != DType::int64 || in.back().rank() != 1))
     throw TypeError(fmt::format("expected rounded rows, got {}", to_string(in.back())));
   std::vector<TensorType> drawn(in.begin(), in.begin() + static_cast<std::ptrdiff_t>(left_input()));
-  drawn.push_back({DType::float32, product_shape(x.dims, w.dims)});
+  drawn.push_back({DType::float32, sample_shape(x.dims, w.dims)});
   return draw_of(dims_).infer(drawn);
 }
 
@@ -136,7 +136,7 @@ std::vector<Demand> BernoulliDot::demands(const Apply& node,
 
 namespace {
 
-std::string no_derivative(const Apply& node) {
+std::string draw_has_no_derivative(const Apply& node) {
   return fmt::format("{} is a random draw, and a draw has no derivative in its parameters",
                      describe(node.output()));
 }
@@ -146,36 +146,37 @@ std::string no_derivative(const Apply& node) {
 Gradients BernoulliDot::gradient(const Apply& node, const Vars&) const {
   Gradients result(node.inputs().size());
   for (std::size_t i = left_input(); i <= shift_input(); ++i)
-    result[i] = Gradient::undefined(no_derivative(node));
+    result[i] = Gradient::undefined(draw_has_no_derivative(node));
   return result;
 }
 
 Vars BernoulliDot::push_forward(const Apply& node, const Vars& tangents) const {
   for (std::size_t i = left_input(); i <= shift_input(); ++i) {
-    if (tangents[i].defined()) throw GradError(no_derivative(node));
+    if (tangents[i].defined()) throw GradError(draw_has_no_derivative(node));
   }
   return {Var()};
 }
 
 void BernoulliDot::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
   draw_of(dims_).run_shapes(node, in.first(left_input()), out);
-  static_cast<void>(product_shape(in[left_input()]->shape, in[right_input()]->shape));
+  static_cast<void>(sample_shape(in[left_input()]->shape, in[right_input()]->shape));
 }
 
 void BernoulliDot::perform(const Apply& node, TensorsIn in, TensorsOut out,
                            Workspace& scratch) const {
   const Tensor &x = *in[left_input()], &w = *in[right_input()];
-  const Shape shape = product_shape(x.shape, w.shape);
+  const Shape shape = sample_shape(x.shape, w.shape);
   const auto stretched = [&](std::size_t i) {
     return stretched_to(shape, *in[i], node.input(i).type());
   };
   const LogitOfSum logit{stretched(bias_input()), stretched(scale_input()),
                          stretched(shift_input())};
-  const Matrix<const float> left = matrix_of(x);
+  const Matrix<const float> left = float_matrix_of(x);
   const auto rounded = has_rounded(node) ? rounded_rows(*in.back(), w) : std::nullopt;
   if (rounded && shape == out[0]->shape && left.col_stride == 1 && logit.scale.col_stride == 0 &&
       (!verify_ || is_binary(left))) {
-    bernoulli_dot(detail::key_of(*in[0]), left, matrix_of(w), *rounded, logit, out[0]->as<float>());
+    bernoulli_dot(detail::key_of(*in[0]), left, float_matrix_of(w), *rounded, logit,
+                  out[0]->as<float>());
     return;
   }
   static thread_local Scratch memory;

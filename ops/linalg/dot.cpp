@@ -166,7 +166,7 @@ Var times_operand(const Var& g, const Var& marked, const Var& operand, bool left
 namespace {
 
 /// A mark on elements of the product of two matrices, whatever the operands' ranks are.
-Var as_matrix(const Apply& node, const Var& marked) {
+Var as_mark_of_matrix(const Apply& node, const Var& marked) {
   if (marked.ndim() == 0) return marked;
   if (node.input(0).ndim() == 1) return expand_dims(marked, 0);
   return node.input(1).ndim() == 1 ? expand_dims(marked, 1) : marked;
@@ -184,7 +184,7 @@ Var Dot::read_for(const Apply& node, std::size_t input, std::size_t, const Var& 
   const Var& a = node.input(0);
   const Var& b = node.input(1);
   if (node.types()[0].rank() == 0) return marked;
-  const Var matrix = as_matrix(node, marked);
+  const Var matrix = as_mark_of_matrix(node, marked);
   return input == 0 ? as_operand(some_along(matrix, 1), a, 1)
                     : as_operand(some_along(matrix, 0), b, 0);
 }
@@ -194,7 +194,7 @@ Gradients Dot::gradient_of_marked(const Apply& node, const Vars& g, const Vars& 
   const Var& b = node.input(1);
   if (!is_float(a.dtype()) || !marked[0].defined() || marked[0].ndim() == 0)
     return gradient(node, g);
-  const Var matrix = as_matrix(node, marked[0]);
+  const Var matrix = as_mark_of_matrix(node, marked[0]);
   const Var read_a = a.ndim() == 2 ? read_by_some(a, matrix, 1, 0) : a;
   const Var read_b = b.ndim() == 2 ? read_by_some(b, matrix, 0, 1) : b;
   Gradients flowing;

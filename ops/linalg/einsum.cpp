@@ -88,7 +88,7 @@ Split split(const Term& a, const Term& b, const Letters& kept) {
   return s;
 }
 
-Vars sizes_of(const Term& t, const Letters& letters) {
+Vars sizes_of_letters(const Term& t, const Letters& letters) {
   Vars result;
   for (const char c : letters) result.push_back(size_of(t, c));
   return result;
@@ -99,7 +99,7 @@ Var as_blocks(const Term& t, const std::vector<Letters>& groups) {
   Vars blocks;
   for (const Letters& g : groups) {
     order += g;
-    blocks.push_back(size_product(sizes_of(t, g)));
+    blocks.push_back(size_product(sizes_of_letters(t, g)));
   }
   return reshape(laid_out(t, order), blocks);
 }
@@ -127,8 +127,8 @@ Term contracted(Term a, Term b, const Letters& kept) {
     const Letters all = s.batch + s.inner;
     return summed({laid_out(a, all) * laid_out(b, all), all}, s.inner);
   }
-  Vars shape = sizes_of(a, s.batch + s.left);
-  for (const Var& n : sizes_of(b, s.right)) shape.push_back(n);
+  Vars shape = sizes_of_letters(a, s.batch + s.left);
+  for (const Var& n : sizes_of_letters(b, s.right)) shape.push_back(n);
   if (s.batch.empty()) {
     return {reshape(dot(as_blocks(a, {s.left, s.inner}), as_blocks(b, {s.inner, s.right})), shape),
             result};
@@ -161,7 +161,7 @@ Letters needed(const std::vector<Term>& terms, std::size_t i, std::size_t k,
   return all;
 }
 
-Vars in_one_dtype(const Vars& operands) {
+Vars all_in_one_dtype(const Vars& operands) {
   DType dtype = DType::int64;
   for (const Var& v : operands) dtype = promote(dtype, v.dtype());
   Vars result;
@@ -174,7 +174,7 @@ Vars in_one_dtype(const Vars& operands) {
 Var einsum(const std::string& subscripts, const Vars& operands, Site site) {
   const SiteScope scope(SiteScope::or_else(site));
   if (operands.empty()) Subscripts::fail(subscripts, "there are no operands", site);
-  const Subscripts parsed(subscripts, in_one_dtype(operands), site);
+  const Subscripts parsed(subscripts, all_in_one_dtype(operands), site);
   parsed.check_sizes();
   std::vector<Term> terms;
   for (const Term& t : parsed.terms) terms.push_back(with_diagonals(t));

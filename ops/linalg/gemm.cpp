@@ -61,7 +61,7 @@ void accumulate(const Tensor& c, TensorsIn in, std::int64_t first, const Tensor&
 }
 
 template <class T>
-Matrix<const T> matrix_of(const Tensor& t) {
+Matrix<const T> matrix_as_it_lies(const Tensor& t) {
   return {t.as<const T>(), t.shape[0], t.shape[1], t.strides[0], t.strides[1]};
 }
 
@@ -73,12 +73,13 @@ bool leave_out_zeros(TensorsIn in, const Tensor& out) {
   std::size_t n = 0;
   for (std::size_t at = first_product; at < in.size(); at = after(at), ++n) {
     if (n == most_products || in[at + 1]->rank() != 2 || in[at + 2]->rank() != 2) return false;
-    products[n] = {static_cast<T>(in[at]->first<double>()), matrix_of<T>(*in[at + 1]),
-                   matrix_of<T>(*in[at + 2])};
+    products[n] = {static_cast<T>(in[at]->first<double>()), matrix_as_it_lies<T>(*in[at + 1]),
+                   matrix_as_it_lies<T>(*in[at + 2])};
   }
   const Matrix<T> c{out.as<T>(), out.shape[0], out.shape[1], out.shape[1], 1};
   return gemm_if_sparse(std::span(products.data(), n),
-                        static_cast<T>(in[beta_input]->first<double>()), matrix_of<T>(*in[0]), c);
+                        static_cast<T>(in[beta_input]->first<double>()),
+                        matrix_as_it_lies<T>(*in[0]), c);
 }
 
 /// Whether going through c a few rows at a time spares going through it again.

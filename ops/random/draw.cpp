@@ -29,7 +29,7 @@ bool has(const Distribution& d, Generator generator) {
   return d.philox != nullptr || d.fill != nullptr;
 }
 
-bool fits(Distribution::Dtypes allowed, DType dtype) {
+bool allows(Distribution::Dtypes allowed, DType dtype) {
   if (allowed == Distribution::Dtypes::any) return true;
   return allowed == Distribution::Dtypes::floats ? is_float(dtype) : dtype == DType::int64;
 }
@@ -38,7 +38,7 @@ bool fits(Distribution::Dtypes allowed, DType dtype) {
 void check_op(const Draw& draw) {
   const Distribution& d = draw.distribution();
   if (!has(d, draw.generator())) throw TypeError(fmt::format("there is no {} draw", draw.name()));
-  if (!fits(d.dtypes, draw.dtype()))
+  if (!allows(d.dtypes, draw.dtype()))
     throw TypeError(fmt::format("there is no {} draw of {}", d.name, name(draw.dtype())));
   if ((d.ranks == Distribution::Ranks::one && draw.rank() != 1) ||
       (d.ranks == Distribution::Ranks::at_least_one && draw.rank() == 0))

@@ -18,14 +18,9 @@ using detail::check_known;
 using detail::check_scale;
 using detail::fitted;
 using detail::float_dtype;
+using detail::is_positive;
 using detail::not_negative;
 using detail::positive;
-
-namespace {
-
-bool is_positive(double x) { return x > 0; }
-
-}  // namespace
 
 Var RandomStream::chisquare(const Sizes& size, const Arg& df, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(df.site()));

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <numbers>
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/ops/common/op_list.hpp>
@@ -21,16 +22,14 @@ using detail::check_scale;
 using detail::exact;
 using detail::fitted;
 using detail::float_dtype;
+using detail::is_positive;
 using detail::not_negative;
 using detail::positive;
 
 namespace {
 
 using Dtypes = Distribution::Dtypes;
-
-constexpr double pi = 3.14159265358979323846;
-
-bool is_positive(double x) { return x > 0; }
+using std::numbers::pi;
 
 bool first_positive(double a, double) { return a > 0; }
 bool first_not_negative(double a, double) { return a >= 0; }

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -17,8 +18,7 @@ using detail::float_dtype;
 namespace {
 
 using Dtypes = Distribution::Dtypes;
-
-constexpr double pi = 3.14159265358979323846;
+using std::numbers::pi;
 
 bool both_positive(double a, double b) { return a > 0 && b > 0; }
 bool kappa_not_negative(double, double kappa) { return kappa >= 0; }

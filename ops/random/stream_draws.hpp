@@ -44,6 +44,7 @@ inline bool is_literal(const Arg& a, double value) { return a.is_literal() && a.
 std::optional<double> known_number(const Arg& parameter);
 [[noreturn]] void refuse_number(const Arg& parameter, std::string_view who, std::string_view what,
                                 double value);
+inline bool is_positive(double x) { return x > 0; }
 /// Throws NumericError, with the user's line, unless a parameter that is known when the draw is
 /// made is accepted; another one is not looked at.
 template <class Accepts>

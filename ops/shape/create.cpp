@@ -36,8 +36,7 @@ Grid grid_of(const Var& x, int k, const char* who) {
   }
   return grid(size_at(x, x.ndim() - 2), size_at(x, x.ndim() - 1), k);
 }
-
-Var number(double value, DType dtype) { return constant(Array::scalar(value).cast(dtype)); }
+Var cast_number(double value, DType dtype) { return constant(Array::scalar(value).cast(dtype)); }
 
 }  // namespace
 
@@ -49,10 +48,10 @@ Var full(const Sizes& sizes, const Arg& value) {
   return broadcast_to(value, sizes);
 }
 Var zeros(const Sizes& sizes, DType dtype, Site site) {
-  return broadcast_to(Arg(number(0, dtype), site.file, site.line), sizes);
+  return broadcast_to(Arg(cast_number(0, dtype), site.file, site.line), sizes);
 }
 Var ones(const Sizes& sizes, DType dtype, Site site) {
-  return broadcast_to(Arg(number(1, dtype), site.file, site.line), sizes);
+  return broadcast_to(Arg(cast_number(1, dtype), site.file, site.line), sizes);
 }
 
 Var full_like(const Arg& x, const Arg& value) {
@@ -63,12 +62,12 @@ Var full_like(const Arg& x, const Arg& value) {
 Var zeros_like(const Arg& x, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = x.var();
-  return broadcast_to(number(0, dtype.value_or(v.dtype())), sizes(v));
+  return broadcast_to(cast_number(0, dtype.value_or(v.dtype())), sizes(v));
 }
 Var ones_like(const Arg& x, std::optional<DType> dtype) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Var v = x.var();
-  return broadcast_to(number(1, dtype.value_or(v.dtype())), sizes(v));
+  return broadcast_to(cast_number(1, dtype.value_or(v.dtype())), sizes(v));
 }
 
 Var eye(const Arg& n, DType dtype) { return eye(n, n, 0, dtype); }
@@ -88,12 +87,12 @@ Var eye(const Arg& n, const Arg& m, int k, DType dtype) {
 Var tril(const Arg& x, int k) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Grid at = grid_of(x.var(), k, "tril");
-  return where(at.row_number >= at.column_number, x, number(0, x.dtype()));
+  return where(at.row_number >= at.column_number, x, cast_number(0, x.dtype()));
 }
 Var triu(const Arg& x, int k) {
   const SiteScope scope(SiteScope::or_else(x.site()));
   const Grid at = grid_of(x.var(), k, "triu");
-  return where(at.row_number <= at.column_number, x, number(0, x.dtype()));
+  return where(at.row_number <= at.column_number, x, cast_number(0, x.dtype()));
 }
 
 Var diag(const Arg& x, int k) {

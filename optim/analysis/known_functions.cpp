@@ -54,10 +54,13 @@ const ScalarOp* scalar_op(const Var& v) {
   return e != nullptr ? &e->scalar() : nullptr;
 }
 
+bool is_conversion(const ScalarOp* f) {
+  return f != nullptr && f->types == ScalarOp::Types::convert;
+}
+
 bool is_float_cast(const Var& v) {
   const ScalarOp* f = scalar_op(v);
-  return f != nullptr && f->types == ScalarOp::Types::convert && is_float(f->to) &&
-         is_float(v.inputs()[0].dtype());
+  return is_conversion(f) && is_float(f->to) && is_float(v.inputs()[0].dtype());
 }
 
 bool is_widening(const Var& v) { return is_float_cast(v) && v.dtype() >= v.inputs()[0].dtype(); }

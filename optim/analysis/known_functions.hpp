@@ -28,6 +28,8 @@ inline FunctionSet head_bit(const ScalarOp& f) {
   return FunctionSet{}.set(f.number % FunctionSet{}.size());
 }
 
+/// Whether it converts between dtypes (null: no).
+bool is_conversion(const ScalarOp* f);
 /// Whether `v` is a conversion from one float dtype to another.
 bool is_float_cast(const Var& v);
 /// Whether it is one to a wider dtype, which rounds nothing.

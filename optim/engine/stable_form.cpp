@@ -13,7 +13,7 @@ namespace {
 
 using optim::Rule;
 
-optim::RuleIndex index_of(bool with_last) {
+optim::RuleIndex index_of_stable_rules(bool with_last) {
   std::vector<const Rule*> chosen;
   for (const Rule* r : optim::all_rules()) {
     const bool useful = r->has_tag("stabilize") || r->has_tag("canonicalize") ||
@@ -23,12 +23,12 @@ optim::RuleIndex index_of(bool with_last) {
   return optim::RuleIndex(std::move(chosen));
 }
 const optim::RuleIndex& stable_rules() {
-  thread_local const optim::RuleIndex rules = index_of(false);
+  thread_local const optim::RuleIndex rules = index_of_stable_rules(false);
   return rules;
 }
 /// With those that leave nothing to stable forms of wholes.
 const optim::RuleIndex& last_rules() {
-  thread_local const optim::RuleIndex rules = index_of(true);
+  thread_local const optim::RuleIndex rules = index_of_stable_rules(true);
   return rules;
 }
 

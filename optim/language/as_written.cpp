@@ -13,10 +13,6 @@
 namespace damo::optim {
 namespace {
 
-bool is_conversion(const ScalarOp* f) {
-  return f != nullptr && f->types == ScalarOp::Types::convert;
-}
-
 bool is_uniformly(const Var& v, double number) {
   const auto value = uniform_value(v);
   return value && is_number(*value, number, v.dtype()) &&

@@ -93,11 +93,6 @@ void add_terms(const Var& v, bool negative, Pattern& sum, Vars& wildcards) {
   }
 }
 
-bool is_conversion(const Var& v) {
-  const ScalarOp* f = scalar_op(v);
-  return f != nullptr && f->types == ScalarOp::Types::convert;
-}
-
 }  // namespace
 
 Pattern Pattern::compile(const Var& side, Vars& wildcards) {
@@ -114,7 +109,7 @@ Pattern Pattern::compile(const Var& side, Vars& wildcards) {
   if (number || constant_value(side) != nullptr)
     return {.kind = Kind::constant, .value = number.value_or(NAN)};
   if (f == nullptr) throw InternalError("a pattern must be elementwise: " + pprint(side));
-  if (is_conversion(side)) return compile(side.inputs()[0], wildcards);
+  if (is_conversion(scalar_op(side))) return compile(side.inputs()[0], wildcards);
   Pattern p;
   if (f == w.add || f == w.sub) {
     p.kind = Kind::sum;

@@ -8,15 +8,12 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 namespace damo::optim {
 namespace {
 
-const Vocabulary& words() { return vocabulary(); }
-
 const Var& inside(const Var& v) { return v.inputs()[0]; }
-
-std::optional<Vars> as(const Var& v, const Apply& node) { return Vars{fit(v, node.output())}; }
 
 /// A number other than 0 and NaN.
 bool is_divisor(const Var& v) {
@@ -72,10 +69,10 @@ std::optional<Vars> gather_sum_constants(const Apply& node, Context&) {
   if (inner) {
     const double d = f == words().sub ? -*inner : *inner;
     if (!opposite(d) || !exact_sum(c, d, root.dtype())) return std::nullopt;
-    return as(x + (c + d), node);
+    return fitted(x + (c + d), node);
   }
   if (!front || !opposite(*front) || !exact_sum(c, *front, root.dtype())) return std::nullopt;
-  return as(f == words().sub ? (*front + c) - y : y + (*front + c), node);
+  return fitted(f == words().sub ? (*front + c) - y : y + (*front + c), node);
 }
 
 /// Multiplying by it rounds nothing.
@@ -108,7 +105,7 @@ std::optional<Vars> gather_into(double c, bool divides, const Var& inner, const 
     const auto one = d ? merged(c, divides, *d, beside) : std::nullopt;
     if (!one || !representable(*one, node.output().dtype())) continue;
     const Var& x = inner.inputs()[1 - at];
-    return as(beside == Beside::dividend ? *one / x : *one * x, node);
+    return fitted(beside == Beside::dividend ? *one / x : *one * x, node);
   }
   return std::nullopt;
 }
@@ -134,7 +131,7 @@ std::optional<Vars> cast_of_cast(const Apply& node, Context&) {
   const Var& x = node.input(0);
   if (x.dtype() == root.dtype()) return Vars{x};
   const ScalarOp* f = scalar_op(x);
-  if (f == nullptr || f->types != ScalarOp::Types::convert) return std::nullopt;
+  if (!is_conversion(f)) return std::nullopt;
   // The first step must lose nothing: an int64 may round in any float.
   if (!holds_all(x.dtype(), inside(x).dtype())) return std::nullopt;
   return Vars{cast(inside(x), root.dtype())};

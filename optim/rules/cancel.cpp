@@ -12,6 +12,7 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // Factors that cancel. The gradient of log(f(x)) is written g / f(x) * f'(x); where f underflows
 // that is 0 / 0, unless the part that f and f' share goes first.
@@ -32,10 +33,6 @@ Var simple(const Terms::Leaf& leaf, Context& context) {
   if (leaf.seen.path != nullptr) v = context.simplified(v);
   while (as<SpecifyShape>(v) != nullptr) v = Var(v.inputs()[0]);
   return v;
-}
-
-bool never_zero(const Terms::Leaf& leaf, Context& context) {
-  return !leaf.constant && context.fact(leaf.seen.core).positive;
 }
 
 /// `v`, and what it is a function of while there is one such variable: all are NaN together, or a
@@ -187,7 +184,7 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
 }
 
 /// x^c as the base and the exponent; a reciprocal power has a negative one.
-std::pair<Seen, double> power_of(const Terms::Leaf& leaf) {
+std::pair<Seen, double> power_or_root(const Terms::Leaf& leaf) {
   const Var& v = leaf.seen.core;
   const ScalarOp* f = scalar_op(v);
   double exponent = leaf.inverse ? -1 : 1;
@@ -205,10 +202,10 @@ std::optional<Vars> joined_powers(const Apply& node, Context& context,
   const Terms& terms = context.terms(Group::product, node.output());
   const auto& leaves = terms.leaves();
   for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const auto [base, a] = power_of(leaves[i]);
+    const auto [base, a] = power_or_root(leaves[i]);
     if (same(base.core, leaves[i].seen.core) || !context.fact(base.core).positive) continue;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
-      const auto [other, b] = power_of(leaves[k]);
+      const auto [other, b] = power_or_root(leaves[k]);
       if (k == i || !same(base, other) || !joins(a, b)) continue;
       std::vector<bool> drop(leaves.size(), false);
       drop[i] = drop[k] = true;

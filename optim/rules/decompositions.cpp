@@ -53,7 +53,7 @@ std::optional<Vars> log_det(const Apply& node, Context&) {
   return Vars{of_magnitude ? log_magnitude : log(sign) + log_magnitude};
 }
 
-Rules make() {
+Rules make_decomposition_rules() {
   Rules rules;
   const Var a = any("a", 2), b = any("b", 2), v = any("v", 1);
   rules.push_back(rule("inverse_times_matrix", dot(matrix_inverse(a), b), solve(a, b))
@@ -106,7 +106,7 @@ Rules make() {
 }  // namespace
 
 const Rules& decomposition_rules() {
-  static const Rules rules = make();
+  static const Rules rules = make_decomposition_rules();
   return rules;
 }
 

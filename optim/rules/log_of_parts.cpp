@@ -11,6 +11,7 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // The logarithm of an expression from the logarithms of its parts: products become sums, what only
 // moves or chooses elements stays. Each rule asks for the parts' stable logarithms
@@ -19,9 +20,6 @@ namespace damo::optim {
 namespace {
 
 using Group = Terms::Group;
-const Vocabulary& words() { return vocabulary(); }
-
-std::optional<Vars> fitted(const Var& v, const Apply& node) { return Vars{fit(v, node.output())}; }
 
 /// log(M(x)) = M(log(x)) for a movement M.
 std::optional<Vars> log_of_moved(const Apply& node, Context& context) {

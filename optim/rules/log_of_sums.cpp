@@ -20,6 +20,7 @@
 #include <damo/optim/analysis/shifted.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // The logarithm of a sum, a product of matrices or a reduction from the logarithms of what is added
 // up. Each rule asks for these stable logarithms (`Context::stable_log`), and does nothing where
@@ -27,10 +28,7 @@
 namespace damo::optim {
 namespace {
 
-const Vocabulary& words() { return vocabulary(); }
 using Group = Terms::Group;
-
-std::optional<Vars> fitted(const Var& v, const Apply& node) { return Vars{fit(v, node.output())}; }
 
 /// Whether `v` neither overflows nor matters less for underflowing beside a constant.
 bool tame(const Var& v, Context& context) {

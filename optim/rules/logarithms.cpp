@@ -7,14 +7,13 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // What stands between a logarithm and the sigmoid that it would meet: joins, choices, clips,
 // factors, powers, other bases. Each rule first asks whether the step leads to a stable form, and
 // does nothing otherwise.
 namespace damo::optim {
 namespace {
-
-const Vocabulary& words() { return vocabulary(); }
 
 /// The inputs of which every element of the output is an element of one, where there are several.
 Origin joined_parts(const Apply& node) {

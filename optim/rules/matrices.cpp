@@ -17,12 +17,11 @@
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // What is known of matrices by how they were made: diagonal, triangular, symmetric.
 namespace damo::optim {
 namespace {
-
-const Vocabulary& words() { return vocabulary(); }
 
 bool adds(const Var& v) { return scalar_op(v) == words().add; }
 
@@ -253,7 +252,7 @@ std::optional<Vars> transpose_of_symmetric(const Apply& node, Context&) {
   return Vars{node.input(0)};
 }
 
-Rules make() {
+Rules make_matrix_rules() {
   Rules rules;
   rules.push_back(node_rewriter("product_with_diagonal", {"dot"},
                                 "dot(diag(v), a) = v[:, None] * a", product_with_diagonal)
@@ -273,7 +272,7 @@ Rules make() {
 }  // namespace
 
 const Rules& matrix_rules() {
-  static const Rules rules = make();
+  static const Rules rules = make_matrix_rules();
   return rules;
 }
 

@@ -11,17 +11,17 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // Roots and powers of what exponentials are made into: as exponentials of logarithms they and their
 // slopes stay finite where what is below them vanishes or overflows.
 namespace damo::optim {
 namespace {
 
-const Vocabulary& words() { return vocabulary(); }
 constexpr int deepest = 8;
 
 /// What a mean divides by.
-bool is_count(const Var& v) {
+bool is_count_of_mean(const Var& v) {
   return v.inputs().size() == 1 && v.inputs()[0].dtype() == DType::int64;
 }
 
@@ -36,7 +36,7 @@ bool made_of_exponentials(const Var& v, int depth) {
     return true;
   const auto below = [&](const Var& x) { return made_of_exponentials(x, depth - 1); };
   const auto& in = v.inputs();
-  if (f == words().div && is_count(in[1])) return below(in[0]);
+  if (f == words().div && is_count_of_mean(in[1])) return below(in[0]);
   if (f == words().mul || f == words().div || f == words().add) return below(in[0]) && below(in[1]);
   if (f == words().sqrt || f == words().sqr) return below(in[0]);
   if (f == words().pow) return below(in[0]) && uniform_value(in[1]);

@@ -93,10 +93,10 @@ Condition is_diminishing() {
 }
 
 /// Whether a size cannot be negative: a tensor's, a number, what is made of such.
-bool is_count(const Var& size, Context& context) {
+bool never_negative(const Var& size, Context& context) {
   const ScalarOp* f = scalar_op(size);
   if (f != nullptr && (f == vocabulary().add || f == vocabulary().mul))
-    return is_count(size.inputs()[0], context) && is_count(size.inputs()[1], context);
+    return never_negative(size.inputs()[0], context) && never_negative(size.inputs()[1], context);
   return context.fact(size).nonnegative;
 }
 
@@ -112,7 +112,7 @@ std::optional<Vars> sum_of_repeated(const Apply& node, Context& context) {
   for (const int axis : broadcast->stretched(x.owner())) {
     if ((r.axes() >> axis & 1U) == 0) return std::nullopt;
     counts.push_back(broadcast->size(x.owner(), static_cast<std::size_t>(axis)));
-    if (!is_count(counts.back(), context)) return std::nullopt;
+    if (!never_negative(counts.back(), context)) return std::nullopt;
   }
   if (counts.empty()) return std::nullopt;
   const Var once = reduced(r, x.inputs()[0], r.axes(), r.keepdims());

@@ -8,6 +8,7 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // Factors that cancel across indexing. The gradient of log(s[i]) is scatter(g / s[i]) times the
 // slope of s, in which s underflows with its divisor.
@@ -15,10 +16,6 @@ namespace damo::optim {
 namespace {
 
 using Group = Terms::Group;
-
-bool never_zero(const Terms::Leaf& leaf, Context& context) {
-  return !leaf.constant && context.fact(leaf.seen.core).positive;
-}
 
 /// The indexing that `scatter` undoes, when it adds to zeros.
 bool adds_to_zeros(const Apply& scatter) {

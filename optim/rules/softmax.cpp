@@ -16,13 +16,13 @@
 #include <damo/optim/analysis/shifted.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // Sums of exponentials: logsumexp, softmax and its logarithm, and logaddexp of many terms.
 namespace damo::optim {
 namespace {
 
 using Group = Terms::Group;
-const Vocabulary& words() { return vocabulary(); }
 
 Var softmax_of(const Var& x, std::uint32_t axes, Infinities several) {
   return make_var(std::make_shared<Softmax>(axes, several), {x});

@@ -5,12 +5,11 @@
 #include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // What a condition says holds in the branch it guards.
 namespace damo::optim {
 namespace {
-
-const Vocabulary& words() { return vocabulary(); }
 
 using Known = std::function<Var(const Var&)>;
 

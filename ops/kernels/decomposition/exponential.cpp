@@ -40,7 +40,7 @@ struct Room {
   }
 };
 
-void multiply(Matrix<double> a, Matrix<double> b, Matrix<double> c) {
+void store_product(Matrix<double> a, Matrix<double> b, Matrix<double> c) {
   gemm(1.0, Matrix<const double>(a), Matrix<const double>(b), 0.0, c);
 }
 
@@ -62,18 +62,18 @@ void add(Matrix<double> to, double factor, Matrix<double> from) {
 /// exp(A) for a norm within reach, in the room for `other`.
 void approximate(const Room& m) {
   const auto& b = pade13;
-  multiply(m[Room::scaled], m[Room::scaled], m[Room::squared]);
-  multiply(m[Room::squared], m[Room::squared], m[Room::fourth]);
-  multiply(m[Room::fourth], m[Room::squared], m[Room::sixth]);
+  store_product(m[Room::scaled], m[Room::scaled], m[Room::squared]);
+  store_product(m[Room::squared], m[Room::squared], m[Room::fourth]);
+  store_product(m[Room::fourth], m[Room::squared], m[Room::sixth]);
   // The odd part, A (A^6 (...) + ...).
   polynomial(m, b[13], b[11], b[9], 0, m[Room::odd]);
-  multiply(m[Room::sixth], m[Room::odd], m[Room::even]);
+  store_product(m[Room::sixth], m[Room::odd], m[Room::even]);
   polynomial(m, b[7], b[5], b[3], b[1], m[Room::odd]);
   add(m[Room::even], 1, m[Room::odd]);
-  multiply(m[Room::scaled], m[Room::even], m[Room::odd]);
+  store_product(m[Room::scaled], m[Room::even], m[Room::odd]);
   // The even part.
   polynomial(m, b[12], b[10], b[8], 0, m[Room::other]);
-  multiply(m[Room::sixth], m[Room::other], m[Room::even]);
+  store_product(m[Room::sixth], m[Room::other], m[Room::even]);
   polynomial(m, b[6], b[4], b[2], b[0], m[Room::other]);
   add(m[Room::even], 1, m[Room::other]);
   // (even - odd) x = even + odd.
@@ -108,7 +108,7 @@ void expm_of(Matrix<T> a, Matrix<T> result) {
   approximate(m);
   int from = Room::other, to = Room::even;
   for (int i = 0; i < squarings; ++i) {
-    multiply(m[from], m[from], m[to]);
+    store_product(m[from], m[from], m[to]);
     std::swap(from, to);
   }
   const Matrix<double> found = m[from];

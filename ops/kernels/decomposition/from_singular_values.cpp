@@ -42,7 +42,7 @@ struct Parts {
 };
 
 template <class T>
-T det_of(Matrix<T> a) {
+T det_by_factors(Matrix<T> a) {
   T value = 0;
   det(tensor_of(a), {reinterpret_cast<std::byte*>(&value), dtype_of<T>(), {}, {}});
   return value;
@@ -63,7 +63,7 @@ void cofactors_of(Matrix<T> a, Matrix<T> result) {
     const T scale = others.value();
     for (std::int64_t col = 0; col < parts.k; ++col) result(j, col) = scale * parts.vt(j, col);
   }
-  const T sign = std::round(det_of(parts.u) * det_of(parts.vt));
+  const T sign = std::round(det_by_factors(parts.u) * det_by_factors(parts.vt));
   static thread_local Scratch memory;
   const Matrix<T> scaled = by_rows(memory.reserve<T>(parts.k * parts.k), parts.k, parts.k);
   assign(scaled, result);

@@ -2,20 +2,20 @@
 #include <limits>
 
 #include <damo/ops/kernels/elementwise/bessel.hpp>
+#include <damo/ops/kernels/elementwise/numbers.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 namespace damo {
 namespace {
 
-constexpr double two_pi = 6.28318530717958647693;
-constexpr double epsilon = std::numeric_limits<double>::epsilon() / 8;
+constexpr double bessel_epsilon = std::numeric_limits<double>::epsilon() / 8;
 
 /// The expansion for large x (DLMF 10.40.1).
 double by_expansion(double order, double x) {
   const double square = 4 * order * order;
   double term = 1;
   double sum = 1;
-  for (int k = 1; k < 60 && std::abs(term) > epsilon; ++k) {
+  for (int k = 1; k < 60 && std::abs(term) > bessel_epsilon; ++k) {
     const double odd = 2 * k - 1;
     sum += term *= -(square - odd * odd) / (8 * k * x);
   }
@@ -33,7 +33,7 @@ double by_series(double order, double x) {
   for (int k = 1; k < 10'000'000; ++k) {
     term *= quarter / (k * (order + k));
     sum += term;
-    if (std::abs(term) < epsilon * std::abs(sum) && k > -order) break;
+    if (std::abs(term) < bessel_epsilon * std::abs(sum) && k > -order) break;
     if (std::abs(sum) > 0x1p500) {
       term *= 0x1p-500;
       sum *= 0x1p-500;

@@ -6,6 +6,7 @@
 
 #include <damo/ops/kernels/elementwise/implicit.hpp>
 #include <damo/ops/kernels/elementwise/incomplete.hpp>
+#include <damo/ops/kernels/elementwise/numbers.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 namespace damo {
@@ -123,11 +124,8 @@ struct LogOdds {
   }
 };
 
-bool positive(double x) { return x > 0 && x < std::numeric_limits<double>::infinity(); }
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-
 bool in_range(double a, double b, double z) {
-  return positive(a) && positive(b) && z >= 0 && z <= 1;
+  return is_positive_number(a) && is_positive_number(b) && z >= 0 && z <= 1;
 }
 
 /// The derivative in a, or in b, of the log odds of a beta draw inside of the range.
@@ -166,12 +164,12 @@ double drift_of_gamma(double shape, double z) {
 }  // namespace
 
 double implicit_gamma(double shape, double z) {
-  if (!positive(shape) || !(z >= 0)) return shape == 0 && z == 0 ? 0 : nan_value;
-  return positive(z) ? z * drift_of_gamma(shape, z) : 0;
+  if (!is_positive_number(shape) || !(z >= 0)) return shape == 0 && z == 0 ? 0 : nan_value;
+  return is_positive_number(z) ? z * drift_of_gamma(shape, z) : 0;
 }
 double gamma_below_in_shape(double shape, double x) {
-  if (!positive(shape) || !(x >= 0)) return nan_value;
-  return positive(x) ? -gamma_front(shape, x) * drift_of_gamma(shape, x) : 0;
+  if (!is_positive_number(shape) || !(x >= 0)) return nan_value;
+  return is_positive_number(x) ? -gamma_front(shape, x) * drift_of_gamma(shape, x) : 0;
 }
 
 double implicit_beta_a(double a, double b, double z) { return implicit_beta(a, b, z, true); }

@@ -4,15 +4,13 @@
 #include <limits>
 
 #include <damo/ops/kernels/elementwise/incomplete.hpp>
+#include <damo/ops/kernels/elementwise/numbers.hpp>
 #include <damo/ops/kernels/elementwise/polygamma.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 namespace damo {
 namespace {
 
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
-constexpr double two_pi = 6.28318530717958647693;
 constexpr double half_log_two_pi = 0.91893853320467274178;
 constexpr double epsilon = std::numeric_limits<double>::epsilon() / 4;
 /// From here on logarithms of gamma are Stirling's with few corrections.
@@ -253,12 +251,10 @@ double beta_below_small_b(double a, double b, double y) {
   return -std::expm1(b * std::log(y) - log_b_beta + std::log1p(b * sum));
 }
 
-bool positive(double x) { return x > 0 && x < inf; }
-
 }  // namespace
 
 double beta_below(double a, double b, double x) {
-  if (!positive(a) || !positive(b) || !(x >= 0) || !(x <= 1)) return nan_value;
+  if (!is_positive_number(a) || !is_positive_number(b) || !(x >= 0) || !(x <= 1)) return nan_value;
   if (x == 0 || x == 1) return x;
   const double y = 1 - x;
   if (b < 1e-3 && x > (a + 1) / (a + b + 2)) return beta_below_small_b(a, b, y);
@@ -268,7 +264,7 @@ double beta_below(double a, double b, double x) {
 }
 
 double beta_density(double a, double b, double x) {
-  if (!positive(a) || !positive(b) || !(x >= 0) || !(x <= 1)) return nan_value;
+  if (!is_positive_number(a) || !is_positive_number(b) || !(x >= 0) || !(x <= 1)) return nan_value;
   if (x == 0) return a < 1 ? inf : a > 1 ? 0 : b;
   if (x == 1) return b < 1 ? inf : b > 1 ? 0 : a;
   return beta_front(a, b, x, 1 - x) / x / (1 - x);

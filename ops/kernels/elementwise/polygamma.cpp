@@ -2,14 +2,13 @@
 #include <cmath>
 #include <limits>
 
+#include <damo/ops/kernels/elementwise/numbers.hpp>
 #include <damo/ops/kernels/elementwise/polygamma.hpp>
 #include <damo/ops/kernels/elementwise/scalar_math.hpp>
 
 namespace damo {
 namespace {
 
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan_value = std::numeric_limits<double>::quiet_NaN();
 constexpr double pi = 3.14159265358979323846;
 
 /// The sum of (1 + k / y)^-s over k = 0, 1, ... by Euler and Maclaurin, for y >= s + 11 (Abramowitz
@@ -60,7 +59,7 @@ double scaled_difference(double s, double after, double before, double base, dou
 }
 
 /// Gamma(s) base^-s sum, where none of the factors need be in range.
-double in_range(double s, double base, double sum) {
+double times_gamma(double s, double base, double sum) {
   const double power = std::pow(base, -s);
   if (s < 171 && power > 1e-290 && power < 1e300) return std::tgamma(s) * power * sum;
   const double size = std::exp(math::lgamma(s) - s * std::log(base) + std::log(std::abs(sum)));
@@ -100,19 +99,19 @@ double polygamma(double n, double x) {
   const double s = n + 1;
   const double sign = odd ? 1 : -1;
   if (x == inf) return sign * 0.0;
-  if (x > 0) return sign * in_range(s, x, scaled_sum(s, x, x, inf));
+  if (x > 0) return sign * times_gamma(s, x, scaled_sum(s, x, x, inf));
   const double steps = std::floor(-x);
   const double before = -(x + steps);  // in (0, 1)
   const double after = 1 - before;
   const double base = std::min(before, after);
   if (odd)
-    return in_range(s, base,
-                    scaled_sum(s, after, base, inf) + scaled_sum(s, before, base, steps + 1));
+    return times_gamma(s, base,
+                       scaled_sum(s, after, base, inf) + scaled_sum(s, before, base, steps + 1));
   if (before == 0.5) {  // what is left are the terms above that have no partner
     const double first = after + steps + 1;
-    return -in_range(s, first, scaled_sum(s, first, first, inf));
+    return -times_gamma(s, first, scaled_sum(s, first, first, inf));
   }
-  return -in_range(s, base, scaled_difference(s, after, before, base, steps + 1));
+  return -times_gamma(s, base, scaled_difference(s, after, before, base, steps + 1));
 }
 
 // n! (-1)^(n+1) times the sum of (x + k)^-s - (x + h + k)^-s, s = n + 1, each term as far as they
@@ -139,7 +138,7 @@ double polygamma_difference(double n, double x, double h) {
     if (j > 1) factor *= (s + 2 * j - 3) * (s + 2 * j - 2) / (2 * j * (2 * j - 1));
     sum += bernoulli[j - 1] * factor * part(x, s + 2 * j - 1);
   }
-  return (std::fmod(n, 2) == 1 ? 1 : -1) * in_range(s, base, sum);
+  return (std::fmod(n, 2) == 1 ? 1 : -1) * times_gamma(s, base, sum);
 }
 
 }  // namespace damo

@@ -59,7 +59,7 @@ double small_gamma(Mt19937& g, double shape) {
 }
 
 /// Gamma with a shape above 1 (Marsaglia and Tsang 2000).
-double large_gamma(Mt19937& g, double shape) {
+double large_gamma_of_numpy(Mt19937& g, double shape) {
   const double d = shape - 1.0 / 3.0;
   const double c = 1 / std::sqrt(9 * d);
   for (;;) {
@@ -124,7 +124,7 @@ double numpy_logistic(Mt19937& g) {
 double numpy_gamma(Mt19937& g, double shape) {
   if (shape == 0) return 0;
   if (shape == 1) return numpy_exponential(g);
-  return shape < 1 ? small_gamma(g, shape) : large_gamma(g, shape);
+  return shape < 1 ? small_gamma(g, shape) : large_gamma_of_numpy(g, shape);
 }
 
 double numpy_beta(Mt19937& g, double a, double b) {
