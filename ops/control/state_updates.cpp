@@ -5,12 +5,17 @@ namespace damo {
 
 std::vector<std::pair<Var, Var>> state_updates(const Apply& node, const Guards& guards) {
   auto updates = node.op().state_updates(node);
-  const std::vector<Guard>& needed = guards.of(node);
   for (auto& [state, next] : updates) {
-    for (std::size_t i = needed.size(); i-- > 0;) {
-      const auto& [condition, holds] = needed[i];
-      next = holds ? ifelse(condition, next, state) : ifelse(condition, state, next);
+    Var moved = state;
+    for (const Way& way : guards.ways(node)) {
+      Var here = next;
+      for (std::size_t i = way.size(); i-- > 0;) {
+        const auto& [condition, holds] = way[i];
+        here = holds ? ifelse(condition, here, moved) : ifelse(condition, moved, here);
+      }
+      moved = here;
     }
+    next = moved;
   }
   return updates;
 }

@@ -149,14 +149,17 @@ void BackwardSweep::visit(const Apply& node) {
   }
   if (all.empty()) return;
   std::vector<Guard> guards = all.front().guards;
-  guards.resize(common_guards(all));
+  const std::size_t depth = common_guards(all);
+  guards.resize(depth);
+  // What the node is differentiated by may fail where the function has no need of it.
+  if (const auto any = any_way_.of(all, depth)) guards.push_back(*any);
   Flows in;
   for (const Var& out : node.outputs()) {
     const auto it = flows_.find(out);
     in.emplace_back();
     if (it == flows_.end() || it->second.empty() || stops_.contains(out)) continue;
     const SiteScope scope(out.site());
-    in.back() = together(it->second, guards.size(), out, influenced_.at(&node));
+    in.back() = together(it->second, depth, out, influenced_.at(&node));
     it->second = {in.back()};
   }
   const SiteScope scope(node.site());

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <damo/ops/common/flow_through_graph.hpp>
+#include <damo/ops/gradient/any_way.hpp>
 #include <damo/ops/gradient/gradient_flow.hpp>
 
 namespace damo {
@@ -63,6 +64,7 @@ class BackwardSweep {
   mutable std::unordered_map<Var, std::vector<const Apply*>, VarHash, VarSame> readers_;
   std::unordered_map<const Apply*, Slope> influenced_;  ///< and the slope of it and what is behind
   std::unordered_map<Var, Flows, VarHash, VarSame> flows_;
+  AnyWay any_way_;
 };
 
 }  // namespace damo

@@ -10,6 +10,7 @@
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/gradient/any_way.hpp>
 #include <damo/ops/gradient/gradient_flow.hpp>
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/shape.hpp>
@@ -71,11 +72,16 @@ std::vector<Mask> masks_of(const Flows& flows) {
 /// The masks with all guards from `depth` on among what they ask.
 std::vector<Mask> whole_masks(const Flows& flows, std::size_t depth) {
   std::vector<Mask> masks = masks_of(flows);
+  std::vector<Var> all_hold(flows.size());
   for (std::size_t i = 0; i < flows.size(); ++i) {
-    for (std::size_t k = depth; k < flows[i].guards.size(); ++k) {
-      const Guard& guard = flows[i].guards[k];
-      masks[i].add({{guard.holds ? guard.condition : negation(guard.condition)}, {}});
-    }
+    const Way& way = flows[i].guards;
+    if (way.size() == depth) continue;
+    const auto same_way =
+        std::find_if(flows.begin(), flows.begin() + static_cast<std::ptrdiff_t>(i),
+                     [&](const Flow& f) { return f.guards == way; });
+    const auto before = static_cast<std::size_t>(same_way - flows.begin());
+    all_hold[i] = before < i ? all_hold[before] : any_of_ways({&way}, depth);
+    masks[i].add({{all_hold[i]}, {}});
   }
   return masks;
 }

@@ -32,19 +32,19 @@ struct Found {
   Demand demand;
   std::uint32_t a, b;  ///< numbers of its two sides
   Var node;            ///< whose it is
-  std::vector<Guard> when{};
+  Way when{};
   Vars steps{};  ///< of the loops it is made in: none is made in a loop that does not run
   std::set<Under> under{};  ///< the same by number
   bool always() const { return when.empty() && steps.empty(); }
 };
 
-/// Under which each node is needed.
+/// On which ways each node is needed.
 auto conditions(const FunctionGraph& graph, const std::vector<const Apply*>& order) {
   const bool any = std::any_of(order.begin(), order.end(),
                                [](const Apply* node) { return node->op().chooses(); });
   const auto guards = any ? std::make_shared<Guards>(graph.roots()) : nullptr;
   return [guards](const Apply& node) {
-    return guards != nullptr ? guards->of(node) : std::vector<Guard>{};
+    return guards != nullptr ? guards->ways(node) : std::vector<Way>{{}};
   };
 }
 
@@ -60,14 +60,16 @@ class Demands {
       numbers_.visit(*node);
       const auto* scan = as<Scan>(node->op());
       if (scan != nullptr) numbers_.never_negative(node->input(0));
-      add(*node, when(*node), {});
-      if (scan != nullptr) enter(*node, *scan, when(*node), {});
+      for (const Way& way : when(*node)) {
+        add(*node, way, {});
+        if (scan != nullptr) enter(*node, *scan, way, {});
+      }
     }
   }
   const std::vector<Found>& found() const { return found_; }
 
  private:
-  void add(const Apply& node, const std::vector<Guard>& when, const Vars& steps) {
+  void add(const Apply& node, const Way& when, const Vars& steps) {
     if (node.inputs().empty() || numbers_.is_alike(node)) return;
     for (Demand& d : node.op().demands(node, numbers_.input_shapes(node))) {
       d.a = numbers_.outside(d.a);
@@ -81,7 +83,7 @@ class Demands {
     }
   }
 
-  std::set<Under> under(const std::vector<Guard>& when, const Vars& steps) {
+  std::set<Under> under(const Way& when, const Vars& steps) {
     std::set<Under> all;
     for (const Guard& g : when)
       all.insert({g.holds ? Under::Kind::holds : Under::Kind::fails, numbers_.number(g.condition)});
@@ -90,7 +92,7 @@ class Demands {
   }
 
   /// What one step demands of sizes that are the same in all.
-  void enter(const Apply& node, const Scan& scan, const std::vector<Guard>& when, Vars steps) {
+  void enter(const Apply& node, const Scan& scan, const Way& when, Vars steps) {
     if (scan.spec().body.inputs.empty()) return;
     const auto n = scalar_constant(node.input(0));
     if (!n || *n < 1) steps.push_back(numbers_.outside(node.input(0)));
@@ -101,7 +103,7 @@ class Demands {
     for (const Apply* inner : order) {
       numbers_.visit(*inner);
       // A condition inside is another one in each step.
-      if (!inside(*inner).empty()) continue;
+      if (!inside(*inner).front().empty()) continue;
       const auto* loop = as<Scan>(inner->op());
       const Var n = loop != nullptr ? numbers_.outside(inner->input(0)) : Var{};
       if (n.defined()) numbers_.never_negative(n);

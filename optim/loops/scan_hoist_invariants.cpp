@@ -81,7 +81,7 @@ class Hoist {
     for (std::size_t i = order.size(); i-- > 0;) {
       if (outer_.contains(order[i]->output())) continue;
       for (const Var& in : order[i]->inputs()) {
-        if (in.inputs().empty() || guards.of(in.owner()).empty()) continue;
+        if (in.inputs().empty() || guards.always(in.owner())) continue;
         for (const Var& v : in.owner().outputs()) outer_.erase(v);
       }
     }

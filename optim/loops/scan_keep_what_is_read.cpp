@@ -133,7 +133,7 @@ class KeepWhatIsRead {
   bool may_fail_with(const OpenLoop::Output& last, const Apply& reader, const Apply& loop,
                      const Apply& before) const {
     return last.keep != Scan::Keep::last_strict || surely_runs(loop.input(0)) ||
-           guards_.of(reader) == guards_.of(before);
+           guards_.ways(reader) == guards_.ways(before);
   }
 
   Reading reading_;

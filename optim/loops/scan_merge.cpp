@@ -56,7 +56,7 @@ class MergeTwins {
       if (scan == nullptr || !scan->spec().mode.empty()) continue;
       const auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
         const Apply& other = g.members[0].owner();
-        return twins(other, *node) && guards.of(other) == guards.of(*node);
+        return twins(other, *node) && guards.ways(other) == guards.ways(*node);
       });
       if (group == groups_.end()) {
         groups_.push_back({{node->output()}, {}});

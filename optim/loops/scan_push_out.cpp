@@ -67,7 +67,7 @@ class PushOut {
     const Guards guards(roots);
     for (const Apply* n : toposort(roots)) {
       const Var v = n->output();
-      if (!guards.of(*n).empty()) continue;  // not every step needs it
+      if (!guards.always(*n)) continue;  // not every step needs it
       if (as<Dot>(v) == nullptr || v.ndim() != 1 || n->input(0).ndim() != 1) continue;
       const auto* x = standing_for(edit_.sequences, n->input(0));
       const auto* w = standing_for(edit_.non_sequences, n->input(1));

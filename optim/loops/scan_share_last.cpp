@@ -26,7 +26,7 @@ Var product_inside(const OpenLoop& loop, std::size_t output, std::size_t non_seq
   const Vars roots = loop.body_outputs();
   const Guards guards(roots);
   for (const Apply* n : toposort(roots)) {
-    if (as<Dot>(n->op()) == nullptr || !guards.of(*n).empty()) continue;
+    if (as<Dot>(n->op()) == nullptr || !guards.always(*n)) continue;
     if (same(n->input(0), left) && same(n->input(1), right)) return n->output();
   }
   return {};

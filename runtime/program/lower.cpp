@@ -42,7 +42,7 @@ class Lowering {
       } else {
         add_loop(unit);
       }
-      if (!guards.empty()) add_guards(guards.of(*unit.front()));
+      if (!guards.empty()) add_guards(guards.ways(*unit.front()));
     }
     for (const Var& v : roots) program_->roots.push_back(slot_of(v));
     program_->keep_alive = roots;
@@ -73,10 +73,13 @@ class Lowering {
   }
 
   /// Those of the instruction just added, if one was: a leaf becomes none.
-  void add_guards(const std::vector<Guard>& guards) {
+  void add_guards(const std::vector<Way>& ways) {
     if (program_->guards.size() == program_->instructions.size()) return;
-    std::vector<Program::Guard>& added = program_->guards.emplace_back();
-    for (const Guard& g : guards) added.push_back({slot_of(g.condition), g.holds});
+    auto& added = program_->guards.emplace_back();
+    for (const Way& way : ways) {
+      added.emplace_back();
+      for (const Guard& g : way) added.back().push_back({slot_of(g.condition), g.holds});
+    }
   }
 
   void add_node(const Apply& node) {

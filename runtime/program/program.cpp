@@ -136,10 +136,11 @@ void Program::run_plain(std::size_t begin, std::size_t end) {
 }
 
 bool Program::wanted(std::size_t index) const {
-  for (const Guard& g : guards[index]) {
-    if (*slots[g.slot].tensor.as<bool>() != g.holds) return false;
-  }
-  return true;
+  return std::any_of(guards[index].begin(), guards[index].end(), [this](const auto& way) {
+    return std::all_of(way.begin(), way.end(), [this](const Guard& g) {
+      return *slots[g.slot].tensor.template as<bool>() == g.holds;
+    });
+  });
 }
 
 void Program::run_guarded(std::size_t begin, std::size_t end) {

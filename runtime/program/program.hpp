@@ -133,9 +133,9 @@ class Program {
     std::uint32_t slot;
     bool holds;
   };
-  /// By instruction: it is run only where all hold, checked in this order. Empty where no
-  /// instruction has any.
-  std::vector<std::vector<Guard>> guards;
+  /// By instruction: it is run only where all of one list hold, checked in this order. Empty where
+  /// all instructions always run.
+  std::vector<std::vector<std::vector<Guard>>> guards;
   std::vector<std::pair<std::uint32_t, SharedCell*>> shared;
   std::vector<std::uint32_t> inputs;
   std::vector<std::uint32_t> roots;

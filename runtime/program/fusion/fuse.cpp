@@ -61,6 +61,7 @@ class Grouping {
     for (std::uint32_t i = 0; i < order_.size(); ++i) index_.set(*order_[i], 0, i);
     group_.resize(order_.size(), alone);
     seen_.resize(order_.size(), 0);
+    find_conditions();
     find_clients();
   }
 
@@ -74,8 +75,6 @@ class Grouping {
 
   std::vector<Unit> units() {
     for (const std::uint32_t effect : effects()) {
-      // What decides whether it happens comes before it, the outermost choice first.
-      for (const Guard& g : guards_.of(*order_[effect])) visit(at(g.condition));
       visit(effect);
     }
     // Depth first over units from the roots, so that a unit stands close to what uses it.
@@ -87,7 +86,7 @@ class Grouping {
   struct Frame {
     std::uint32_t node;  ///< any member
     std::size_t member;
-    std::size_t input;
+    std::size_t input;  ///< of the member: its conditions come first
   };
 
   /// Nodes that print, check or call back, in the order in which they were made.
@@ -104,20 +103,38 @@ class Grouping {
 
   std::uint32_t at(const Var& v) const { return *index_.find(v.owner()); }
 
+  void find_conditions() {
+    if (guards_.empty()) return;
+    conditions_.resize(order_.size());
+    for (std::uint32_t i = 0; i < order_.size(); ++i) {
+      for (const Way& way : guards_.ways(*order_[i])) {
+        for (const Guard& g : way) conditions_[i].push_back(at(g.condition));
+      }
+    }
+  }
+  /// What decides whether `node` runs, the outermost choices first.
+  std::span<const std::uint32_t> conditions(std::uint32_t node) const {
+    if (conditions_.empty()) return {};
+    return conditions_[node];
+  }
+
+  template <class See>
+  void see_clients(const See& see) const {
+    for (std::uint32_t i = 0; i < order_.size(); ++i) {
+      for (const std::uint32_t c : conditions(i)) see(c, i);
+      for (const Var& in : order_[i]->inputs()) see(at(in), i);
+    }
+  }
   void find_clients() {
     first_client_.resize(order_.size() + 1, 0);
-    for (const Apply* node : order_) {
-      for (const Var& in : node->inputs()) ++first_client_[at(in) + 1];
-    }
+    see_clients([this](std::uint32_t of, std::uint32_t) { ++first_client_[of + 1]; });
     std::partial_sum(first_client_.begin(), first_client_.end(), first_client_.begin());
     client_.resize(first_client_.back());
     std::vector<std::uint32_t> next = first_client_;
-    for (std::uint32_t i = 0; i < order_.size(); ++i) {
-      for (const Var& in : order_[i]->inputs()) client_[next[at(in)]++] = i;
-    }
+    see_clients([&](std::uint32_t of, std::uint32_t client) { client_[next[of]++] = client; });
   }
 
-  /// Those that read `node`, once for each input.
+  /// Those that read `node` or wait for it, once for each input.
   std::span<const std::uint32_t> clients(std::uint32_t node) const {
     return std::span(client_).subspan(first_client_[node],
                                       first_client_[node + 1] - first_client_[node]);
@@ -145,7 +162,7 @@ class Grouping {
       candidates.pop();
       if (group_[p] != alone || !(is_loop(*order_[p]) || is_draw(*order_[p]))) continue;
       if (!same_pattern(order_[p]->types()[0], order_[root]->types()[0])) continue;
-      if (!guards_.empty() && guards_.of(*order_[p]) != guards_.of(*order_[root])) continue;
+      if (!guards_.empty() && guards_.ways(*order_[p]) != guards_.ways(*order_[root])) continue;
       if (!may_join(p, id)) continue;
       group_[p] = id;
       members_[id].push_back(p);
@@ -226,12 +243,14 @@ class Grouping {
         continue;
       }
       const Vars& inputs = order_[unit[top.member]]->inputs();
-      if (top.input == inputs.size()) {
+      const auto first = conditions(unit[top.member]);
+      if (top.input == first.size() + inputs.size()) {
         ++top.member;
         top.input = 0;
         continue;
       }
-      enter(at(inputs[top.input++]));
+      const std::size_t k = top.input++;
+      enter(k < first.size() ? first[k] : at(inputs[k - first.size()]));
     }
   }
 
@@ -239,6 +258,7 @@ class Grouping {
   const Guards& guards_;
   std::vector<const Apply*> order_;
   Table<std::uint32_t> index_;
+  std::vector<std::vector<std::uint32_t>> conditions_;  ///< by node; empty without choices
   std::vector<std::uint32_t> client_;        ///< clients of all nodes, one after the other
   std::vector<std::uint32_t> first_client_;  ///< where in it those of a node begin
   std::vector<std::uint32_t> group_;
