@@ -1,7 +1,10 @@
+#include <algorithm>
+
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/wide/wide.hpp>
 #include <damo/ops/common/op_list.hpp>
 #include <damo/ops/common/shared_rules.hpp>
+#include <damo/ops/kernels/movement/copy.hpp>
 #include <damo/ops/kernels/products/binary_dot.hpp>
 #include <damo/ops/linalg/binary_dot.hpp>
 #include <damo/ops/linalg/dot.hpp>
@@ -30,6 +33,19 @@ bool add_selected_rows(const Tensor& a, const Tensor& b, const Tensor& out, bool
   if (verify && !is_binary(left)) return false;
   const std::int64_t cols = b.shape[1];
   return binary_dot_if_sparse(left, matrix_of<T>(b), {out.as<T>(), left.rows, cols, cols, 1});
+}
+
+/// The selected rows alone, where a dense product has met 0 times an infinity in one that is not.
+template <class T>
+void leave_out_unselected(const Tensor& a, const Tensor& b, const Tensor& out, bool verify) {
+  const std::int64_t cols = b.shape[1];
+  const Matrix<T> result{out.as<T>(), out.elements() / std::max<std::int64_t>(cols, 1), cols, cols,
+                         1};
+  if (!has_nan(Matrix<const T>(result)) || (verify && !is_binary(matrix_of<T>(a)))) return;
+  Array left(a.dtype, a.shape), right(b.dtype, b.shape);
+  copy(a, left.view());
+  copy(b, right.view());
+  binary_dot(matrix_of<T>(left.view()), matrix_of<T>(right.view()), result);
 }
 
 }  // namespace
@@ -79,7 +95,13 @@ void binary_dot_into(const Tensor& a, const Tensor& b, bool verify, const Tensor
     done = a.dtype == DType::float32 ? add_selected_rows<float>(a, b, out, verify)
                                      : add_selected_rows<double>(a, b, out, verify);
   }
-  if (!done) dot_into(1, a, b, 0, out);
+  if (done) return;
+  dot_into(1, a, b, 0, out);
+  if (a.dtype == DType::float32) {
+    leave_out_unselected<float>(a, b, out, verify);
+  } else {
+    leave_out_unselected<double>(a, b, out, verify);
+  }
 }
 
 void BinaryDot::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {

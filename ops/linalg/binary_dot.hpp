@@ -6,8 +6,9 @@
 namespace damo {
 
 /// The product of a float vector or matrix that has only zeros and ones with a matrix: the sum of
-/// the rows of the right one that it selects. Where too many are selected for that to pay, or the
-/// right operand's rows are not contiguous, it is an ordinary product.
+/// the rows of the right one that it selects; an infinity or NaN in another row counts for nothing.
+/// Where too many are selected for that to pay, or the right operand's rows are not contiguous, it
+/// is made as an ordinary product, and again if that has NaN.
 class BinaryDot final : public OpOf<BinaryDot>, public MatrixProduct, public ComputesWide {
  public:
   /// `verify`: the left operand is probably binary; look before relying on it.

@@ -59,6 +59,9 @@ void ProductInstruction::multiply(const Program& program, Prepared<T>& prepared)
   }
   if (adds_rows(left) && binary_dot_if_sparse(left, prepared.packed, result)) return;
   gemm_packed(T{1}, left, prepared.packed, T{0}, result);
+  const auto* binary = as<BinaryDot>(node().op());
+  if (binary != nullptr && has_nan(Matrix<const T>(result)))
+    binary_dot_into(*in()[0], *in()[1], binary->verify(), out_tensor);
 }
 
 template <class T>

@@ -209,6 +209,18 @@ bool all_zero_or_one(Matrix<const T> x) {
   }
   return true;
 }
+template <class T>
+bool finds_nan(Matrix<const T> m) {
+  bool found = false;
+  for (std::int64_t i = 0; i < m.rows; ++i) {
+    const T* row = m.data + i * m.row_stride;
+    for (std::int64_t j = 0; j < m.cols; ++j) found |= row[j] != row[j];
+  }
+  return found;
+}
+bool has_nan(Matrix<const float> m) { return finds_nan(m); }
+bool has_nan(Matrix<const double> m) { return finds_nan(m); }
+
 bool is_binary(Matrix<const float> x) { return all_zero_or_one(x); }
 bool is_binary(Matrix<const double> x) { return all_zero_or_one(x); }
 

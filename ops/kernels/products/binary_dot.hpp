@@ -20,6 +20,10 @@ void binary_dot(Matrix<const double> x, const PackedMatrix<double>& w, Matrix<do
 bool is_binary(Matrix<const float> x);
 bool is_binary(Matrix<const double> x);
 
+/// Whether an element is NaN. Rows are contiguous.
+bool has_nan(Matrix<const float> m);
+bool has_nan(Matrix<const double> m);
+
 /// The share of nonzero elements; 0 for an empty matrix.
 double density(Matrix<const float> x);
 double density(Matrix<const double> x);
