@@ -33,8 +33,6 @@ class Sort final : public OpOf<Sort>, public ReadsElements, public ComputesWide 
   bool takes_storage(std::size_t) const override { return true; }
   Origin origin(const Apply&, std::size_t) const override { return {0, 1, Origin::Way::by_value}; }
   Slope slope(const Apply&) const override { return Slope::constant; }
-  /// Any element may come from anywhere in its row.
-  Var read_for(const Apply&, std::size_t, std::size_t, const Var&) const override { return {}; }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,
                                               const std::vector<Vars>& shapes) const override;

@@ -67,6 +67,20 @@ TEST_CASE("picked elements: an extremum takes nothing from the slopes of what it
                array({2, 2}, {0, 0, 0.5, 0}), array({2, 2}, {0, 0, -0.25, 0}));
 }
 
+TEST_CASE("picked elements: an order takes nothing from the slopes of what is not asked for") {
+  for (const Array& at : {vec({0, 4}), vec({4, 0})}) {
+    const bool first = at.data<double>()[0] == 0;
+    const Array slope = first ? vec({0, 0.25}) : vec({0.25, 0});
+    const Array bend = first ? vec({0, -1.0 / 32}) : vec({-1.0 / 32, 0});
+    check_slopes([](const Var& x) { return sort(sqrt(x))[1]; }, at, slope, bend);
+    check_slopes([](const Var& x) { return sort(sqrt(x))(from(1)) * 1.0; }, at, slope, bend);
+    check_slopes([](const Var& x) { return topk(sqrt(x), 1); }, at, slope, bend);
+    check_slopes([](const Var& x) { return max(sort(sqrt(x))); }, at, slope, bend);
+    check_slopes([](const Var& x) { return where(arange(2) > 0, sort(sqrt(x)), 0.0); }, at, slope,
+                 bend);
+  }
+}
+
 TEST_CASE("picked elements: in loops") {
   const Array rows = array({2, 2}, {0, 4, 1, 0});
   const auto mapped = [&](const std::function<Var(const Var&)>& f) {
