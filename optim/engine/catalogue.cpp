@@ -7,17 +7,15 @@ namespace damo::optim {
 const std::vector<const Rule*>& all_rules() {
   static const std::vector<const Rule*> rules = [] {
     std::vector<const Rule*> all;
-    for (const Rules* theme : {&cancel_rules(),        &scatter_rules(),
-                               &stabilize_rules(),     &softmax_rules(),
-                               &log_of_parts_rules(),  &log_of_sum_rules(),
-                               &logarithm_rules(),     &log_through_scan_rules(),
-                               &power_rules(),         &log1p_rules(),
-                               &algebra_rules(),       &where_rules(),
-                               &ifelse_rules(),        &indexing_rules(),
-                               &layout_rules(),        &reduction_rules(),
-                               &specialize_rules(),    &bernoulli_rules(),
-                               &product_rules(),       &fold_rules(),
-                               &decomposition_rules(), &matrix_rules()}) {
+    for (const Rules* theme :
+         {&cancel_rules(),        &scatter_rules(),   &stabilize_rules(),
+          &softmax_rules(),       &quotient_rules(),  &log_of_parts_rules(),
+          &log_of_sum_rules(),    &logarithm_rules(), &log_through_scan_rules(),
+          &power_rules(),         &log1p_rules(),     &algebra_rules(),
+          &where_rules(),         &ifelse_rules(),    &indexing_rules(),
+          &layout_rules(),        &reduction_rules(), &specialize_rules(),
+          &bernoulli_rules(),     &product_rules(),   &fold_rules(),
+          &decomposition_rules(), &matrix_rules()}) {
       for (const Rule& r : *theme) all.push_back(&r);
     }
     return all;

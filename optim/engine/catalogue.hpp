@@ -8,7 +8,8 @@ namespace damo::optim {
 const Rules& algebra_rules();       ///< Algebra with constants, signs; nothing is lost or gained.
 const Rules& layout_rules();        ///< Reshaping, transposing, stretching, sizes.
 const Rules& stabilize_rules();     ///< Exponentials and logarithms without overflow.
-const Rules& softmax_rules();       ///< Sums of exponentials.
+const Rules& softmax_rules();       ///< Softmax and its logarithm.
+const Rules& quotient_rules();      ///< Quotients of what leaves the range on both sides.
 const Rules& log_of_parts_rules();  ///< Logarithms of what has parts.
 const Rules& log_of_sum_rules();    ///< Logarithms of what is added up.
 const Rules& logarithm_rules();     ///< Stable forms through joins, clips, factors and powers.

@@ -7,11 +7,13 @@
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/near.hpp>
+#include <damo/ops/indexing/subtensor.hpp>
 #include <damo/ops/linalg/dot.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/reduction/running.hpp>
+#include <damo/ops/reduction/softmax.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
@@ -106,6 +108,23 @@ std::optional<LogTerms> log_terms(const Terms& terms, Context& context) {
   return logs;
 }
 
+/// log(sum(x) - x[i]) as that of the sum of the others: nothing is left of them in the sum where
+/// x[i] is the largest by far. Both are given by their logarithms.
+std::optional<Var> log_of_others(const LogTerms& logs) {
+  const auto* total = as<LogSumExp>(logs.added);
+  const auto* one = as<Subtensor>(logs.subtracted);
+  if (total == nullptr || one == nullptr || logs.subtracted.ndim() != 0) return std::nullopt;
+  const Var& l = logs.added.inputs()[0];
+  if (total->axes() + 1 != 1U << l.ndim() || !same(logs.subtracted.inputs()[0], l))
+    return std::nullopt;
+  Vars inputs = logs.subtracted.inputs();
+  inputs.insert(inputs.begin() + 1, Arg(-INFINITY).var(l.dtype()));
+  const Var others =
+      make_var(std::make_shared<IncSubtensor>(one->index(), true), std::move(inputs));
+  const Var sum = make_var(logs.added.owner().op_ptr(), {others});
+  return where(logs.subtracted < INFINITY, sum, Arg(NAN));
+}
+
 /// log(x + y - z) from log(x), log(y) and log(z).
 std::optional<Vars> log_of_sum(const Apply& node, Context& context) {
   const ScalarOp* f = scalar_op(node.input(0));
@@ -116,6 +135,7 @@ std::optional<Vars> log_of_sum(const Apply& node, Context& context) {
   if (!logs || !logs->added.defined()) return std::nullopt;
   if (!logs->subtracted.defined()) return fitted(logs->added, node);
   if (logs->from_one) return fitted(log1mexp(logs->subtracted), node);
+  if (const auto others = log_of_others(*logs)) return fitted(*others, node);
   const Var gap = log1mexp(logs->subtracted - logs->added);
   return fitted(where(eq(logs->subtracted, -INFINITY), logs->added, logs->added + gap), node);
 }

@@ -16,6 +16,7 @@ TEST_CASE("rules: each has a line where it fires and a near miss in its theme's 
       {"stabilize", stabilize_rules()},
       {"stabilize", log1p_rules()},
       {"softmax", softmax_rules()},
+      {"quotients", quotient_rules()},
       {"log_of_parts", log_of_parts_rules()},
       {"log_of_sums", log_of_sum_rules()},
       {"logarithms", logarithm_rules()},

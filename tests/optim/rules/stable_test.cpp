@@ -65,6 +65,14 @@ const std::map<std::string, Expression>& expressions() {
   using V = const Var&;
   static const std::map<std::string, Expression> all{
       {"log s", {s, [](V p) { return log(p); }}},
+      {"(e - 2) / (e + 3)", {same_as, [](V x) { return (exp(x) - 2) / (exp(x) + 3); }}},
+      {"(2 e + 1) / (1 - 3 e)", {same_as, [](V x) { return (2 * exp(x) + 1) / (1 - 3 * exp(x)); }}},
+      {"(e - 1) / (e + 3)", {same_as, [](V x) { return (exp(x) - 1) / (exp(x) + 3); }}},
+      {"(e - 2) / (1 + e)", {same_as, [](V x) { return (exp(x) - 2) / (1 + exp(x)); }}},
+      {"e / (e - 3)", {same_as, [](V x) { return exp(x) / (exp(x) - 3); }}},
+      {"e- sum e", {same_as, [](V x) { return exp(-x) * sum(exp(x)); }}},
+      {"(e0 + e1) / e1", {same_as, [](V x) { return (exp(x[0]) + exp(x[1])) / exp(x[1]); }}},
+      {"log(sum e - e[0])", {same_as, [](V x) { return log(sum(exp(x)) - exp(x[0])); }}},
       {"log (1 - s)", {s, [](V p) { return log(1 - p); }}},
       {"log (1 - s)[0]", {s, [](V p) { return log(1 - p[0]); }}},
       {"log (1 - s[range])", {s, [](V p) { return log(1 - p[range(0, 2)]); }}},
