@@ -136,16 +136,19 @@ void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
   for_each_part(p, cols_per_vector, kernel);
 }
 
-/// By tiles, each part of the columns of b laid out where the one before was, some terms at a time:
-/// it stays in the cache while the rows of a pass.
+/// By tiles, each part of the columns of b laid out where the one before was or, on several
+/// threads, in a place of its own, some terms at a time: it stays in the cache while the rows of a
+/// pass.
 template <class T>
 void run_by_columns(const GemmProblem<T>& p, Matrix<const T> b, const Table<T>& kernels,
                     void (*kernel)(const GemmProblem<T>&)) {
   const std::int64_t step = kernels.lanes * vectors_per_part;
   const std::int64_t parts = (p.c.cols + step - 1) / step;
+  const std::int64_t place = step * std::min(p.depth, p.block);
+  T* const places = packed_b<T>(on_threads(p) ? parts * place : place);
   parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
     GemmProblem<T> q = p;
-    T* const room = packed_b<T>(step * std::min(p.depth, p.block));
+    T* const room = places + begin * place;
     q.b = room;
     q.b_k = kernels.lanes;
     for (std::int64_t j = begin * step; j < std::min(end * step, p.c.cols); j += step) {
