@@ -2,6 +2,7 @@
 #include <limits>
 
 #include <damo/ops/common/same_elements.hpp>
+#include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/reduction/reduce.hpp>
 #include <damo/ops/reduction/reductions.hpp>
@@ -35,8 +36,7 @@ Var simple(const Terms::Leaf& leaf, Context& context) {
   return v;
 }
 
-/// `v`, and what it is a function of while there is one such variable: all are NaN together, or a
-/// finite number of it where `v` is infinite.
+/// `v`, and what it is a function of while there is one such variable.
 Vars one_variable_chain(Var v) {
   Vars chain{v};
   while (scalar_op(v) != nullptr) {
@@ -51,6 +51,17 @@ Vars one_variable_chain(Var v) {
     chain.push_back(v);
   }
   return chain;
+}
+
+/// Those of a chain that are NaN wherever its first is: up to a function that is not defined
+/// everywhere, as a logarithm.
+Vars nan_together(const Vars& chain) {
+  const auto everywhere = [](const Var& v) {
+    const auto* op = as<Elementwise>(v);
+    return op != nullptr && op->slope(v.owner()) != Slope::wild;
+  };
+  const auto end = std::find_if_not(chain.begin(), chain.end(), everywhere);
+  return Vars(chain.begin(), end == chain.end() ? end : end + 1);
 }
 
 /// Whether `v` is NaN where any of `chain` is: it is computed from it.
@@ -102,7 +113,7 @@ std::optional<Vars> cancel_factors(const Apply& node, Context& context) {
   Var result = rest;
   for (const Var& x : gone) {
     const Vars chain = one_variable_chain(x);
-    if (!reads(rest, chain, 8)) result = where_quotient_is_one(x, chain, result);
+    if (!reads(rest, nan_together(chain), 8)) result = where_quotient_is_one(x, chain, result);
   }
   return Vars{fit(result, node.output())};
 }

@@ -55,6 +55,24 @@ TEST_CASE("factors: what is not chosen is no zero beside what is not finite") {
   }
 }
 
+TEST_CASE("factors: what is undefined over itself stays so beside what reads the same number") {
+  const Var x = dvector("x"), y = dvector("y");
+  const Var steps = y - 0.0 * round(x);
+  for (const Var& f : {exp(log(x)), exp(sqrt(x)), sigmoid(log(x)), exp(arccos(x))}) {
+    const Var quotient = steps * f / f;
+    Function plain = function({x, y}, {quotient}, {.mode = Mode::none()});
+    for (const Mode& mode : {Mode::fast(), Mode::fast_compile()}) {
+      Function fast = function({x, y}, {quotient}, {.mode = mode});
+      const std::vector<double> X{-1, -0.5, 0.5, 1, NAN}, Y{2, 2, 2, 2, 2};
+      const Array expected = plain(X, Y)[0], got = fast(X, Y)[0];
+      for (std::size_t i = 0; i < X.size(); ++i) {
+        CAPTURE(X[i]);
+        CHECK(std::isnan(expected.values<double>()[i]) == std::isnan(got.values<double>()[i]));
+      }
+    }
+  }
+}
+
 TEST_CASE(
     "factors: what is positive over itself is 1 unless it is 0 or infinite at an infinite number") {
   for (const DType dtype : {float32, float64}) {
