@@ -75,17 +75,21 @@ Condition used_once() {
 }
 
 std::string_view name(Soundness soundness) {
-  constexpr std::string_view names[] = {
-      "bit-exact",    "bit-exact but for zeros' signs", "real-equal",
-      "needs a fact", "real-equal, or the limit",       "another method",
-      "approximate"};
+  constexpr std::string_view names[] = {"bit-exact",
+                                        "bit-exact but for zeros' signs",
+                                        "real-equal",
+                                        "needs a fact",
+                                        "real-equal, or the limit",
+                                        "real-equal of what is selected",
+                                        "another method",
+                                        "approximate"};
   static_assert(std::size(names) == static_cast<std::size_t>(Soundness::approximate) + 1);
   return names[static_cast<std::size_t>(soundness)];
 }
 
 std::string tag(Soundness soundness) {
   constexpr std::string_view tags[] = {"bit_exact", "zero_sign", "real_equal", "needs_fact",
-                                       "limit",     "method",    "approximate"};
+                                       "limit",     "selection", "method",     "approximate"};
   static_assert(std::size(tags) == static_cast<std::size_t>(Soundness::approximate) + 1);
   return std::string(tags[static_cast<std::size_t>(soundness)]);
 }

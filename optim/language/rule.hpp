@@ -43,6 +43,7 @@ enum class Soundness : std::uint8_t {
   real_equal,  ///< equal in exact arithmetic; the rounding may differ
   needs_fact,  ///< real_equal given a fact that the rule checks, such as x >= 0
   limit,       ///< the same, and what is NaN as 0 / 0 is may become the limit there
+  selection,   ///< the same, and an infinity or NaN that a product takes 0 times counts for nothing
   method,  ///< equal in exact arithmetic by an algorithm of another kind, which has NaN, overflow
            ///< and errors of its own where numbers are infinite or far from 1
   approximate  ///< equal to within rounding only

@@ -188,7 +188,7 @@ const Rules& bernoulli_rules() {
                                  "has only zeros and ones",
                                  bernoulli_dot)
                        .specializes()
-                       .sound(Soundness::needs_fact));
+                       .sound(Soundness::selection));
     return list;
   }();
   return rules;

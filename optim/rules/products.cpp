@@ -287,7 +287,7 @@ const Rules& product_rules() {
                                  "dot(x, w) adds rows of w where x has only zeros and ones",
                                  binary_product)
                        .tagged("blas")
-                       .sound(Soundness::limit));
+                       .sound(Soundness::selection));
     return list;
   }();
   return rules;

@@ -46,7 +46,7 @@ std::optional<Vars> log_of_softmax(const Apply& node, Context&) {
 
 /// log1mexp(log_softmax(x)) is the share of all elements but x's own in a logarithm. Of the largest
 /// x, of more than half, it is taken from theirs: its own is 1 but for what may underflow.
-std::optional<Vars> log_of_others(const Apply& node, Context&) {
+std::optional<Vars> log_of_other_shares(const Apply& node, Context&) {
   constexpr double half = -0.69314718055994530942;
   Steps steps;
   Seen seen{node.input(0)};
@@ -128,7 +128,7 @@ const Rules& softmax_rules() {
     };
     add("log_of_softmax", {"log"}, "log(softmax(x)) = log_softmax(x)", log_of_softmax);
     add("log_of_others", {"log1mexp"},
-        "log(1 - softmax(x)) = log_softmax(x) + logsumexp(others - x)", log_of_others);
+        "log(1 - softmax(x)) = log_softmax(x) + logsumexp(others - x)", log_of_other_shares);
     add("exp_of_log_softmax", {"exp"}, "exp(log_softmax(x)) = softmax(x)", exp_of_log_softmax);
     add("minus_log_sum_exp", {"sub"}, "x - logsumexp(x) = log_softmax(x)", minus_log_sum_exp);
     return list;

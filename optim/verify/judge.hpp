@@ -20,8 +20,10 @@ enum class Promise : std::uint8_t {
   stable,  ///< the same as rounding, and what is undefined at an infinity only may become the limit
            ///< there
   limit,   ///< the same, and what is undefined anywhere may become the limit there
-  whole    ///< what many rules keep together: where infinities meet, one limit taken after the
-           ///< other may be any number, and the sign of an infinity may be that of a zero
+  selection,  ///< the same as stable, and NaN may become what any numbers give in the place of what
+              ///< is not finite
+  whole       ///< what many rules keep together: where infinities meet, one limit taken after the
+              ///< other may be any number, and the sign of an infinity may be that of a zero
 };
 
 /// The worst element of `is`, which stands in the place of `was`, if a promise is broken.

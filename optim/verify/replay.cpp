@@ -114,11 +114,26 @@ WideEvaluation::Bindings nearby(WideEvaluation::Bindings values) {
   return large ? std::move(*large) : values;
 }
 
+namespace {
+
+/// The same with a number where there is none.
+WideEvaluation::Bindings with_numbers(WideEvaluation::Bindings values) {
+  for (auto& [v, value] : values) {
+    for (std::size_t i = 0; is_float(v.dtype()) && i < value.size(); ++i) {
+      if (!std::isfinite(value[i].value)) value[i].value = 1;
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
 Promise Sides::promise() const {
   if (applied.soundness == tag(Soundness::bit_exact)) return Promise::same_bits;
   if (applied.soundness == tag(Soundness::zero_sign)) return Promise::zero_sign;
   if (applied.soundness == tag(Soundness::method)) return Promise::method;
   if (applied.soundness == tag(Soundness::limit)) return Promise::limit;
+  if (applied.soundness == tag(Soundness::selection)) return Promise::selection;
   const auto& tags = applied.tags;
   const bool stabilizes = std::find(tags.begin(), tags.end(), "stabilize") != tags.end();
   return stabilizes ? Promise::stable : Promise::rounding;
@@ -150,8 +165,10 @@ std::optional<Lie> Sides::judged() const {
   if (large) limit.emplace(std::move(*large));
   auto lie = judge(*before, *after,
                    {applied.before, applied.after, exactly, limit ? &*limit : nullptr}, promise());
-  if (!lie || promise() != Promise::limit) return lie;
-  WideEvaluation close(nearby(in_common(*this)));
+  if (!lie || (promise() != Promise::limit && promise() != Promise::selection)) return lie;
+  auto others = in_common(*this);
+  WideEvaluation close(promise() == Promise::limit ? nearby(std::move(others))
+                                                   : with_numbers(std::move(others)));
   return judge(*before, *after, {applied.before, applied.after, exactly, &close}, promise());
 }
 
