@@ -14,3 +14,4 @@ target_link_libraries(damo_io PUBLIC damo::damo
                                       $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 damo_warnings(damo_io)
 damo_precompile(damo_io <filesystem>)
+damo_unity(damo_io)

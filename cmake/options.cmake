@@ -27,6 +27,14 @@ else()
 endif()
 option(DAMO_PRECOMPILE "Precompile the headers that nearly every source includes" ${damo_precompile})
 
+# A first build of whole folders takes half the time; an edit compiles its folder. Not where ccache knows each source.
+if(DAMO_CCACHE)
+  set(damo_unity OFF)
+else()
+  set(damo_unity ON)
+endif()
+option(DAMO_UNITY "Compile the sources of each folder as one" ${damo_unity})
+
 function(damo_precompile target)
   if(DAMO_PRECOMPILE)
     target_precompile_headers(${target} PRIVATE <algorithm> <array> <cmath> <functional> <map> <memory> <optional> <span>
@@ -52,11 +60,29 @@ function(damo_warnings target)
 endfunction()
 
 # -fno-trapping-math lets the compiler turn clamps into selects, which vectorise; it changes no result.
-function(damo_kernel_flags folder)
-  file(GLOB_RECURSE kernel_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
-  set_source_files_properties(${kernel_sources} PROPERTIES COMPILE_OPTIONS
-    "$<$<CONFIG:Release>:-O3>;-fno-math-errno;-fno-trapping-math")
-  set_source_files_properties(${kernel_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+function(damo_kernel_flags target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O3> -fno-math-errno -fno-trapping-math)
+endfunction()
+
+# Sources of one folder are compiled as one. A source that compiles its kernels once per instruction set stays alone: it
+# opens the same namespaces with other content.
+function(damo_unity target)
+  if(NOT DAMO_UNITY)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    if(source MATCHES "\\.cpp$")
+      file(STRINGS ${source} alone REGEX "for_each_isa\\.inc")
+      if(NOT alone)
+        cmake_path(GET source PARENT_PATH folder)
+        file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${folder})
+        string(MAKE_C_IDENTIFIER ${folder} group)
+        set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${group})
+      endif()
+    endif()
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
 endfunction()
 
 # <damo/graph/var.hpp> works in the build tree as it does after installing.
