@@ -234,6 +234,9 @@ void time_products_and_functions() {
                            {"1 x 500 x 784 transposed", 1, 784, 500, false, true},
                            {"100 x 88 x 150", 100, 150, 88, false, false},
                            {"500 x 784 x 500", 500, 500, 784, false, false},
+                           {"784 x 1024 x 500 transposed, added", 784, 500, 1024, true, false},
+                           {"256 x 4000 x 784", 256, 784, 4000, false, false},
+                           {"1024 x 500 x 784 transposed", 1024, 784, 500, false, true},
                            {"1024 x 1024 x 1024", 1024, 1024, 1024, false, false}}) {
     time_product(p, sgemm);
   }
