@@ -14,10 +14,11 @@ namespace {
 using Known = std::function<Var(const Var&)>;
 
 /// `v` with the parts that `known` has a value for exchanged, through elementwise nodes of its
-/// shape, to a small depth.
+/// shape, to a small depth. What log1mexp is of stays: the logarithm of all other shares is bounded
+/// there, and would be taken apart again without its bound.
 Var substituted(const Var& v, const Known& known, int depth) {
   if (const Var better = known(v); better.defined()) return better;
-  if (depth == 0 || scalar_op(v) == nullptr) return v;
+  if (depth == 0 || scalar_op(v) == nullptr || scalar_op(v) == vocabulary().log1mexp) return v;
   Vars inputs;
   bool changed = false;
   for (const Var& in : v.inputs()) {

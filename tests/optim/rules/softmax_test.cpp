@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <damo/core.hpp>
+#include "tests/support/rewrite.hpp"
 #include "tests/support/rule_cases.hpp"
 #include "tests/support/values.hpp"
 
@@ -138,6 +139,20 @@ TEST_CASE("softmax: the logarithm of one less than that of nothing is nothing") 
       CHECK(out[1].shape() == shape);
       CHECK(out[2].shape() == shape);
       CHECK(out[3].shape() == Shape{0});
+    }
+  }
+}
+
+TEST_CASE("softmax: slopes under conditions on the logarithm of the other shares are found") {
+  const Var m = matrix("m", float64);
+  const std::vector<double> at{0.3, -2, 5, 1, 0.1, -0.7};
+  for (const Var& l : {log(1.0 - softmax(m, 0)), log1mexp(log_softmax(m, 0))}) {
+    for (const Var& f : {relu(l), maximum(l, -1.0), where(l > -2.0, l, 0.5 * l), sqr(l)}) {
+      const Vars slopes{grad(sum(f), m)};
+      const std::vector<std::pair<Var, Array>> given = {{m, array({2, 3}, at)}};
+      const Array plain = evaluate(rewritten(slopes, Mode::none()), given)[0];
+      for (const Mode& mode : {Mode::fast(), Mode::fast_compile()})
+        check_close(evaluate(rewritten(slopes, mode), given)[0], plain, 1e-12);
     }
   }
 }
