@@ -109,11 +109,14 @@ bool on_threads(const GemmProblem<T>& p) {
   return p.c.rows * p.c.cols * p.depth > parallel_work;
 }
 
-/// Calls `run` with parts of the problem, on several threads where there is enough work. Elements
-/// do not depend on the parts they are computed in.
-template <class T, class Run>
-void for_each_part(const GemmProblem<T>& p, std::int64_t cols_per_vector, const Run& run) {
-  const std::int64_t step = cols_per_vector * vectors_per_part;
+/// Calls `kernel` with parts of the problem, on several threads where there is enough work.
+/// Elements do not depend on the parts they are computed in. `cols_per_vector`: 1 where the columns
+/// of b stand by themselves.
+template <class T>
+void run_parts(const GemmProblem<T>& p, std::int64_t lanes, std::int64_t cols_per_vector,
+               void (*kernel)(const GemmProblem<T>&)) {
+  if (!on_threads(p) && p.c.rows <= rows_per_part) return kernel(p);
+  const std::int64_t step = lanes * vectors_per_part;
   const std::int64_t row_parts = (p.c.rows + rows_per_part - 1) / rows_per_part;
   const std::int64_t parts = row_parts * ((p.c.cols + step - 1) / step);
   parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
@@ -124,16 +127,14 @@ void for_each_part(const GemmProblem<T>& p, std::int64_t cols_per_vector, const 
       q.a = p.a.block(i, 0, std::min(rows_per_part, p.c.rows - i), p.depth);
       q.b = p.b + j / cols_per_vector * p.b_vector;
       q.c = p.c.block(i, j, q.a.rows, std::min(step, p.c.cols - j));
-      run(q);
+      kernel(q);
     }
   });
 }
 
 template <class T>
-void run_parts(const GemmProblem<T>& p, std::int64_t cols_per_vector,
-               void (*kernel)(const GemmProblem<T>&)) {
-  if (!on_threads(p) && p.c.rows <= rows_per_part) return kernel(p);
-  for_each_part(p, cols_per_vector, kernel);
+void run_parts(const GemmProblem<T>& p, std::int64_t lanes, void (*kernel)(const GemmProblem<T>&)) {
+  run_parts(p, lanes, lanes, kernel);
 }
 
 /// By tiles, each part of the columns of b laid out where the one before was or, on several
@@ -240,11 +241,11 @@ void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix
       sums.any_order && c.rows == 1 && contiguous_cols(b) && (!contiguous_rows(b) || c.cols == 1);
   if (by_dots && contiguous_rows(a) && a.cols >= lanes) {
     p.b_vector = b.col_stride;
-    return run_parts(p, 1, kernels.dots);
+    return run_parts(p, lanes, 1, kernels.dots);
   }
   if (sums.step == 0 && c.rows == 1 && contiguous_cols(b) && !contiguous_rows(b)) {
     p.b_vector = b.col_stride;
-    return run_parts(p, 1, kernels.turned);
+    return run_parts(p, lanes, 1, kernels.turned);
   }
   if (sums.step == 0 && gemm_if_sparse(alpha, a, b, beta, c)) return;
   if (sums.step > 1) {
