@@ -19,21 +19,15 @@ find_program(DAMO_CCACHE ccache)
 if(DAMO_CCACHE AND PROJECT_IS_TOP_LEVEL)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${DAMO_CCACHE})
 endif()
-# What nearly every source includes is parsed once. Not under ccache, which would then share nothing between folders.
+# For a first build: what nearly every source includes is parsed once, and a folder's sources are compiled as one, so that an
+# edit compiles its folder. Not under ccache, which knows single sources, and could share nothing between folders.
 if(DAMO_CCACHE)
-  set(damo_precompile OFF)
+  set(damo_first_build OFF)
 else()
-  set(damo_precompile ON)
+  set(damo_first_build ON)
 endif()
-option(DAMO_PRECOMPILE "Precompile the headers that nearly every source includes" ${damo_precompile})
-
-# A first build of whole folders takes half the time; an edit compiles its folder. Not where ccache knows each source.
-if(DAMO_CCACHE)
-  set(damo_unity OFF)
-else()
-  set(damo_unity ON)
-endif()
-option(DAMO_UNITY "Compile the sources of each folder as one" ${damo_unity})
+option(DAMO_PRECOMPILE "Precompile the headers that nearly every source includes" ${damo_first_build})
+option(DAMO_UNITY "Compile the sources of each folder as one" ${damo_first_build})
 
 function(damo_precompile target)
   if(DAMO_PRECOMPILE)

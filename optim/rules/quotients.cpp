@@ -16,6 +16,7 @@
 #include <damo/optim/analysis/shifted.hpp>
 #include <damo/optim/engine/catalogue.hpp>
 #include <damo/optim/language/context.hpp>
+#include <damo/optim/rules/shared.hpp>
 
 // Quotients and products of what overflows or underflows on both sides: exponentials and their
 // sums.
@@ -23,7 +24,6 @@ namespace damo::optim {
 namespace {
 
 using Group = Terms::Group;
-const Vocabulary& words() { return vocabulary(); }
 
 /// Whether `v` may overflow where what it is made of does not: a sum, its root, or cosh.
 bool grows(const Var& v) {
