@@ -9,6 +9,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
+#include <damo/optim/analysis/shape_fitting.hpp>
 #include <damo/optim/engine/rewriter.hpp>
 
 namespace damo::optim {
@@ -146,7 +147,7 @@ bool Rewriter::lacks_heads(const Rule& rule, const Apply& node, Heads& known) {
 }
 
 Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
-  check_result(rule, node, result);
+  fit_result(rule, node, result);
   firing_.push_back(&rule);
   if (recent_.size() < 8) recent_.push_back(&rule);
   if (++applied_ > budget_ || firing_.size() > deepest_chain(settled_.size())) report_loop();
@@ -169,13 +170,18 @@ Vars Rewriter::fire(const Rule& rule, const Apply& node, Vars result) {
   return outputs;
 }
 
-void Rewriter::check_result(const Rule& rule, const Apply& node, const Vars& result) {
+// What a result does not know of its sizes, the node it stands for may.
+void Rewriter::fit_result(const Rule& rule, const Apply& node, Vars& result) {
   if (result.size() != node.n_outputs()) {
     throw InternalError(fmt::format("rule '{}': gives {} variables for the {} outputs of {}",
                                     rule.name(), result.size(), node.n_outputs(), describe(node)));
   }
   for (std::size_t i = 0; i < result.size(); ++i) {
     if (!result[i].defined() || refines(result[i].type(), node.types()[i])) continue;
+    if (compatible(result[i].type(), node.types()[i])) {
+      result[i] = fit(result[i], node.output(i));
+      continue;
+    }
     throw InternalError(fmt::format("rule '{}': {} cannot stand for {}", rule.name(),
                                     describe(result[i]), describe(node.output(i))));
   }

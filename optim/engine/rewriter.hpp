@@ -94,7 +94,7 @@ class Rewriter final : public Context {
   void visit_all(const Vars& roots);
   Vars fire(const Rule& rule, const Apply& node, Vars result);
   Var with_rewritten_body(const Apply& node);
-  static void check_result(const Rule& rule, const Apply& node, const Vars& result);
+  static void fit_result(const Rule& rule, const Apply& node, Vars& result);
   [[noreturn]] void report_loop() const;
 
   const RuleIndex& rules_;

@@ -59,6 +59,12 @@ std::optional<Vars> over_no_axis(const Apply& node, Context&) {
   return Vars{fit(rest == 0 ? dropped : reduced(r, dropped, rest, false), node.output())};
 }
 
+/// Products of floats may overflow or underflow on the way in one order and not in another; sums do
+/// not (see sums_again.hpp).
+bool leaves_range_in_other_orders(const Reduce& r, const Var& x) {
+  return r.kind() == Reduction::prod && is_float(x.dtype());
+}
+
 /// sum(sum(x, a), b) = sum(x, a and b), and for prod, max, min, any and all.
 std::optional<Vars> of_reduction(const Apply& node, Context& context) {
   const Reduce& outer = reduction(node);
@@ -67,6 +73,7 @@ std::optional<Vars> of_reduction(const Apply& node, Context& context) {
       context.uses(node.input(0)) > 1)
     return std::nullopt;
   const Var& x = node.input(0).inputs()[0];
+  if (leaves_range_in_other_orders(outer, x)) return std::nullopt;
   std::uint32_t axes = inner->axes();
   std::size_t place = 0;
   for (std::size_t i = 0; i < x.ndim(); ++i) {
@@ -181,6 +188,7 @@ std::optional<Vars> of_shuffled(const Apply& node, Context&) {
   const auto* shuffle = as<DimShuffle>(node.input(0));
   if (shuffle == nullptr || r.keepdims()) return std::nullopt;
   const Var& x = node.input(0).inputs()[0];
+  if (leaves_range_in_other_orders(r, x)) return std::nullopt;
   std::uint32_t axes = 0;
   std::vector<int> kept;
   for (std::size_t i = 0; i < shuffle->pattern().size(); ++i) {

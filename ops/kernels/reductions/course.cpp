@@ -52,22 +52,6 @@ Course course_of(const Split& split) {
   return {Course::Kind::rows, reduced};
 }
 
-bool is_dense(const Tensor& t) {
-  Walk<1> axes;
-  for (std::size_t i = 0; i < t.rank(); ++i) {
-    if (t.shape[i] != 1) axes.push_back(t.shape[i], {t.strides[i]});
-  }
-  std::int64_t expected = 1;
-  for (std::size_t placed = 0; placed < axes.rank(); ++placed) {
-    std::size_t i = placed;
-    while (i < axes.rank() && axes.strides[0][i] != expected) ++i;
-    if (i == axes.rank()) return false;
-    expected *= axes.shape[i];
-    axes.swap_axes(i, placed);
-  }
-  return true;
-}
-
 void check_not_empty(std::string_view what, const Tensor& in, std::int64_t reduced) {
   if (reduced != 0) return;
   throw ShapeError(

@@ -26,9 +26,6 @@ Course course_of(const Split& split);
 /// Moves the longest axes to the end.
 void longest_last(Walk<1>& walk);
 
-/// Whether the elements lie side by side, in whatever order of the axes.
-bool is_dense(const Tensor& t);
-
 /// Throws ShapeError where `reduced` elements are none to choose from.
 void check_not_empty(std::string_view what, const Tensor& in, std::int64_t reduced);
 

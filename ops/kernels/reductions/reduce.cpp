@@ -9,6 +9,7 @@
 #include <damo/ops/kernels/reductions/course.hpp>
 #include <damo/ops/kernels/reductions/reduce.hpp>
 #include <damo/ops/kernels/reductions/reduce_parts.hpp>
+#include <damo/ops/kernels/reductions/sums_again.hpp>
 
 namespace damo {
 namespace {
@@ -205,11 +206,11 @@ void reduce_gathered_rows(const Split& split, Walk<1> copy, const T* in, T* out)
   });
 }
 
-/// What is stretched, reversed or has gaps is added up in the order in which its elements would lie
-/// side by side: whether they do is for rewrites to choose. False where that is the usual order.
+/// What is not row-major is added up in the order in which a row-major copy would be: how elements
+/// lie is for rewrites to choose. False where that is the usual order.
 template <Reduction R, class T>
 bool reduce_out_of_order(const Tensor& in, std::uint32_t axes, const Split& usual, T* out) {
-  if (is_dense(in) || in.elements() == 0) return false;
+  if (in.contiguous() || in.elements() == 0) return false;
   Tensor copy = in;
   copy.strides = contiguous_strides(in.shape);
   const Split of_copy = split_axes(copy, axes);
@@ -226,14 +227,29 @@ bool reduce_out_of_order(const Tensor& in, std::uint32_t axes, const Split& usua
   return true;
 }
 
+template <class T>
+void sum_again(const Split& split, const T* in, T* out, std::int64_t sums) {
+  SumsAgain<T> again(out, sums);
+  for_each_index(split.kept, split.kept.rank(), [&](const auto& kept) {
+    if (!again.wanted(kept[1])) return;
+    for_each_index(split.reduced, split.reduced.rank(),
+                   [&](const auto& at) { again.add(kept[1], in[kept[0] + at[0]]); });
+  });
+  again.finish();
+}
+
 template <Reduction R>
 void reduce_numbers(const Split& split, const Tensor& in, std::uint32_t axes, const Tensor& out) {
   dispatch_computing(in.dtype, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (std::is_floating_point_v<T>) {
+      const T* x = in.as<const T>();
+      T* results = out.as<T>();
       constexpr bool adds = R == Reduction::sum || R == Reduction::prod;
-      if (adds && reduce_out_of_order<R>(in, axes, split, out.as<T>())) return;
-      reduce_floats<R, T>(split, in.as<const T>(), out.as<T>());
+      if (!adds || !reduce_out_of_order<R>(in, axes, split, results))
+        reduce_floats<R, T>(split, x, results);
+      if (R == Reduction::sum && !all_finite(results, out.elements()))
+        sum_again(split, x, results, out.elements());
     } else {
       reduce_any<R, std::int64_t>(split, in.as<const T>(), out.as<std::int64_t>());
     }

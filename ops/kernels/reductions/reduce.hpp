@@ -18,10 +18,10 @@ constexpr DType reduced_dtype(Reduction reduction, DType in) {
 /// Reduces the axes of `in` (any strides) whose bits are set in `axes` into `out`: contiguous, of
 /// dtype `reduced_dtype`, with as many elements as the kept axes have; kept axes of size 1 may be
 /// there or not. Floating point sums and products are taken with the error of pairwise summation,
-/// in an order that shape, axes and the order of the axes in memory settle: what is stretched,
-/// reversed or has gaps is added up as a row-major copy of it is. int64 wraps around. NaN wins in
-/// max and min. The sum of nothing is 0, the product 1, any false, all true; max and min of nothing
-/// throw ShapeError.
+/// in an order that shape and axes settle: that of a row-major copy, whatever the strides. A sum
+/// is infinite only where what the terms come to is, not where some of them on the way do. int64
+/// wraps around. NaN wins in max and min. The sum of nothing is 0, the product 1, any false, all
+/// true; max and min of nothing throw ShapeError.
 void reduce(Reduction reduction, const Tensor& in, std::uint32_t axes, const Tensor& out);
 
 /// The position, in row-major order over the reduced axes, of the first largest (smallest) element;

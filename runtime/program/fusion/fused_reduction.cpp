@@ -4,6 +4,7 @@
 #include <damo/graph/text/located_error.hpp>
 #include <damo/ops/kernels/machine/for_float.hpp>
 #include <damo/ops/kernels/machine/parallel.hpp>
+#include <damo/ops/kernels/reductions/sums_again.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/runtime/program/fusion/fused_reduction.hpp>
 
@@ -255,16 +256,40 @@ void FusedReduction::reduce_columns() {
   fold_rows(result, pending[0], kept_, result);
 }
 
+/// The sums that are infinite or NaN, once more from all tiles.
+template <class T>
+void FusedReduction::sum_again() {
+  const FusedPlan& plan = this->plan();
+  SumsAgain<T> again(out()[0]->as<T>(), kept_);
+  Worker worker(*this);
+  alignas(64) T tile[FusedPlan::longest_tile];
+  const std::int64_t cuts = pieces_of(plan.merged[plan.split], plan.rows);
+  for (std::int64_t t = 0; t < plan.tiles; ++t) {
+    const Cursor cursor = cursor_at(t / cuts, t % cuts * plan.rows, plan.rows);
+    std::byte* target = reinterpret_cast<std::byte*>(tile);
+    worker.run(cursor, &target);
+    for (std::int64_t i = 0; i < cursor.count; ++i) {
+      const std::int64_t at = cursor.first + i;
+      const std::int64_t sum = way_ == Way::columns ? at % kept_ : at / n_;
+      if (again.wanted(sum)) again.add(sum, tile[i]);
+    }
+  }
+  again.finish();
+}
+
 template <Reduction R, class T>
 void FusedReduction::reduce_tiles() {
   switch (way_) {
     case Way::rows:
-      return reduce_rows<R, T>();
+      reduce_rows<R, T>();
+      break;
     case Way::pieces:
-      return reduce_pieces<R, T>();
+      reduce_pieces<R, T>();
+      break;
     case Way::columns:
-      return reduce_columns<R, T>();
+      reduce_columns<R, T>();
   }
+  if (R == Reduction::sum && !all_finite(out()[0]->as<T>(), kept_)) sum_again<T>();
 }
 
 void FusedReduction::run(Program& program) {

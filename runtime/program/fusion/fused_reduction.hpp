@@ -40,6 +40,8 @@ class FusedReduction final : public FusedInstruction {
   template <Reduction R, class T>
   void reduce_tiles();
   template <class T>
+  void sum_again();
+  template <class T>
   void compute(Worker& worker, std::int64_t first, std::int64_t n, T* to) const;
   std::size_t count_factors() const;
   template <class T>

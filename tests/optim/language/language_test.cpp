@@ -65,6 +65,15 @@ TEST_CASE("rules: a result of another type is refused by name") {
                        InternalError);
 }
 
+TEST_CASE("rules: sizes that a result forgets are those of what it stands for") {
+  const Rule forgetful = node_rewriter("forgetful", {"exp"}, "nonsense",
+                                       [](const Apply&, optim::Context&) -> std::optional<Vars> {
+                                         return Vars{sin(matrix("m", float64))};
+                                       });
+  const Var x = input({float64, {3, unknown}}, "x", Site::here());
+  CHECK(to_string(under({&forgetful}, exp(x)).type()) == "float64 (3, ?)");
+}
+
 TEST_CASE("rules: rules that undo each other are reported by name") {
   const Var x = any("x");
   const Rule there = rule("there", sin(x), cos(x));

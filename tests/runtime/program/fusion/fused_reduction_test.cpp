@@ -12,12 +12,17 @@ using namespace damo;
 
 namespace {
 
+/// Numbers around 0 and a few NaN; at times the largest numbers there are too.
 Array noise(std::mt19937& rng, DType dtype, const Shape& shape) {
+  const double most =
+      dtype == float32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  const std::uint32_t few = rng() % 4 == 0 ? 500 : 0;
   Array a(float64, shape);
   for (std::int64_t i = 0; i < a.elements(); ++i) {
     const auto kind = rng() % 5000;
-    a.data<double>()[i] = kind == 0 ? std::numeric_limits<double>::quiet_NaN()
-                                    : static_cast<double>(rng() % 4000) / 1000 - 2;
+    a.data<double>()[i] = kind == 0    ? std::numeric_limits<double>::quiet_NaN()
+                          : kind < few ? (kind % 2 == 0 ? most : -most)
+                                       : static_cast<double>(rng() % 4000) / 1000 - 2;
   }
   return a.cast(dtype);
 }
