@@ -5,8 +5,10 @@
 // clang-format off
 #define DAMO_OP_FILES(X) \
   X(altered_gradient) \
+  X(advanced_inc_subtensor) \
   X(advanced_subtensor) \
   X(arange) \
+  X(arg_reduce) \
   X(arithmetic) \
   X(batched_dot) \
   X(bernoulli_dot) \

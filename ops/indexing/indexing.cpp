@@ -7,6 +7,7 @@
 #include <damo/graph/variables.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/advanced_inc_subtensor.hpp>
 #include <damo/ops/indexing/advanced_subtensor.hpp>
 #include <damo/ops/indexing/indexing.hpp>
 #include <damo/ops/indexing/subtensor.hpp>

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
 #include <damo/graph/text/tensor_text.hpp>
@@ -25,21 +24,6 @@ Var apply_reduction(Reduction kind, const Arg& x, const Axes& axes, ReduceOption
   const std::uint32_t mask = axes_of(reduction_names[which], v, axes, x.site());
   if (mask == 0 && reduced_dtype(kind, v.dtype()) == v.dtype()) return v;
   return make_var(std::make_shared<Reduce>(kind, mask, options.keepdims), {v}, x.site());
-}
-
-Var apply_arg_reduction(bool largest, const Arg& x, const Axes& axes, ReduceOptions options) {
-  const Var v = x.var();
-  const std::uint32_t mask = axes_of(largest ? "argmax" : "argmin", v, axes, x.site());
-  return make_var(std::make_shared<ArgReduce>(largest, mask, options.keepdims), {v}, x.site());
-}
-
-/// An extremum over no elements is an error.
-std::vector<Demand> something_to_choose_from(const Vars& sizes, std::uint32_t axes) {
-  std::vector<Demand> all;
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (is_reduced(axes, i)) all.push_back({Demand::Kind::at_least, sizes[i], int_constant(1)});
-  }
-  return all;
 }
 
 }  // namespace
@@ -157,21 +141,6 @@ void Reduce::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) con
   reduce(kind_, *in[0], axes_, *out[0]);
 }
 
-std::vector<std::vector<std::size_t>> reduced_groups(const Shape& shape, std::uint32_t axes) {
-  const Shape kept = reduced_dims(shape, axes, true);
-  std::vector<std::vector<std::size_t>> groups(static_cast<std::size_t>(kept.elements()));
-  for (std::int64_t i = 0; i < shape.elements(); ++i) {
-    const Shape index = index_of(i, shape);
-    std::size_t group = 0;
-    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
-      const auto at = static_cast<std::size_t>(is_reduced(axes, axis) ? 0 : index[axis]);
-      group = group * static_cast<std::size_t>(kept[axis]) + at;
-    }
-    groups[group].push_back(static_cast<std::size_t>(i));
-  }
-  return groups;
-}
-
 void Reduce::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
   const WideArray& x = *in[0];
   const bool empty = x.size() == 0 && (kind_ == Reduction::max || kind_ == Reduction::min);
@@ -194,60 +163,6 @@ void Reduce::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
   }
 }
 
-std::string ArgReduce::parameters() const { return axes_text(axes_, keepdims_); }
-
-namespace {
-
-OpPtr read_arg_reduce(OpText& text) {
-  const auto [axes, keepdims] = read_axes(text.parameters);
-  return std::make_shared<ArgReduce>(text.name == "argmax", axes, keepdims);
-}
-
-}  // namespace
-
-std::vector<TensorType> ArgReduce::infer(std::span<const TensorType> in) const {
-  check_arity(in, 1);
-  check_axes(in[0], axes_);
-  return {{DType::int64, reduced_dims(in[0].dims, axes_, keepdims_)}};
-}
-
-std::vector<std::optional<Vars>> ArgReduce::shape_rule(const Apply&,
-                                                       const std::vector<Vars>& shapes) const {
-  return {reduced_sizes(shapes[0], axes_, keepdims_)};
-}
-
-std::vector<Demand> ArgReduce::demands(const Apply&, const std::vector<Vars>& shapes) const {
-  return something_to_choose_from(shapes[0], axes_);
-}
-
-Vars ArgReduce::push_forward(const Apply&, const Vars&) const { return {Var{}}; }
-
-void ArgReduce::perform(const Apply&, TensorsIn in, TensorsOut out, Workspace&) const {
-  if (largest_) {
-    damo::argmax(*in[0], axes_, *out[0]);
-  } else {
-    damo::argmin(*in[0], axes_, *out[0]);
-  }
-}
-
-// What may be best when the elements are off by their errors is in doubt.
-void ArgReduce::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
-  wide_by_kernel(node, in, out);
-  const auto groups = reduced_groups(in[0]->shape(), axes_);
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    const Wide& best = (*in[0])[groups[i][static_cast<std::size_t>(out[0][i].value)]];
-    for (const std::size_t at : groups[i]) {
-      const Wide& other = (*in[0])[at];
-      const long double gap = std::abs(best.value - other.value);
-      const auto size = static_cast<long double>(groups[i].size());
-      if (&other == &best) continue;
-      if (best.doubt + other.doubt > 0 && !(gap > best.doubt + other.doubt)) out[0][i].doubt = size;
-      if (best.rounding + other.rounding > 0 && !(gap > best.rounding + other.rounding))
-        out[0][i].rounding = size;
-    }
-  }
-}
-
 Var sum(const Arg& x, const Axes& axes, ReduceOptions options) {
   return apply_reduction(Reduction::sum, x, axes, options);
 }
@@ -266,13 +181,6 @@ Var any(const Arg& x, const Axes& axes, ReduceOptions options) {
 Var all(const Arg& x, const Axes& axes, ReduceOptions options) {
   return apply_reduction(Reduction::all, x, axes, options);
 }
-Var argmax(const Arg& x, const Axes& axes, ReduceOptions options) {
-  return apply_arg_reduction(true, x, axes, options);
-}
-Var argmin(const Arg& x, const Axes& axes, ReduceOptions options) {
-  return apply_arg_reduction(false, x, axes, options);
-}
-
 // The same as methods.
 #define DAMO_REDUCTION_METHOD(name, Options)                            \
   Var Var::name(const Axes& axes, Options options, Site site) const {   \
@@ -295,7 +203,6 @@ DAMO_REDUCTION_METHOD(norm, NormOptions)
 DAMO_OPS(reduce) {
   for (const char* name : {"sum", "prod", "max", "min", "any", "all"})
     ops.reader({name, read_reduce, 1, 1});
-  for (const char* name : {"argmax", "argmin"}) ops.reader({name, read_arg_reduce, 1, 1});
   ops.sample({.name = "sum", .inputs = {{"mnk"}}, .apply = [](const Vars& in) {
                 return sum(in[0], {0, -1});
               }});
@@ -321,16 +228,6 @@ DAMO_OPS(reduce) {
               .inputs = {{.dims = "mn", .low = 0, .high = 1, .dtype = DType::boolean}},
               .apply = [](const Vars& in) { return all(in[0], 1); },
               .differentiable = false});
-  ops.sample({.name = "argmax",
-              .inputs = {{"mn"}},
-              .apply = [](const Vars& in) { return argmax(in[0], 1); },
-              .differentiable = false,
-              .nonempty = "n"});
-  ops.sample({.name = "argmin",
-              .inputs = {{"mn"}},
-              .apply = [](const Vars& in) { return argmin(in[0], {.keepdims = true}); },
-              .differentiable = false,
-              .nonempty = "mn"});
 }
 
 }  // namespace damo

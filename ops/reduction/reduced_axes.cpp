@@ -2,6 +2,8 @@
 
 #include <damo/graph/errors/error.hpp>
 #include <damo/graph/text/error_text.hpp>
+#include <damo/graph/text/tensor_text.hpp>
+#include <damo/graph/variables.hpp>
 #include <damo/ops/common/shared_rules.hpp>
 #include <damo/ops/common/text_reader.hpp>
 #include <damo/ops/reduction/reduced_axes.hpp>
@@ -43,6 +45,29 @@ Vars reduced_sizes(const Vars& sizes, std::uint32_t axes, bool keepdims) {
     }
   }
   return kept;
+}
+
+std::vector<Demand> something_to_choose_from(const Vars& sizes, std::uint32_t axes) {
+  std::vector<Demand> all;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (is_reduced(axes, i)) all.push_back({Demand::Kind::at_least, sizes[i], int_constant(1)});
+  }
+  return all;
+}
+
+std::vector<std::vector<std::size_t>> reduced_groups(const Shape& shape, std::uint32_t axes) {
+  const Shape kept = reduced_dims(shape, axes, true);
+  std::vector<std::vector<std::size_t>> groups(static_cast<std::size_t>(kept.elements()));
+  for (std::int64_t i = 0; i < shape.elements(); ++i) {
+    const Shape index = index_of(i, shape);
+    std::size_t group = 0;
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+      const auto at = static_cast<std::size_t>(is_reduced(axes, axis) ? 0 : index[axis]);
+      group = group * static_cast<std::size_t>(kept[axis]) + at;
+    }
+    groups[group].push_back(static_cast<std::size_t>(i));
+  }
+  return groups;
 }
 
 std::vector<int> axis_list(std::uint32_t axes) {

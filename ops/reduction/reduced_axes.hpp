@@ -29,6 +29,10 @@ std::string axes_text(std::uint32_t axes, bool keepdims);
 std::pair<std::uint32_t, bool> read_axes(TextReader& text);
 /// Throws ShapeError when `axes` names an axis that a tensor of this type lacks.
 void check_axes(const TensorType& x, std::uint32_t axes);
+/// The numbers of the elements that are reduced to one, for each element of the result.
+std::vector<std::vector<std::size_t>> reduced_groups(const Shape& shape, std::uint32_t axes);
+/// That there is something to choose from: an extremum over no elements is an error.
+std::vector<Demand> something_to_choose_from(const Vars& sizes, std::uint32_t axes);
 /// The axes as a list, for the public functions.
 std::vector<int> axis_list(std::uint32_t axes);
 

@@ -7,7 +7,7 @@
 #include <damo/ops/elementwise/elementwise.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/elementwise/near.hpp>
-#include <damo/ops/indexing/advanced_subtensor.hpp>
+#include <damo/ops/indexing/advanced_inc_subtensor.hpp>
 #include <damo/ops/linalg/linalg.hpp>
 #include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/create.hpp>

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/indexing/advanced_inc_subtensor.hpp>
 #include <damo/ops/indexing/advanced_subtensor.hpp>
 #include <damo/ops/indexing/subtensor.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
