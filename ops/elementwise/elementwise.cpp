@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <mutex>
 
@@ -10,14 +9,11 @@
 #include <damo/graph/text/print.hpp>
 #include <damo/graph/text/tensor_text.hpp>
 #include <damo/graph/variables.hpp>
-#include <damo/graph/wide/wide.hpp>
-#include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
-#include <damo/ops/kernels/movement/copy.hpp>
-#include <damo/ops/reduction/reductions.hpp>
 #include <damo/ops/shape/dimshuffle.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/ops/shape/shape_of.hpp>
 
 namespace damo {
 namespace {
@@ -93,14 +89,6 @@ Var aligned(const Var& v, std::size_t rank) {
   return v.ndim() == 0 || v.ndim() == rank ? v : with_leading_axes(v, rank);
 }
 
-/// The gradient with respect to an operand, from that with respect to its stretched self.
-Var unstretched(const Var& g, const Var& x, const TensorType& out) {
-  if (g.ndim() == 0 && x.ndim() > 0) return broadcast_like(g, x);
-  if (x.ndim() == 0) return g.ndim() == 0 ? g : sum(g);
-  const std::vector<int> axes = stretched_axes(x.type(), g.ndim() == out.rank() ? out : g.type());
-  return axes.empty() ? g : sum(g, axes, {.keepdims = true});
-}
-
 /// A float is no truth value: what is meant is a comparison.
 void check_condition(const ScalarOp& s, const Arg& a) {
   if (!is_float(a.dtype())) return;
@@ -115,7 +103,36 @@ Var literal(const Arg& a, DType dtype) {
   return dtype == DType::boolean ? Arg(a.real() != 0).var() : a.var(dtype);
 }
 
-DType gradient_dtype(const Var& x) { return is_float(x.dtype()) ? x.dtype() : floatX(); }
+// What an error about operands' sizes advises.
+
+/// What the user wrote, without the axes of size 1 put before it.
+Var as_written(const Var& v) {
+  const auto* shuffle = as<DimShuffle>(v);
+  return shuffle != nullptr && v.ndim() > v.inputs()[0].ndim() ? Var(v.inputs()[0]) : v;
+}
+
+/// How to declare that axis `axis` of `v` may be stretched.
+std::string stretch_hint(const Var& v, std::size_t axis) {
+  const Var x = as_written(v);
+  const std::size_t own = axis + x.ndim() - v.ndim();
+  std::string sizes;
+  for (std::size_t i = 0; i < x.ndim(); ++i)
+    sizes += (i > 0 ? ", " : "") + std::string(i == own ? "1" : "-1");
+  return fmt::format(
+      "an axis stretches only when it is known to be 1 while the graph is built: declare '{}' with "
+      "row, col or dimshuffle, or write specify_shape({}, {{{}}})",
+      short_name(x), short_name(x), sizes);
+}
+
+/// Where two sizes that differ come from.
+std::string sources_hint(const Var& a, std::int64_t a_size, const Var& b, std::int64_t b_size,
+                         std::size_t axis) {
+  const auto [x, x_axis] = source_of_size(a, axis);
+  const auto [y, y_axis] = source_of_size(b, axis);
+  if (!x.defined() || !y.defined() || (same(x, a) && same(y, b))) return {};
+  return fmt::format("{} is the size of '{}' along axis {}, {} that of '{}' along axis {}", a_size,
+                     short_name(x), x_axis, b_size, short_name(y), y_axis);
+}
 
 }  // namespace
 
@@ -224,6 +241,30 @@ std::vector<std::optional<Vars>> Elementwise::shape_rule(const Apply& node,
   return {sizes};
 }
 
+std::string Elementwise::hint(const Vars& inputs, std::span<const TensorType> types) const {
+  std::string sources;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      if (i == k || types[i].rank() == 0 || types[i].rank() != types[k].rank()) continue;
+      for (std::size_t axis = 0; axis < types[i].rank(); ++axis) {
+        const std::int64_t size = types[i].dims[axis];
+        const std::int64_t other = types[k].dims[axis];
+        if (size == other || size == unknown || other == unknown) continue;
+        if (size == 1 && inputs[i].type().dims[axis] == unknown)
+          return stretch_hint(inputs[i], axis);
+        const Var x = as_written(inputs[i]);
+        if (x.ndim() == 1 && types[i].rank() == 2 && axis == 1 && types[k].dims[0] == size) {
+          return fmt::format("dimshuffle({}, {{0, newaxis}}) makes '{}' a column", short_name(x),
+                             short_name(x));
+        }
+        if (sources.empty() && i < k)
+          sources = sources_hint(inputs[i], size, inputs[k], other, axis);
+      }
+    }
+  }
+  return sources;
+}
+
 void Elementwise::facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const {
   if (scalar_->fact) {
     out[0] = scalar_->fact(node, in);
@@ -245,193 +286,6 @@ std::vector<Demand> Elementwise::demands(const Apply& node, const std::vector<Va
     }
   }
   return all;
-}
-
-Gradients Elementwise::gradient(const Apply& node, const Vars& g) const {
-  Gradients result(node.inputs().size());
-  if (!scalar_->gradient || !g[0].defined()) return result;
-  const Vars flowing = scalar_->gradient(node.inputs(), node.output(), g[0]);
-  for (std::size_t i = 0; i < flowing.size(); ++i) {
-    if (!flowing[i].defined()) continue;
-    const Var& x = node.input(i);
-    result[i] = unstretched(cast(flowing[i], gradient_dtype(x)), x, node.types()[0]);
-  }
-  return result;
-}
-
-namespace {
-
-/// The flow to an operand, from that to its stretched self.
-MaskedFlow unstretched(const MaskedFlow& flow, const Var& x, const TensorType& out) {
-  const Var& g = flow.value;
-  const bool same_size = x.ndim() == out.rank() && stretched_axes(x.type(), out).empty();
-  if (flow.mask.empty() || uniform_value(g) == 0.0) return {unstretched(g, x, out), {}};
-  if (same_size) return {unstretched(g, x, out), flow.mask};
-  std::vector<int> axes;
-  if (x.ndim() > 0) axes = stretched_axes(x.type(), out);
-  Mask mask{before_stretching(flow.mask.asked, axes, x.ndim()), {}};
-  if (!flow.mask.compared.empty())
-    mask.compared = before_stretching(flow.mask.all(), axes, x.ndim());
-  return {unstretched(selected(g, flow.mask.all()), x, out), mask};
-}
-
-}  // namespace
-
-std::vector<MaskedFlow> Elementwise::gradient_under(const Apply& node, const Var& g,
-                                                    const Mask& mask,
-                                                    const std::vector<Slope>& behind) const {
-  std::vector<MaskedFlow> result(node.inputs().size());
-  if (!scalar_->gradient) return result;
-  const bool asked = scalar_->types == ScalarOp::Types::select;
-  const Slope late = asked ? Slope::tame : Slope::wild;
-  const Vars flowing = scalar_->gradient(node.inputs(), node.output(), g);
-  const bool any_late = scalar_->counts && std::any_of(behind.begin(), behind.end(),
-                                                       [&](Slope s) { return s >= late; });
-  const Vars counts = any_late ? scalar_->counts(node.inputs()) : Vars(flowing.size());
-  for (std::size_t i = 0; i < flowing.size(); ++i) {
-    if (!flowing[i].defined()) continue;
-    const Var& x = node.input(i);
-    MaskedFlow flow{flowing[i], mask};
-    if (behind[i] >= late && counts[i].defined()) {
-      if (scalar_->picks) flow.value = g;
-      flow.mask.add(asked ? Mask{{counts[i]}, {}} : Mask{{}, {counts[i]}});
-    }
-    flow.value = cast(flow.value, gradient_dtype(x));
-    result[i] = unstretched(flow, x, node.types()[0]);
-  }
-  return result;
-}
-
-Slope Elementwise::slope(const Apply& node) const {
-  const auto finite = [&](std::size_t i) {
-    const auto c = uniform_value(node.input(i));
-    return c && std::isfinite(*c);
-  };
-  if (scalar_->name == "mul" && (finite(0) || finite(1))) return Slope::constant;
-  if (scalar_->name == "div" && finite(1) && uniform_value(node.input(1)) != 0.0)
-    return Slope::constant;
-  return scalar_->slope;
-}
-
-// An elementwise function's Jacobian is diagonal, so pushing tangents forward is the gradient rule
-// with the tangent in the place of the cotangent.
-Vars Elementwise::push_forward(const Apply& node, const Vars& tangents) const {
-  return {push_forward_under(node, tangents, Vars(tangents.size())).value};
-}
-
-MaskedFlow Elementwise::push_forward_under(const Apply& node, const Vars& tangents,
-                                           const Vars& moves) const {
-  MaskedFlow total;
-  const bool rounds = scalar_->types == ScalarOp::Types::convert && !is_float(scalar_->to);
-  if (!scalar_->gradient || node.types()[0].dtype == DType::boolean || rounds) return total;
-  const DType dtype = gradient_dtype(node.output());
-  const Vars counts = scalar_->counts ? scalar_->counts(node.inputs()) : Vars(tangents.size());
-  std::vector<Mask> masks;
-  for (std::size_t i = 0; i < tangents.size(); ++i) {
-    if (!tangents[i].defined()) continue;
-    const Vars terms = scalar_->gradient(node.inputs(), node.output(), cast(tangents[i], dtype));
-    if (!terms[i].defined() || uniform_value(terms[i]) == 0.0) continue;
-    Mask mask;
-    if (counts[i].defined() && !scalar_->picks) mask.asked.push_back(counts[i]);
-    if (moves[i].defined() && slope(node) == Slope::wild) mask.asked.push_back(moves[i]);
-    const Var term = selected(cast(terms[i], dtype), mask.asked);
-    total.value = total.value.defined() ? total.value + term : term;
-    for (const Var& c : {counts[i], moves[i]}) {
-      if (c.defined()) mask.add({{c}, {}});
-    }
-    masks.push_back(mask);
-  }
-  if (!masks.empty()) total.mask = united(masks);
-  Var& value = total.value;
-  const TensorType& type = node.types()[0];
-  if (value.defined() &&
-      (value.ndim() < type.rank() || !stretched_axes(value.type(), type).empty()))
-    value = broadcast_like(value, node.output());
-  return total;
-}
-
-void Elementwise::run_shapes(const Apply& node, TensorsIn in, std::span<Shape> out) const {
-  const TensorType& type = node.types()[0];
-  Shape shape;
-  for (std::size_t axis = 0; axis < type.rank(); ++axis) {
-    std::int64_t size = type.dims[axis] == 1 ? 1 : unknown;
-    std::size_t from = 0;
-    for (std::size_t i = 0; i < in.size(); ++i) {
-      const Shape& declared = node.input(i).type().dims;
-      if (declared.empty() || (declared[axis] == 1 && type.dims[axis] != 1)) continue;
-      if (size == unknown) {
-        size = in[i]->shape[axis];
-        from = i;
-      } else if (in[i]->shape[axis] != size) {
-        throw ShapeError(fmt::format("sizes differ at axis {}: {} and {} (operands {} and {})",
-                                     axis, size, in[i]->shape[axis], from, i));
-      }
-    }
-    shape.push_back(size);
-  }
-  out[0] = shape;
-}
-
-void Elementwise::perform(const Apply& node, TensorsIn in, TensorsOut out,
-                          Workspace& scratch) const {
-  const auto n = static_cast<std::size_t>(out[0]->elements());
-  std::size_t bytes = 0;
-  for (const Tensor* t : in) bytes += (n * item_size(t->dtype) + 63) / 64 * 64;
-  std::byte* space = scratch.bytes(bytes);
-  const void* sources[4] = {};
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    if (in[i]->shape == out[0]->shape && in[i]->contiguous()) {
-      sources[i] = in[i]->data;
-      continue;
-    }
-    Tensor wide{in[i]->data, in[i]->dtype, out[0]->shape, {}};
-    wide.strides.resize(wide.rank(), 0);
-    for (std::size_t axis = 0; axis < in[i]->rank(); ++axis) {
-      if (in[i]->shape[axis] != 1) wide.strides[axis] = in[i]->strides[axis];
-    }
-    copy(wide, {space, in[i]->dtype, out[0]->shape, contiguous_strides(out[0]->shape)});
-    sources[i] = space;
-    space += (n * item_size(in[i]->dtype) + 63) / 64 * 64;
-  }
-  loops(compute_dtype(node)).best()(sources, out[0]->data, n);
-}
-
-namespace {
-
-/// A comparison of numbers that may be equal may be either.
-void doubt_ties(std::span<const Wide> x, Wide& result) {
-  const long double gap = std::abs(x[0].value - x[1].value);
-  for (long double Wide::*bound : {&Wide::doubt, &Wide::rounding}) {
-    const long double off = x[0].*bound + x[1].*bound;
-    if (off > 0 && !(gap > off)) result.*bound = 1;  // or one of them is not known
-  }
-}
-
-}  // namespace
-
-void Elementwise::perform_wide(const Apply& node, WidesIn in, WidesOut out) const {
-  const DType from = compute_dtype(node);
-  const DType to = node.types()[0].dtype;
-  const bool converts = scalar_->types == ScalarOp::Types::convert;
-  if (scalar_->loops.wide == nullptr || (!is_float(from) && !converts))
-    return wide_by_kernel(node, in, out);
-  std::vector<Tensor> shapes;
-  std::vector<const Tensor*> pointers;
-  for (const WideArray* a : in) shapes.push_back({nullptr, a->dtype(), a->shape(), {}});
-  for (const Tensor& t : shapes) pointers.push_back(&t);
-  Shape shape;
-  run_shapes(node, pointers, std::span(&shape, 1));
-  out[0] = WideArray(to, shape);
-  // What is chosen is not rounded.
-  const WideMath math(scalar_->types == ScalarOp::Types::select ? DType::boolean : to);
-  std::vector<Wide> x(in.size());
-  for (std::size_t i = 0; i < out[0].size(); ++i) {
-    const Shape index = index_of(static_cast<std::int64_t>(i), shape);
-    for (std::size_t k = 0; k < in.size(); ++k) x[k] = in[k]->stretched(index);
-    const bool keeps = converts && is_float(from) && from < to;
-    out[0][i] = keeps ? x[0] : math(scalar_->loops.wide, x);
-    if (scalar_->types == ScalarOp::Types::predicate && x.size() == 2) doubt_ties(x, out[0][i]);
-  }
 }
 
 Printed Elementwise::print(const Apply& node, std::span<const Printed> in) const {

@@ -13,8 +13,8 @@ DAMO_SCALAR(GammaDerivative, (T shape, T z), static_cast<T>(implicit_gamma(shape
 DAMO_SCALAR(BetaDerivativeA, (T a, T b, T z), static_cast<T>(implicit_beta_a(a, b, z)));
 DAMO_SCALAR(BetaDerivativeB, (T a, T b, T z), static_cast<T>(implicit_beta_b(a, b, z)));
 
-std::shared_ptr<const Op> once_only(const std::string& name, std::size_t arity,
-                                    const ScalarLoops& loops) {
+std::shared_ptr<const Op> without_gradient(const std::string& name, std::size_t arity,
+                                           const ScalarLoops& loops) {
   ScalarOp op{.name = name, .arity = arity, .types = Types::real, .loops = loops};
   op.gradient = [name](const Vars&, const Var&, const Var&) -> Vars {
     throw GradError(name + ": no derivative is provided");
@@ -25,15 +25,18 @@ std::shared_ptr<const Op> once_only(const std::string& name, std::size_t arity,
 }  // namespace
 
 Var gamma_derivative(const Arg& shape, const Arg& z) {
-  static const auto op = once_only("gamma_derivative", 2, double_loops<GammaDerivative, 2>());
+  static const auto op =
+      without_gradient("gamma_derivative", 2, double_loops<GammaDerivative, 2>());
   return elementwise(op, {shape, z});
 }
 Var beta_derivative_a(const Arg& a, const Arg& b, const Arg& z) {
-  static const auto op = once_only("beta_derivative_a", 3, double_loops<BetaDerivativeA, 3>());
+  static const auto op =
+      without_gradient("beta_derivative_a", 3, double_loops<BetaDerivativeA, 3>());
   return elementwise(op, {a, b, z});
 }
 Var beta_derivative_b(const Arg& a, const Arg& b, const Arg& z) {
-  static const auto op = once_only("beta_derivative_b", 3, double_loops<BetaDerivativeB, 3>());
+  static const auto op =
+      without_gradient("beta_derivative_b", 3, double_loops<BetaDerivativeB, 3>());
   return elementwise(op, {a, b, z});
 }
 
