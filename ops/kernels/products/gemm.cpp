@@ -8,9 +8,8 @@
 #include <vector>
 
 #include <damo/graph/errors/error.hpp>
-#include <damo/ops/kernels/machine/parallel.hpp>
 #include <damo/ops/kernels/products/gemm.hpp>
-#include <damo/ops/kernels/products/gemm_problem.hpp>
+#include <damo/ops/kernels/products/gemm_parts.hpp>
 #include <damo/ops/kernels/products/sparse_gemm.hpp>
 
 #define DAMO_KERNEL_FILE <damo/ops/kernels/products/gemm.inc>
@@ -19,42 +18,22 @@
 namespace damo {
 namespace {
 
-// Multiply-adds below which a product stays on the calling thread.
-constexpr std::int64_t parallel_work = std::int64_t{1} << 21;
 // From this many rows on, laying out b in vectors pays for itself.
 constexpr std::int64_t rows_to_pack = 64;
-// Parts of c that one thread works on; a whole number of tiles.
-constexpr std::int64_t rows_per_part = 96;
-constexpr std::int64_t vectors_per_part = 8;
 // From so many terms on, columns of a are copied to rows first.
 constexpr std::int64_t deep_enough = 32;
-// A shallow product goes through c in strips, beside a b of so few elements, laid out whole.
-constexpr std::int64_t shallow_below = 128;
-constexpr std::int64_t fits_in_cache = 1 << 16;
-constexpr std::int64_t rows_per_strip = 12;
-
-template <class T>
-struct Table {
-  std::int64_t lanes;
-  void (*tiles)(const GemmProblem<T>&);
-  void (*rounded_tiles)(const GemmProblem<T>&);
-  void (*dots)(const GemmProblem<T>&);
-  void (*turned)(const GemmProblem<T>&);
-  void (*pack)(Matrix<const T>, T*);
-  void (*copy_rows)(Matrix<const T>, T*, std::int64_t);
-};
 
 template <class Kernels, class T>
-constexpr Table<T> table_of() {
+constexpr GemmKernels<T> table_of() {
   return {Kernels::lanes,   &Kernels::tiles, &Kernels::rounded_tiles, &Kernels::dots,
           &Kernels::turned, &Kernels::pack,  &Kernels::copy};
 }
 
 template <class T>
-const Table<T>& table(Isa isa) {
-  static constexpr Table<T> tables[] = {table_of<simd_sse2::Kernels<T>, T>(),
-                                        table_of<simd_avx2::Kernels<T>, T>(),
-                                        table_of<simd_avx512::Kernels<T>, T>()};
+const GemmKernels<T>& table(Isa isa) {
+  static constexpr GemmKernels<T> tables[] = {table_of<simd_sse2::Kernels<T>, T>(),
+                                              table_of<simd_avx2::Kernels<T>, T>(),
+                                              table_of<simd_avx512::Kernels<T>, T>()};
   return tables[static_cast<std::size_t>(isa)];
 }
 
@@ -105,95 +84,6 @@ void scale(T beta, Matrix<T> c) {
 }
 
 template <class T>
-bool on_threads(const GemmProblem<T>& p) {
-  return p.c.rows * p.c.cols * p.depth > parallel_work;
-}
-
-/// Calls `kernel` with parts of the problem, on several threads where there is enough work.
-/// Elements do not depend on the parts they are computed in. `cols_per_vector`: 1 where the columns
-/// of b stand by themselves.
-template <class T>
-void run_parts(const GemmProblem<T>& p, std::int64_t lanes, std::int64_t cols_per_vector,
-               void (*kernel)(const GemmProblem<T>&)) {
-  if (!on_threads(p) && p.c.rows <= rows_per_part) return kernel(p);
-  const std::int64_t step = lanes * vectors_per_part;
-  const std::int64_t row_parts = (p.c.rows + rows_per_part - 1) / rows_per_part;
-  const std::int64_t parts = row_parts * ((p.c.cols + step - 1) / step);
-  parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t part = begin; part < end; ++part) {
-      const std::int64_t i = part % row_parts * rows_per_part;
-      const std::int64_t j = part / row_parts * step;
-      GemmProblem<T> q = p;
-      q.a = p.a.block(i, 0, std::min(rows_per_part, p.c.rows - i), p.depth);
-      q.b = p.b + j / cols_per_vector * p.b_vector;
-      q.c = p.c.block(i, j, q.a.rows, std::min(step, p.c.cols - j));
-      kernel(q);
-    }
-  });
-}
-
-template <class T>
-void run_parts(const GemmProblem<T>& p, std::int64_t lanes, void (*kernel)(const GemmProblem<T>&)) {
-  run_parts(p, lanes, lanes, kernel);
-}
-
-/// By tiles, each part of the columns of b laid out where the one before was or, on several
-/// threads, in a place of its own, some terms at a time: it stays in the cache while the rows of a
-/// pass.
-template <class T>
-void run_by_columns(const GemmProblem<T>& p, Matrix<const T> b, const Table<T>& kernels,
-                    void (*kernel)(const GemmProblem<T>&)) {
-  const std::int64_t step = kernels.lanes * vectors_per_part;
-  const std::int64_t parts = (p.c.cols + step - 1) / step;
-  const std::int64_t place = step * std::min(p.depth, p.block);
-  T* const places = packed_b<T>(on_threads(p) ? parts * place : place);
-  parallel_for(parts, on_threads(p) ? 1 : parts, [&](std::int64_t begin, std::int64_t end) {
-    GemmProblem<T> q = p;
-    T* const room = places + begin * place;
-    q.b = room;
-    q.b_k = kernels.lanes;
-    for (std::int64_t j = begin * step; j < std::min(end * step, p.c.cols); j += step) {
-      const std::int64_t cols = std::min(step, p.c.cols - j);
-      for (std::int64_t k = 0; k < p.depth; k += p.block) {
-        q.depth = std::min(p.block, p.depth - k);
-        q.b_vector = kernels.lanes * q.depth;
-        q.goes_on = k > 0 && !p.separate;
-        if (k > 0 && p.separate) q.beta = T{1};
-        if (k == 0) q.beta = p.beta;
-        kernels.pack(b.block(k, j, q.depth, cols), room);
-        for (std::int64_t i = 0; i < p.c.rows; i += rows_per_part) {
-          q.a = p.a.block(i, k, std::min(rows_per_part, p.c.rows - i), q.depth);
-          q.c = p.c.block(i, j, q.a.rows, cols);
-          kernel(q);
-        }
-      }
-    }
-  });
-}
-
-/// By tiles, a few rows of c at a time, as these are most of the traffic.
-template <class T>
-void run_by_rows(const GemmProblem<T>& p, void (*kernel)(const GemmProblem<T>&)) {
-  const std::int64_t rows = p.c.rows;
-  parallel_for(rows, on_threads(p) ? rows_per_part : rows,
-               [&](std::int64_t begin, std::int64_t end) {
-                 GemmProblem<T> q = p;
-                 for (std::int64_t i = begin; i < end; i += rows_per_strip) {
-                   q.a = p.a.block(i, 0, std::min(rows_per_strip, end - i), p.depth);
-                   q.c = p.c.block(i, 0, q.a.rows, p.c.cols);
-                   kernel(q);
-                 }
-               });
-}
-
-/// Whether parts of the columns keep all threads busy.
-template <class T>
-bool enough_columns(const GemmProblem<T>& p, std::int64_t lanes) {
-  constexpr int parts_per_thread = 2;
-  return !on_threads(p) || p.c.cols >= parts_per_thread * num_threads() * lanes * vectors_per_part;
-}
-
-template <class T>
 void add_scaled(T alpha, Matrix<const T> from, T beta, Matrix<T> c) {
   for (std::int64_t i = 0; i < c.rows; ++i) {
     for (std::int64_t j = 0; j < c.cols; ++j) {
@@ -209,9 +99,11 @@ Matrix<const T> align_rows(Matrix<const T> a, bool threads) {
   constexpr std::int64_t line = 64 / sizeof(T);
   const std::int64_t stride = (a.cols + line - 1) / line * line + line;
   T* to = packed_a<T>(a.rows * stride);
-  parallel_for(a.rows, threads ? rows_per_part : a.rows, [&](std::int64_t begin, std::int64_t end) {
-    table<T>(isa()).copy_rows(a.block(begin, 0, end - begin, a.cols), to + begin * stride, stride);
-  });
+  parallel_for(a.rows, threads ? gemm_rows_per_part : a.rows,
+               [&](std::int64_t begin, std::int64_t end) {
+                 table<T>(isa()).copy_rows(a.block(begin, 0, end - begin, a.cols),
+                                           to + begin * stride, stride);
+               });
   return {to, a.rows, a.cols, stride, 1};
 }
 
@@ -234,7 +126,7 @@ struct Sums {
 /// A product whose rows of c are contiguous.
 template <class T>
 void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c, Sums sums) {
-  const Table<T>& kernels = table<T>(isa());
+  const GemmKernels<T>& kernels = table<T>(isa());
   const std::int64_t lanes = kernels.lanes;
   GemmProblem<T> p{alpha, a, b.data, b.row_stride, lanes, a.cols, beta, c};
   const bool by_dots =
@@ -257,9 +149,9 @@ void multiply_rows(T alpha, Matrix<const T> a, Matrix<const T> b, T beta, Matrix
   if (c.rows >= rows_to_pack && c.cols >= rows_to_pack && scattered)
     p.a = align_rows(a, on_threads(p));
   if (c.rows < rows_to_pack && contiguous_rows(b)) return run_parts(p, lanes, kernel);
-  const bool shallow = p.depth < shallow_below && packed_size(b, lanes) <= fits_in_cache;
+  const bool shallow = p.depth < gemm_shallow_below && packed_size(b, lanes) <= gemm_fits_in_cache;
   if (c.rows < rows_to_pack || (!shallow && enough_columns(p, lanes)))
-    return run_by_columns(p, b, kernels, kernel);
+    return run_by_columns(p, b, kernels, kernel, packed_b<T>);
   T* packed = packed_b<T>(packed_size(b, lanes));
   kernels.pack(b, packed);
   p.b = packed;
@@ -303,7 +195,7 @@ void multiply_packed(T alpha, Matrix<const T> a, const PackedMatrix<T>& b, T bet
   check_sizes(a, b.rows(), b.cols(), c);
   if (c.rows == 0 || c.cols == 0) return;
   if (a.cols == 0) return scale(beta, c);
-  const Table<T>& kernels = table<T>(b.isa());
+  const GemmKernels<T>& kernels = table<T>(b.isa());
   const std::int64_t lanes = kernels.lanes;
   GemmProblem<T> p{alpha, a, b.data(), lanes, lanes * b.rows(), a.cols, beta, c};
   if (direct(alpha, a.cols, beta, c)) return run_parts(p, lanes, kernels.tiles);
@@ -349,7 +241,7 @@ void PackedMatrix<T>::pack(Matrix<const T> b) {
   isa_ = damo::isa();
   rows_ = b.rows;
   cols_ = b.cols;
-  const Table<T>& kernels = table<T>(isa_);
+  const GemmKernels<T>& kernels = table<T>(isa_);
   T* to = memory_.reserve<T>(packed_size(b, kernels.lanes));
   if (rows_ > 0) kernels.pack(b, to);
 }
