@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include <damo/ops/control/ifelse.hpp>
 #include <damo/ops/elementwise/math.hpp>
 #include <damo/ops/indexing/indexing.hpp>
@@ -10,133 +8,25 @@
 #include <damo/ops/shape/create.hpp>
 #include <damo/ops/shape/join.hpp>
 #include <damo/ops/shape/shape.hpp>
+#include <damo/optim/verify/random_functions.hpp>
 #include <damo/optim/verify/random_graph.hpp>
 
-// What random graphs are made of: each function of the vocabulary, and what people write.
+// The steps by which random graphs grow.
 namespace damo::optim {
 namespace {
-
-using Unary = Var (*)(const Var& x);
-using Binary = Var (*)(const Var& x, const Var& y);
-using Constant = Var (*)(const Var& x, double c);
-
-// clang-format off
-const std::vector<Unary> functions{
-    [](const Var& x) { return exp(x); },          [](const Var& x) { return log(x); },
-    [](const Var& x) { return log1p(x); },        [](const Var& x) { return expm1(x); },
-    [](const Var& x) { return log2(x); },         [](const Var& x) { return sigmoid(x); },
-    [](const Var& x) { return softplus(x); },     [](const Var& x) { return tanh(x); },
-    [](const Var& x) { return sqrt(x); },         [](const Var& x) { return sqr(x); },
-    [](const Var& x) { return abs(x); },          [](const Var& x) { return -x; },
-    [](const Var& x) { return reciprocal(x); },   [](const Var& x) { return log1mexp(x); },
-    [](const Var& x) { return sign(x); },         [](const Var& x) { return relu(x); },
-    [](const Var& x) { return floor(x); },        [](const Var& x) { return erf(x); },
-    [](const Var& x) { return erfc(x); },         [](const Var& x) { return cosh(x); },
-    [](const Var& x) { return sin(x); },          [](const Var& x) { return xlogx(x); },
-    [](const Var& x) { return 1 - x; },           [](const Var& x) { return 1 + x; },
-    [](const Var& x) { return 1 / x; },           [](const Var& x) { return x * x; },
-};
-const std::vector<Unary> idioms{
-    [](const Var& x) { return log(sigmoid(x)); },
-    [](const Var& x) { return log(1 - sigmoid(x)); },
-    [](const Var& x) { return log(1 + exp(x)); },
-    [](const Var& x) { return log(1 - exp(x)); },
-    [](const Var& x) { return 1 / (1 + exp(-x)); },
-    [](const Var& x) { return exp(x) / (1 + exp(x)); },
-    [](const Var& x) { return log(exp(x) - 1); },
-    [](const Var& x) { return exp(log(x)); },
-    [](const Var& x) { return log(exp(x)); },
-    [](const Var& x) { return sqrt(sqr(x)); },
-    [](const Var& x) { return exp(x) - 1; },
-    [](const Var& x) { return 0.5 * (1 + tanh(x / 2)); },
-    [](const Var& x) { return 1 - sqr(tanh(x)); },
-    [](const Var& x) { return log(1.0 - x + 1e-7); },
-    [](const Var& x) { return -log(sigmoid(x) + 1e-7); },
-    [](const Var& x) { return 0 * x; },
-    [](const Var& x) { return x - x; },
-    [](const Var& x) { return x / x; },
-    [](const Var& x) { return where(x > 0, log(x), 0.0); },
-    [](const Var& x) { return where(x >= 0, x, -x); },
-    [](const Var& x) { return where(isnan(x), 0.0, x); },
-    [](const Var& x) { return maximum(x, 0); },
-    [](const Var& x) { return minimum(maximum(x, -1), 1); },
-    [](const Var& x) { return clip(x, -0.5, 0.5); },
-    [](const Var& x) { return log(clip(sigmoid(x), 1e-6, 1 - 1e-6)); },
-    [](const Var& x) { return pow(x, 2); },
-    [](const Var& x) { return pow(x, 3); },
-    [](const Var& x) { return pow(x, -1); },
-    [](const Var& x) { return pow(x, 0.5); },
-    [](const Var& x) { return cast(x > 0.2, x.dtype()) * x; },
-    [](const Var& x) { return cast(cast(x, DType::float32), x.dtype()); },
-    [](const Var& x) { return log(cosh(x)); },
-    [](const Var& x) { return log(erfc(x)); },
-    [](const Var& x) { return sqr(sigmoid(x)) / sigmoid(x); },
-    [](const Var& x) { return sigmoid(-x) * exp(x); },
-    [](const Var& x) { return abs(sqr(x)); },
-    [](const Var& x) { return round(sigmoid(x)); },
-    [](const Var& x) { return (1 - x) * sigmoid(x) + x * (1 - sigmoid(x)); },
-};
-const std::vector<Binary> pairs{
-    [](const Var& x, const Var& y) { return x + y; },
-    [](const Var& x, const Var& y) { return x - y; },
-    [](const Var& x, const Var& y) { return x * y; },
-    [](const Var& x, const Var& y) { return x / y; },
-    [](const Var& x, const Var& y) { return x + y; },
-    [](const Var& x, const Var& y) { return x * y; },
-    [](const Var& x, const Var& y) { return maximum(x, y); },
-    [](const Var& x, const Var& y) { return minimum(x, y); },
-    [](const Var& x, const Var& y) { return logaddexp(x, y); },
-    [](const Var& x, const Var& y) { return log(exp(x) + exp(y)); },
-    [](const Var& x, const Var& y) { return exp(x) / (exp(x) + exp(y)); },
-    [](const Var& x, const Var& y) { return exp(x) * exp(y); },
-    [](const Var& x, const Var& y) { return where(x > y, x, y); },
-    [](const Var& x, const Var& y) { return where(x >= y, x, maximum(x, y)); },
-    [](const Var& x, const Var& y) { return where(x <= y, 0.0, minimum(x, y)); },
-    [](const Var& x, const Var& y) { return where(eq(x, y), x, y); },
-    [](const Var& x, const Var& y) { return where(x > 0, y, exp(y)); },
-    [](const Var& x, const Var& y) { return x * y / y; },
-    [](const Var& x, const Var& y) { return x + y - y; },
-    [](const Var& x, const Var& y) { return x * sigmoid(y) - x; },
-    [](const Var& x, const Var& y) { return -(-x * -y); },
-    [](const Var& x, const Var& y) { return x - (-y); },
-    [](const Var& x, const Var& y) { return -(x - y); },
-    [](const Var& x, const Var& y) { return y * log(sigmoid(x)) + (1 - y) * log(1 - sigmoid(x)); },
-    [](const Var& x, const Var& y) { return pow(x, y); },
-    [](const Var& x, const Var& y) { return atan2(x, y); },
-    [](const Var& x, const Var& y) { return xlogy0(x, sigmoid(y)); },
-    [](const Var& x, const Var& y) { return x % y; },
-    [](const Var& x, const Var& y) { return floor_div(x, y); },
-};
-const std::vector<Constant> with_constants{
-    [](const Var& x, double c) { return x + c; },
-    [](const Var& x, double c) { return c - x; },
-    [](const Var& x, double c) { return c * x; },
-    [](const Var& x, double c) { return x / c; },
-    [](const Var& x, double c) { return c / x; },
-    [](const Var& x, double c) { return (x + c) - c; },
-    [](const Var& x, double c) { return (x * c) * 3; },
-    [](const Var& x, double c) { return (c - x) + c; },
-    [](const Var& x, double c) { return maximum(x, c); },
-    [](const Var& x, double c) { return log(c + exp(x)); },
-    [](const Var& x, double c) { return log(c * sigmoid(x)); },
-    [](const Var& x, double c) { return where(x > c, x, c); },
-    [](const Var& x, double c) { return cast(x > c, x.dtype()); },
-};
-// clang-format on
-const std::vector<double> constants{0, -0.0, 1, -1, 2, 0.5, 3, 0.1, 1e-7, 1 + 1e-7, 12582912, 1e30};
 
 Var elementwise_step(Pool& pool) {
   Dice& dice = pool.dice();
   const Var x = pool.any_float();
   switch (dice.below(5)) {
     case 0:
-      return dice.of(functions)(x);
+      return dice.of(unary_functions())(x);
     case 1:
-      return dice.of(idioms)(x);
+      return dice.of(unary_idioms())(x);
     case 2:
-      return dice.of(with_constants)(x, dice.of(constants));
+      return dice.of(functions_of_constants())(x, dice.of(random_constants()));
     default:
-      return dice.of(pairs)(x, pool.any_float());
+      return dice.of(binary_functions())(x, pool.any_float());
   }
 }
 
@@ -291,7 +181,7 @@ Var reduction_step(Pool& pool) {
     case 11:
       return cumsum(x, axis);
     case 12:
-      return sum(dice.of(constants) * x, axis);
+      return sum(dice.of(random_constants()) * x, axis);
     case 13:
       return sum(-x);
     case 14:
@@ -341,7 +231,7 @@ Var loop_step(Pool& pool) {
   const Var x = pool.tensor();
   const Var y = pool.any_float();
   const Var k = pool.pick([](const Var& v) { return v.dtype() == DType::int64 && v.ndim() == 0; });
-  const Unary f = dice.of(dice.one_in(2) ? functions : idioms);
+  const RandomUnary f = dice.of(dice.one_in(2) ? unary_functions() : unary_idioms());
   const auto first = [](const ScanResult& r) { return r.outputs[0]; };
   switch (dice.below(9)) {
     case 0:
@@ -383,7 +273,7 @@ Var choice_step(Pool& pool) {
   RandomStream rng(dice.below(1000));
   switch (dice.below(8)) {
     case 0:
-      return ifelse(any(b), x, dice.of(functions)(x));
+      return ifelse(any(b), x, dice.of(unary_functions())(x));
     case 1:
       return ifelse(sum(x) > 0, log(x), x);
     case 2:
@@ -395,7 +285,7 @@ Var choice_step(Pool& pool) {
     case 5:
       return dot(rng.bernoulli(sigmoid(pool.tensor())), ones_like(pool.tensor()));
     default:
-      return where(b, dice.of(idioms)(x), x);
+      return where(b, dice.of(unary_idioms())(x), x);
   }
 }
 
