@@ -7,11 +7,19 @@ namespace {
 
 constexpr std::size_t prime = 1099511628211ULL;
 
+/// Such that sums tell pairs apart whose numbers have one sum, as those of a step and of its
+/// gradient have all along a chain.
+std::size_t scattered(std::size_t k) {
+  k *= 0x9e3779b97f4a7c15ULL;
+  k = (k ^ k >> 30U) * 0xbf58476d1ce4e5b9ULL;
+  return k ^ k >> 27U;
+}
+
 std::size_t hash_of(const Apply& node) {
   std::size_t h = node.op().hash() * prime;
   const bool any_order = node.op().commutative();
   for (const Var& in : node.inputs()) {
-    const std::size_t k = (in.owner().id() * 31 + in.index()) * 0x9e3779b97f4a7c15ULL;
+    const std::size_t k = scattered(in.owner().id() * 31 + in.index());
     h = any_order ? h + k : (h ^ k) * prime;
   }
   return h ^ h >> 32U;

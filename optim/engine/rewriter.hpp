@@ -124,7 +124,12 @@ class Rewriter final : public Context {
   std::size_t budget_ = 10000;
   std::size_t visits_ = 0;
   std::size_t tries_ = 0;
-  Table<Var> stable_logs_;  // what stable_log has answered; empty Vars for none
+  /// What stable_log has answered: an empty Var for none, as far as probes of some depth see.
+  struct StableLog {
+    Var form{};
+    int depth = 0;
+  };
+  Table<StableLog> stable_logs_;
   bool cut_short_ = false;  // a probe stopped for its depth
   int reading_ = 0;         // how deep the search for loops is
   int probing_ = 0;

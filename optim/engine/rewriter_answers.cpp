@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <damo/ops/common/same_elements.hpp>
@@ -18,6 +20,7 @@ constexpr int deepest_reading = 200;
 // branch at each level, so how many one may lead to is bounded as well.
 constexpr int deepest_probe = 12;
 constexpr int most_probes = 64;
+constexpr int unlimited = std::numeric_limits<int>::max();
 
 }  // namespace
 
@@ -88,11 +91,22 @@ std::optional<Var> Rewriter::stabilized(const Var& v) {
 }
 
 std::optional<Var> Rewriter::stable_log(const Var& v) {
-  if (const Var* known = stable_logs_.find(v))
-    return known->defined() ? std::optional(*known) : std::nullopt;
+  // What has no elements needs none, and a form of it would fold back into what it was made from.
+  const Shape& dims = v.type().dims;
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) return std::nullopt;
+  const int depth = deepest_probe - probing_;
+  if (const StableLog* known = stable_logs_.find(v)) {
+    if (known->form.defined()) return known->form;
+    if (depth <= known->depth) {
+      if (known->depth < unlimited) cut_short_ = asked_ = true;
+      return std::nullopt;
+    }
+  }
   const bool before = std::exchange(cut_short_, false);
   const auto found = stabilized(log(v));
-  if (!cut_short_) stable_logs_.insert(v, found.value_or(Var{}));
+  // What ran out of probes that others had taken may have an answer when it is asked by itself.
+  if (!cut_short_ || probing_ == 0)
+    stable_logs_[v] = {found.value_or(Var{}), cut_short_ ? depth : unlimited};
   cut_short_ = cut_short_ || before;
   return found;
 }

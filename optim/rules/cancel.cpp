@@ -153,6 +153,29 @@ bool runs_away(const Terms& terms, std::size_t sum, Context& context) {
   return false;
 }
 
+/// Whether a factor divides, or is a function that overflows.
+bool overflows_or_divides(const Terms::Leaf& leaf, Context& context) {
+  if (leaf.constant) return false;
+  const Fact fact = context.fact(leaf.seen.core);
+  return leaf.inverse || (!fact.at_most_one && context.stable_log(leaf.seen.core));
+}
+
+/// Whether anything of the product, the summands of the sum at `sum` included, grows: where nothing
+/// does, no product of parts is other than the parts are.
+bool something_grows(const Terms& terms, std::size_t sum, Context& context) {
+  const auto& leaves = terms.leaves();
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    if (i != sum && overflows_or_divides(leaves[i], context)) return true;
+  }
+  const Vars& summands = leaves[sum].seen.core.inputs();
+  return std::any_of(summands.begin(), summands.end(), [&](const Var& x) {
+    const auto& factors = context.terms(Group::product, x).leaves();
+    return std::any_of(factors.begin(), factors.end(), [&](const Terms::Leaf& leaf) {
+      return overflows_or_divides(leaf, context);
+    });
+  });
+}
+
 /// Whether a term divides by what may be 0: then a sum times it is infinite where a summand times
 /// it is undefined.
 bool may_divide_by_zero(const Terms& terms, Context& context) {
@@ -175,7 +198,7 @@ std::optional<Vars> product_into_sum(const Apply& node, Context& context) {
     if (leaves[i].inverse || (f != vocabulary().add && f != vocabulary().sub)) continue;
     // 1 + exp(x) and the like have rules of their own, as a whole.
     if (uniform_value(core.inputs()[0]) || uniform_value(core.inputs()[1])) continue;
-    if (!runs_away(terms, i, context)) continue;
+    if (!runs_away(terms, i, context) || !something_grows(terms, i, context)) continue;
     std::vector<bool> drop(leaves.size(), false);
     drop[i] = true;
     const Terms::Rest rest = terms.without(drop);

@@ -243,11 +243,16 @@ std::optional<Vars> accumulate_products(const Apply& node, Context& context) {
   return Vars{fit(total, root)};
 }
 
+/// How many products one accumulation has at most: a loop written out has one for each step, and
+/// what goes through all of them at every step takes the square of their number.
+constexpr std::size_t most_products = 16;
+
 /// An accumulation upon one that it alone reads.
 std::optional<Vars> gemm_chain(const Apply& node, Context& context) {
   const Var& inner = node.input(0);
   if (as<Gemm>(inner) == nullptr || context.uses(inner) != 1 || uniform_value(node.input(4)) != 1)
     return std::nullopt;
+  if (inner.inputs().size() + node.inputs().size() > 3 * most_products + 4) return std::nullopt;
   Vars inputs = inner.inputs();
   inputs.insert(inputs.end(), node.inputs().begin() + 1, node.inputs().begin() + 4);
   inputs.insert(inputs.end(), node.inputs().begin() + 5, node.inputs().end());

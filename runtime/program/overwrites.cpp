@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <functional>
+#include <queue>
+#include <unordered_map>
 #include <utility>
 
 #include <damo/ops/elementwise/elementwise.hpp>
@@ -10,28 +13,38 @@ namespace {
 class Overwriting {
  public:
   Overwriting(Program& program, const std::vector<std::optional<std::uint32_t>>& updated)
-      : program_(program), updated_(updated), base_(program.slots.size()), reads_(base_.size(), 0) {
+      : program_(program),
+        base_(program.slots.size()),
+        reads_(base_.size(), 0),
+        roots_in_(base_.size(), 0),
+        variable_of_(base_.size()) {
     for (std::size_t s = 0; s < base_.size(); ++s) base_[s] = static_cast<std::uint32_t>(s);
     for (const auto& instruction : program.instructions) {
       if (instruction->is_view())
         base_[instruction->out_slots()[0]] = base_[instruction->in_slots()[0]];
       for (const std::uint32_t s : instruction->in_slots()) ++reads_[base_[s]];
     }
+    for (std::size_t i = 0; i < program.roots.size(); ++i) {
+      ++roots_in_[base_[program.roots[i]]];
+      variable_of_[program.roots[i]] = updated[i];
+    }
   }
 
   void run() {
     for (const auto& instruction : program_.instructions) find(*instruction);
-    while (drop_one_read_too_late()) {
-    }
-    for (const Candidate& c : chosen_)
+    put_readers_first();
+    std::unordered_map<const Instruction*, std::size_t> position;
+    for (const Candidate& c : chosen_) {
+      position.emplace(c.instruction, position.size());
       program_.overwrites.insert(program_.overwrites.end(), c.pairs.begin(), c.pairs.end());
-    const auto waits = [this](const auto& instruction) { return position(*instruction) >= 0; };
+    }
+    const auto waits = [&](const auto& instruction) { return position.contains(&*instruction); };
     auto& all = program_.instructions;
     const auto first =
         std::stable_partition(all.begin(), all.end(), [&](const auto& i) { return !waits(i); });
     program_.n_waiting = static_cast<std::size_t>(all.end() - first);
     std::sort(first, all.end(),
-              [this](const auto& a, const auto& b) { return position(*a) < position(*b); });
+              [&](const auto& a, const auto& b) { return position.at(&*a) < position.at(&*b); });
   }
 
  private:
@@ -41,33 +54,14 @@ class Overwriting {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
   };
 
-  std::ptrdiff_t position(const Instruction& instruction) const {
-    const auto at = std::find_if(chosen_.begin(), chosen_.end(),
-                                 [&](const Candidate& c) { return c.instruction == &instruction; });
-    return at == chosen_.end() ? -1 : at - chosen_.begin();
-  }
-
-  /// How many roots lie in the memory of a slot.
-  std::ptrdiff_t roots_in(std::uint32_t slot) const {
-    return std::count_if(program_.roots.begin(), program_.roots.end(),
-                         [&](std::uint32_t root) { return base_[root] == slot; });
-  }
-
-  std::optional<std::uint32_t> variable_of(std::uint32_t value) const {
-    for (std::size_t i = 0; i < program_.roots.size(); ++i) {
-      if (program_.roots[i] == value) return updated_[i];
-    }
-    return std::nullopt;
-  }
-
   void find(const Instruction& instruction) {
     if (instruction.is_view() || !instruction.prepares()) return;
     Candidate candidate{&instruction, {}};
     for (std::size_t k = 0; k < instruction.out_slots().size(); ++k) {
       const std::uint32_t value = instruction.out_slots()[k];
       // It comes last: what it computes is for the caller only.
-      if (reads_[value] != 0 || roots_in(value) != 1) return;
-      const auto variable = variable_of(value);
+      if (reads_[value] != 0 || roots_in_[value] != 1) return;
+      const auto variable = variable_of_[value];
       if (variable && fits(instruction, *variable, k))
         candidate.pairs.emplace_back(*variable, value);
     }
@@ -75,7 +69,7 @@ class Overwriting {
   }
 
   bool fits(const Instruction& instruction, std::uint32_t variable, std::size_t output) const {
-    if (roots_in(variable) != 0) return false;
+    if (roots_in_[variable] != 0) return false;
     const auto candidates = instruction.inplace_candidates();
     const auto in = instruction.in_slots();
     const bool over = std::any_of(candidates.begin(), candidates.end(), [&](const auto& c) {
@@ -92,41 +86,62 @@ class Overwriting {
     return over && (uses == 1 || elementwise);
   }
 
-  bool reads(const Instruction& instruction, const Candidate& overwritten) const {
-    return std::any_of(overwritten.pairs.begin(), overwritten.pairs.end(), [&](const auto& pair) {
-      const auto in = instruction.in_slots();
-      return std::any_of(in.begin(), in.end(),
-                         [&](std::uint32_t s) { return base_[s] == pair.first; });
-    });
+  /// By candidate, those that write over what it reads, as often as it does.
+  std::vector<std::vector<std::size_t>> written_after() const {
+    std::unordered_map<std::uint32_t, std::size_t> writer;
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      for (const auto& [variable, value] : chosen_[i].pairs) writer.emplace(variable, i);
+    }
+    std::vector<std::vector<std::size_t>> all(chosen_.size());
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      for (const std::uint32_t s : chosen_[i].instruction->in_slots()) {
+        const auto at = writer.find(base_[s]);
+        if (at != writer.end() && at->second != i) all[i].push_back(at->second);
+      }
+    }
+    return all;
   }
 
   /// Puts those that read a variable before the one that writes over it. Where two read each
   /// other's, one of them goes back to where it was: it runs before both.
-  bool drop_one_read_too_late() {
-    std::vector<Candidate> sorted;
-    while (!chosen_.empty()) {
-      const auto free = std::find_if(chosen_.begin(), chosen_.end(), [&](const Candidate& c) {
-        return std::none_of(chosen_.begin(), chosen_.end(), [&](const Candidate& other) {
-          return other.instruction != c.instruction && reads(*other.instruction, c);
-        });
-      });
-      if (free == chosen_.end()) {
-        chosen_.erase(chosen_.begin());
-        sorted.insert(sorted.end(), chosen_.begin(), chosen_.end());
-        chosen_ = std::move(sorted);
-        return true;
+  void put_readers_first() {
+    const auto later = written_after();
+    std::vector<std::size_t> readers(chosen_.size(), 0);
+    for (const auto& written : later) {
+      for (const std::size_t i : written) ++readers[i];
+    }
+    std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> free;
+    std::vector<bool> placed(chosen_.size(), false);
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {
+      if (readers[i] == 0) free.push(i);
+    }
+    const auto place = [&](std::size_t i) {
+      placed[i] = true;
+      for (const std::size_t w : later[i]) {
+        if (--readers[w] == 0 && !placed[w]) free.push(w);
       }
-      sorted.push_back(std::move(*free));
-      chosen_.erase(free);
+    };
+    std::vector<Candidate> sorted;
+    for (std::size_t first = 0; first < chosen_.size();) {
+      if (!free.empty()) {
+        const std::size_t i = free.top();
+        free.pop();
+        place(i);
+        sorted.push_back(std::move(chosen_[i]));
+      } else if (placed[first]) {
+        ++first;
+      } else {
+        place(first);  // it goes back
+      }
     }
     chosen_ = std::move(sorted);
-    return false;
   }
 
   Program& program_;
-  const std::vector<std::optional<std::uint32_t>>& updated_;
   std::vector<std::uint32_t> base_;
-  std::vector<std::size_t> reads_;  // by slot: how often it, or a view of it, is read
+  std::vector<std::size_t> reads_;     // by slot: how often it, or a view of it, is read
+  std::vector<std::size_t> roots_in_;  // how many roots lie in its memory
+  std::vector<std::optional<std::uint32_t>> variable_of_;  // what it is the update of
   std::vector<Candidate> chosen_;
 };
 

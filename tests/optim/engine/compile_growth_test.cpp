@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <functional>
 
 #include <damo/core.hpp>
@@ -21,10 +22,17 @@ std::size_t count(const FunctionGraph& graph) {
   return n;
 }
 
+std::size_t most_inputs(const FunctionGraph& graph) {
+  std::size_t n = 0;
+  for (const Apply* node : graph.order()) n = std::max(n, node->inputs().size());
+  return n;
+}
+
 struct Work {
   double made;    ///< nodes that were made on the way
   double visits;  ///< nodes that were looked at
   double nodes;   ///< of the result
+  double widest;  ///< inputs of the node that has most
 };
 
 /// What it takes to rewrite `outputs` in mode fast.
@@ -39,7 +47,7 @@ Work work(const Vars& outputs) {
   const FunctionGraph result = optimize(graph, Mode::fast(), &trace);
   const std::uint64_t after = scalar().owner().id();
   return {static_cast<double>(after - before), static_cast<double>(trace.visits()),
-          static_cast<double>(count(result))};
+          static_cast<double>(count(result)), static_cast<double>(most_inputs(result))};
 }
 
 void check_linear(const std::function<Vars(int)>& make, int small, int large) {
@@ -85,6 +93,33 @@ TEST_CASE("growth: joins of joins, as many as one likes") {
       },
       104, 416);
   check_linear([&](int n) { return Vars{log(sigmoid(joined(n)))}; }, 104, 416);
+}
+
+TEST_CASE("growth: a recurrent network written out step by step, with gradient") {
+  const auto network = [](int n) {
+    const Var x = tensor3("x"), U = matrix("U"), W = matrix("W");
+    Var h = dot(x[0], U);
+    for (int t = 1; t < n; ++t) h = tanh(dot(x[t], U) + dot(h, W));
+    return grad(sum(h), Vars{U, W});
+  };
+  check_linear(network, 100, 400);
+  // What is made anew at each step is of a size that does not grow with the steps.
+  CHECK(work(network(400)).widest < 60);
+}
+
+TEST_CASE("growth: gates written out step by step make few nodes in vain") {
+  const auto network = [](int n) {
+    const Var x = tensor3("x"), U = matrix("U"), W = matrix("W");
+    Var h = dot(x[0], U);
+    for (int t = 1; t < n; ++t) {
+      const Var z = dot(x[t], U) + dot(h, W), gate = sigmoid(z);
+      h = gate * h + (1 - gate) * tanh(z + 1);
+    }
+    return grad(sum(sqr(h)), Vars{U, W});
+  };
+  check_linear(network, 50, 200);
+  const Vars slopes = network(100);
+  CHECK(work(slopes).made < 4 * static_cast<double>(toposort(slopes).size()));
 }
 
 TEST_CASE("growth: a hundred choices, each inside the one before, with gradient") {

@@ -45,3 +45,16 @@ TEST_CASE("logarithms of sums: a product that has been shifted is not shifted ag
     for (const double x : f(V, W)[0].values<double>()) CHECK(std::isfinite(x));
   }
 }
+
+TEST_CASE("logarithms of sums: of nothing, they come to an end") {
+  const Var m = input({float64, {3, 0}}, "m", Site::here());
+  const Var q = input({float64, {0, 3}}, "q", Site::here());
+  const Var x = log(sigmoid(q));
+  for (const Var& y : {log1p(dot(sigmoid(m), sigmoid(x))), log1p(dot(cast(m > 0, float64), exp(x))),
+                       log(1 + dot(exp(m), exp(x))), log1p(sum(exp(m), 1) + sum(exp(q), 0))}) {
+    Function f = function({m, q}, {y, grad(sum(y), q)}, {.on_unused_input = Unused::ignore});
+    const Outputs out = f(Array(float64, {3, 0}), Array(float64, {0, 3}));
+    for (const double value : out[0].values<double>()) CHECK(value == 0);
+    CHECK(to_string(out[1].shape()) == "(0, 3)");
+  }
+}
