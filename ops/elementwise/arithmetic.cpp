@@ -1,6 +1,7 @@
 #include <damo/ops/common/same_elements.hpp>
 #include <damo/ops/elementwise/define.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/near.hpp>
 #include <damo/ops/elementwise/samples.hpp>
 
 namespace damo {
@@ -228,13 +229,17 @@ Var operator-(const Arg& a) {
 
 Var pow(const Arg& base, const Arg& exponent) {
   // d/db a^b = a^b log a, which is 0 (not NaN) at a = 0 for b > 0: hence the guarded logarithm.
+  // d/da a^b = b a^(b - 1) at b = 0 is 0 where a^-1 is infinite too; elsewhere it is left as it is,
+  // for its own derivative by b is a^-1 there.
   static const auto op =
       define({.name = "pow",
               .arity = 2,
               .types = Types::numeric,
               .loops = pow_loops(),
               .gradient = [](const Vars& x, const Var& y, const Var& g) -> Vars {
-                return {where(eq(x[1], 0), 0.0, g * x[1] * pow(x[0], x[1] - 1)),
+                const Var lower = pow(x[0], x[1] - 1);
+                const Var none = and_(eq(x[1], 0), not_(isfinite(lower)));
+                return {where(none, 0.0, g * x[1] * lower),
                         g * y * log(where(eq(x[0], 0), where(eq(y, 0), 1.0, x[0]), x[0]))};
               },
               .fact = while_exact([](const Apply&, std::span<const Fact> x) -> Fact {

@@ -93,4 +93,11 @@ inline Var one_less_square(const Var& x) {
   return where(abs(x) < 0.5, 1 - sqr(x), (1 - x) * (1 + x));
 }
 
+/// Where x log(y), taken as 0 for x = 0, reads y: whatever computes a y without a finite logarithm
+/// counts for nothing there. With one, the flow x / y to y is 0 of itself and its derivative by x,
+/// 1 / y, is not.
+inline Var times_logarithm_counts(const Var& x, const Var& y) {
+  return or_(neq(x, 0), and_(y > 0, y < std::numeric_limits<double>::infinity()));
+}
+
 }  // namespace damo

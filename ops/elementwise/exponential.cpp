@@ -143,11 +143,11 @@ Var xlogy0(const Arg& x, const Arg& y) {
               .types = Types::real,
               .loops = real_loops<Xlogy0, 2>(),
               .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
-                return {g * log(in[1]), where(eq(in[0], 0), 0.0, g * in[0] / in[1])};
+                return {g * log(in[1]),
+                        where(times_logarithm_counts(in[0], in[1]), g * in[0] / in[1], 0.0)};
               },
-              // Where x is 0 the value is 0, whatever computes y.
               .counts = [](const Vars& x) -> Vars {
-                return {Var{}, neq(x[0], 0)};
+                return {Var{}, times_logarithm_counts(x[0], x[1])};
               }});
   return elementwise(op, {x, y});
 }

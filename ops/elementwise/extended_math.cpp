@@ -74,18 +74,18 @@ Var hypot(const Arg& x, const Arg& y) {
   return elementwise(op, {x, y});
 }
 Var xlog1py(const Arg& x, const Arg& y) {
-  static const auto op =
-      define({.name = "xlog1py",
-              .arity = 2,
-              .types = Types::real,
-              .loops = real_loops<Xlog1py, 2>(),
-              .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
-                return {g * log1p(in[1]), where(eq(in[0], 0), 0.0, g * in[0] / (1 + in[1]))};
-              },
-              // Where x is 0 the value is 0, whatever computes y.
-              .counts = [](const Vars& x) -> Vars {
-                return {Var{}, neq(x[0], 0)};
-              }});
+  static const auto op = define(
+      {.name = "xlog1py",
+       .arity = 2,
+       .types = Types::real,
+       .loops = real_loops<Xlog1py, 2>(),
+       .gradient = [](const Vars& in, const Var&, const Var& g) -> Vars {
+         const Var y = 1 + in[1];
+         return {g * log1p(in[1]), where(times_logarithm_counts(in[0], y), g * in[0] / y, 0.0)};
+       },
+       .counts = [](const Vars& x) -> Vars {
+         return {Var{}, times_logarithm_counts(x[0], 1 + x[1])};
+       }});
   return elementwise(op, {x, y});
 }
 Var deg2rad(const Arg& x) {

@@ -2,6 +2,7 @@
 
 #include <damo/ops/common/one_variable.hpp>
 #include <damo/ops/elementwise/math.hpp>
+#include <damo/ops/elementwise/near.hpp>
 #include <damo/optim/analysis/flat_terms.hpp>
 #include <damo/optim/analysis/known_functions.hpp>
 #include <damo/optim/analysis/shape_fitting.hpp>
@@ -123,14 +124,17 @@ std::optional<Vars> log1p_of_minus(const Apply& node, Context& context) {
   return stable ? std::optional(Vars{fit(log1mexp(*stable), node.output())}) : std::nullopt;
 }
 
-/// xlogy0(v, y) = v log(y), 0 where v is, where log(y) has a stable form.
+/// xlogy0(v, y) = v log(y), 0 where v is and the logarithm is not finite, where log(y) has a stable
+/// form. Where it is finite the product is 0 as well, and its derivative by v is the logarithm.
 std::optional<Vars> xlogy_of_stable(const Apply& node, Context& context) {
   const Var& v = node.input(0);
   const auto stable = context.stable_log(node.input(1));
   if (!stable) return std::nullopt;
   // The logarithm of a negative number is NaN, where xlogy0 is 0 all the same.
   const bool same_nan = context.fact(node.input(1)).nonnegative;
-  const Var none = and_(eq(v, 0), not_(isnan(same_nan ? *stable : node.input(1))));
+  const Var lost =
+      same_nan ? isinf(*stable) : and_(not_(isfinite(*stable)), not_(isnan(node.input(1))));
+  const Var none = and_(eq(v, 0), lost);
   return Vars{fit(where(none, 0.0, v * *stable), node.output())};
 }
 
