@@ -160,19 +160,32 @@ bool has_sizes_of(const Var& y, const Var& whole, Context& context) {
   return true;
 }
 
-/// set_subtensor(x[i], y)[i] = y, and inc_subtensor(zeros[i], y)[i] = y as derivatives have it. An
-/// index that may be out of range, or a y of another size, is a mistake that the left side reports.
-std::optional<Vars> of_set(const Apply& node, Context& context) {
+/// What was set, or added, at the index that the node reads. An index that may be out of range, or
+/// a y of another size, is a mistake that the left side reports.
+std::optional<Vars> of_written(const Apply& node, Context& context) {
   const auto* set = as<IncSubtensor>(node.input(0));
-  if (set == nullptr || !(set->index() == index_op(node).index())) return std::nullopt;
+  if (!(set->index() == index_op(node).index())) return std::nullopt;
   const Vars& in = node.input(0).inputs();
-  if (!set->set() && uniform_value(in[0]) != 0.0) return std::nullopt;
   for (std::size_t i = 1; i < node.inputs().size(); ++i) {
     if (!same(node.input(i), in[i + 1])) return std::nullopt;
   }
   if (set->set() && !surely_in(set->index(), in[0])) return std::nullopt;
   if (!has_sizes_of(in[1], node.output(), context)) return std::nullopt;
   return Vars{fit(in[1], node.output())};
+}
+
+/// set_subtensor(x[i], y)[i] = y.
+std::optional<Vars> of_set(const Apply& node, Context& context) {
+  const auto* set = as<IncSubtensor>(node.input(0));
+  return set != nullptr && set->set() ? of_written(node, context) : std::nullopt;
+}
+
+/// inc_subtensor(zeros[i], y)[i] = y, as derivatives have it.
+std::optional<Vars> of_added_to_zeros(const Apply& node, Context& context) {
+  const auto* add = as<IncSubtensor>(node.input(0));
+  if (add == nullptr || add->set() || uniform_value(node.input(0).inputs()[0]) != 0.0)
+    return std::nullopt;
+  return of_written(node, context);
 }
 
 /// An element of a vector of scalars.
@@ -214,6 +227,12 @@ const Rules& indexing_rules() {
     add("subtensor_of_join", "subtensor", "concatenate(x, y)[n:] = y", of_join);
     add("subtensor_of_elementwise", "subtensor", "f(x, y)[i] = f(x[i], y[i])", of_elementwise);
     add("subtensor_of_new_axis", "subtensor", "x[newaxis][0] = x", of_new_axis);
+    // 0 + -0 is 0.
+    list.push_back(node_rewriter("subtensor_of_inc", {"subtensor"},
+                                 "inc_subtensor(zeros[i], y)[i] = y", of_added_to_zeros)
+                       .canonicalizes()
+                       .tagged("indexing")
+                       .sound(Soundness::zero_sign));
     // Products that leave zeros out may give a sum that underflows the other sign.
     list.push_back(
         node_rewriter("subtensor_of_dot", {"subtensor"}, "dot(x, w)[i] = dot(x[i], w)", of_dot)

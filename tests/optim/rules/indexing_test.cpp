@@ -25,6 +25,8 @@ RuleCases indexing_cases() {
       {"subtensor_whole_range", x[range(0, x.shape(0))], x[range(0, y.shape(0))]},
       {"subtensor_of_vector", numbers[1], numbers[i]},
       {"subtensor_of_set", set_subtensor(six[3], s)[3], set_subtensor(x[i], s)[i]},
+      {"subtensor_of_inc", inc_subtensor(zeros({6}, float64)[3], s)[3],
+       inc_subtensor(ones({6}, float64)[3], s)[3]},
       {"subtensor_of_join", concatenate({x, y}, 0)[range(x.shape(0), x.shape(0) + y.shape(0))],
        concatenate({x, y}, 0)[range(1, x.shape(0))]},
       {"subtensor_of_elementwise", exp(x)[i], e[i] + e},
@@ -63,4 +65,12 @@ TEST_CASE("rules: rows of a product are the products of rows, with the same bits
   const Vars third = rewritten(Vars{dot(m, w)[2]}, Mode::fast());
   const std::vector<std::pair<Var, Array>> short_of{{m, normal({2, 3})}, {w, normal({3, 5})}};
   CHECK_THROWS_AS(evaluate(third, short_of), Error);
+}
+
+TEST_CASE("indexing: what is added to zeros and read again has the sign that a sum with 0 has") {
+  const Var x = scalar("x", float64);
+  const Var y = 1.0 / inc_subtensor(zeros({3}, float64)[1], x)[1];
+  for (const Mode& mode : {Mode::none(), Mode::strict()})
+    CHECK(function({x}, {y}, {.mode = mode})(-0.0).scalar<double>(0) == INFINITY);
+  CHECK_NOTHROW(function({x}, {y}, {.mode = Mode::debug()})(-0.0));
 }
