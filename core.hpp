@@ -16,7 +16,7 @@
 #include <damo/models/energy/evaluation/langevin.hpp>
 #include <damo/models/energy/evaluation/variational.hpp>
 #include <damo/models/energy/explain_model.hpp>
-#include <damo/models/frame_scores.hpp>
+#include <damo/models/frames/frame_scores.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rbm.hpp>
 #include <damo/models/rnn_rbm.hpp>

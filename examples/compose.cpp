@@ -67,7 +67,8 @@ int compose(const Options& o) {
   settings.seed = (o.seed < 0 ? settings.seed : o.seed) + first;
   io::RollOptions roll;
   roll.dt = info.number("frame_seconds");
-  models::RnnRbm model = load_music_model(settings, run, roll, o.last);
+  models::RnnRbm model =
+      load_music_model(settings, run, roll, load_known(run, roll.high - roll.low), o.last);
   Beginnings how{.seed = static_cast<std::uint64_t>(settings.seed)};
   if (!o.prime.empty()) how.prime = io::read_piano_roll(o.prime, roll);
   if (o.starts_given ? o.real_starts : settings.real_starts)

@@ -88,7 +88,8 @@ void compare_songs(const Options& o, models::RnnRbm& model, const std::vector<Ar
 
 int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions& settings,
               const RunFolder& folder) {
-  models::RnnRbm model = load_music_model(settings, folder, data.roll, o.last);
+  models::RnnRbm model =
+      load_music_model(settings, folder, data.roll, load_known(folder, data.pitches()), o.last);
   const std::vector<Array>& part = part_of(data, o.part);
   const std::vector<Array> pieces =
       o.spread ? spread_frames(part, o.frames) : first_frames(part, o.frames);
@@ -110,17 +111,19 @@ int score_run(const Options& o, const io::SequenceSet& data, const MusicOptions&
                                            {.runs = o.runs,
                                             .betas = o.betas,
                                             .seed = static_cast<std::uint64_t>(o.seed),
+                                            .known = known_frames(data.train, data.pitches()),
                                             .on_batch = on_batch});
   if (style == ProgressStyle::live) fmt::print(stderr, "\r{:60}\r", "");
   print({folder.path().string(),
          fmt::format("{:.3f} +- {:.3f}", scores.log_likelihood, scores.standard_error),
          scores.accuracy, scores.bay_accuracy});
   fmt::print(
-      "  {} frames; AIS {} runs of {} steps from the base rates; effective runs {:.1f} on "
-      "average, "
+      "  {} frames; the mass of frames trained on and of all that Gibbs steps reach from them, by "
+      "{} chains, {:.2g} % of it elsewhere, by AIS, {} runs of {} steps from the base rates; "
+      "effective runs {:.1f} on average, "
       "{:.1f} at least; {} parameters, {} draws a frame for accuracy\n",
-      scores.frames, o.runs, o.betas, scores.mean_effective_runs, scores.least_effective_runs,
-      settings.average > 0 && !o.last ? "averaged" : "last", o.runs);
+      scores.frames, o.runs, 100 * scores.far, o.runs, o.betas, scores.mean_effective_runs,
+      scores.least_effective_runs, settings.average > 0 && !o.last ? "averaged" : "last", o.runs);
   if (const std::string trouble = trouble_of(scores); !trouble.empty())
     fmt::print("  {}\n", trouble);
   if (o.songs > 0) compare_songs(o, model, part, folder);

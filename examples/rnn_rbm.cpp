@@ -20,7 +20,8 @@
 namespace damo::examples {
 namespace {
 
-constexpr std::int64_t pretraining_frames = 2'000'000, training_frames = 1'000'000;
+constexpr std::int64_t pretraining_frames = 2'000'000, training_frames = 8'000'000;
+constexpr std::int64_t patient_frames = 1'000'000;
 constexpr std::int64_t quick_pieces = 10, quick_epochs = 2;
 constexpr std::int64_t fitted_frames = 30000, quick_fitted_frames = 300;
 constexpr const char* score_name = "validation_log_likelihood";
@@ -31,6 +32,7 @@ struct Options : MusicOptions {
   std::string prime;
   bool wav = false;
   bool fit_epochs = false;  // --epochs is not given: at most so many
+  bool fit_patience = false;
 };
 
 void add_options(Cli& cli, Options& o) {
@@ -125,7 +127,9 @@ int train_rnn_rbm(Training& training, Options& o) {
   if (!o.prime.empty()) io::read_midi(o.prime);
   const io::SequenceSet data = load_music(o);
   if (o.fit_epochs) o.epochs = epochs_that_fit(o.epochs, training_frames, data.train);
-  models::RnnRbm model = make_model(o, data.roll, training.lr_factor());
+  if (o.fit_patience) o.patience = epochs_that_fit(o.patience, patient_frames, data.train);
+  models::RnnRbm model =
+      make_model(o, data.roll, known_frames(data.train, data.pitches()), training.lr_factor());
   const std::vector<Array> chunks =
       models::cut_sequences(data.train, o.batch, model.n_visible(), float32);
 
@@ -183,9 +187,9 @@ int train_rnn_rbm(Training& training, Options& o) {
                      "in nats a frame; near 0 where chains keep up."},
                     {score_name,
                      "Log-likelihood of a validation frame given those before it, "
-                     "in nats; higher is better. The best epoch by it composes. None where more "
-                     "than a tenth of the frames came out likelier than certain; "
-                     "where no epoch has one, the last composes."}},
+                     "in nats; higher is better. The best epoch by it composes. Too good by what "
+                     "lies where neither Gibbs steps from frames trained on come nor annealing; "
+                     "none where that decides alone of more than a tenth of the frames."}},
        .prepare = [&] { pretrain(training, model, data, o); },
        .step = step,
        .epoch_end = epoch_end,
@@ -210,15 +214,17 @@ int main(int argc, char** argv) {
     options.patience = 20;
     options.shuffle = true;
     Cli cli("rnn_rbm",
-            "Trains an RNN-RBM on music, and composes. --batch is in frames. Without --epochs, "
-            "much music has fewer: as many as together have a million frames.");
+            "Trains an RNN-RBM on music, and composes. --batch is in frames. Without --epochs and "
+            "--patience, much music has fewer: as many as together have eight million frames and "
+            "one million.");
     add_options(cli, options);
     if (const auto code = cli.parse(argc, argv)) return *code;
     check_temperature(options.temperature);
     Training training(cli, options);
     if (!training.resumed()) use_classic_settings(cli, options);
-    options.fit_epochs =
-        !training.resumed() && !options.classic && !options.quick && !cli.given("--epochs");
+    const bool fit = !training.resumed() && !options.classic && !options.quick;
+    options.fit_epochs = fit && !cli.given("--epochs");
+    options.fit_patience = fit && options.patience > 0 && !cli.given("--patience");
     if (options.quick) options.limit = std::min(options.limit, quick_pieces);
     return train_rnn_rbm(training, options);
   });

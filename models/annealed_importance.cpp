@@ -82,9 +82,9 @@ AisGraph build_ais(const Var& W, const Var& bv, const Var& bh, const Var& base_b
   const Var log_sum_of_squares = logsumexp(2 * ais.log_weights, 0);
   const Var runs64 = cast(runs, float64);
   const energy::UnitKind& kind = open.v.kind();
-  const Var log_z0 = sum(kind.log_normaliser({cast(base_bias, float64)})) +
-                     sum(kind.log_normaliser({zeros({W.shape(1)}, float64)}));
-  ais.log_z = log_z0 + log_sum - log(runs64);
+  ais.log_base_z = sum(kind.log_normaliser({cast(base_bias, float64)})) +
+                   sum(kind.log_normaliser({zeros({W.shape(1)}, float64)}));
+  ais.log_z = ais.log_base_z + log_sum - log(runs64);
   ais.effective_runs = exp(2 * log_sum - log_sum_of_squares);
   // Of a mean of weights, relative to it: the error of its logarithm.
   ais.standard_error = sqrt(maximum(1 / ais.effective_runs - 1 / runs64, 0));

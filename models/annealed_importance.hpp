@@ -9,7 +9,8 @@ struct AisGraph {
   Var log_z;           ///< float64 (n,)
   Var standard_error;  ///< of log_z, float64 (n,), from the spread of the runs' weights
   Var effective_runs;  ///< of the runs, how many equally weighted ones say as much; float64 (n,)
-  Var log_weights;     ///< float64 (runs, n)
+  Var log_weights;     ///< float64 (runs, n): of Z, relative to Z of the RBM without weights
+  Var log_base_z;      ///< log Z of that, float64
   Var v_sample;        ///< (runs, n, n_visible): each run's last state
   Updates updates;     ///< of the random streams
 };

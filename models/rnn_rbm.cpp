@@ -35,6 +35,12 @@ const RnnRbmOptions& checked(const RnnRbmOptions& o) {
     throw ShapeError(
         fmt::format("RnnRbm: dropout {}; it is in [0, 1), at {}", o.dropout, to_string(o.site)));
   }
+  const std::int64_t width = high - low;
+  if (o.known_frames && (o.known_frames->rank() != 2 || o.known_frames->shape()[0] < 1 ||
+                         o.known_frames->shape()[1] != width)) {
+    throw ShapeError(fmt::format("RnnRbm: known frames of shape {}; (any, {}) expected, at {}",
+                                 to_string(o.known_frames->shape()), width, to_string(o.site)));
+  }
   return o;
 }
 
@@ -77,7 +83,9 @@ RnnRbm::RnnRbm(const RnnRbmOptions& o)
   const Var temperature = scalar("temperature", o.dtype);
   GenerationOptions how{.k = o.k_generate, .n_steps = n_steps, .temperature = temperature};
   std::vector<In> inputs{u, n_steps, temperature};
-  if (o.chain_from_frame_before) {
+  if (o.known_frames) {
+    how.known = constant(o.known_frames->cast(o.dtype), "known_frames");
+  } else if (o.chain_from_frame_before) {
     how.v0 = vector("v0", o.dtype);
     inputs.emplace_back(how.v0);
   }
@@ -160,7 +168,7 @@ Array RnnRbm::generate(std::int64_t n_steps, const GenerateOptions& how) {
     u = evaluate(constant(states)[-1]);
     v0 = evaluate(constant(heard[0])[-1]);
   }
-  if (options.chain_from_frame_before)
+  if (options.chain_from_frame_before && !options.known_frames)
     return generate_(u.reshaped({width}), n_steps, how.temperature, v0)[0];
   return generate_(u.reshaped({width}), n_steps, how.temperature)[0];
 }

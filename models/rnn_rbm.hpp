@@ -41,6 +41,9 @@ struct RnnRbmOptions {
   bool chain_from_frame_before = false;  ///< `generate` starts the Gibbs steps of a frame at the
                                          ///< frame before, instead of at the empty frame, which a
                                          ///< model of sharp modes may not leave
+  /// Where given, `generate` starts them at one of these frames (any, n_visible), drawn by its mass
+  /// under the frame's RBM: distinct_frames of the training data for example.
+  std::optional<Array> known_frames{};
   std::optional<Var> lr_factor{};  ///< a scalar that multiplies both learning rates: a schedule
   Site site = Site::here();        ///< the line that errors about parameters name
 };

@@ -1,4 +1,5 @@
 #include <damo/models/binary_rbm.hpp>
+#include <damo/models/frames/known_frames.hpp>
 #include <damo/models/initialize.hpp>
 #include <damo/models/rnn_rbm_graph.hpp>
 #include <damo/ops/elementwise/math.hpp>
@@ -104,11 +105,19 @@ GenerationGraph build_generation(const RnnRbmParameters& p, const Var& u0, Rando
     const Var v_t = frame.v_sample;
     return std::pair<Vars, Updates>({v_t, p.next_u(v_t, u_tm1)}, frame.updates);
   };
+  const Var known_hidden = o.known.defined() ? dot(o.known, p.W / o.temperature) : Var();
+  const auto from_known = [&](const Var& u_tm1) {
+    return next(draw_known(o.known, known_hidden, p.bv_at(u_tm1) / o.temperature,
+                           p.bh_at(u_tm1) / o.temperature, rng),
+                u_tm1);
+  };
   const auto from_empty = [&](const Var& u_tm1) {
     return next(zeros({p.n_visible()}, p.W.dtype()), u_tm1);
   };
   const ScanResult generated =
-      o.v0.defined()
+      o.known.defined()
+          ? scan(from_known, {.outputs_info = {none, u0}, .n_steps = o.n_steps, .name = "generate"})
+      : o.v0.defined()
           ? scan(next, {.outputs_info = {o.v0, u0}, .n_steps = o.n_steps, .name = "generate"})
           : scan(from_empty,
                  {.outputs_info = {none, u0}, .n_steps = o.n_steps, .name = "generate"});

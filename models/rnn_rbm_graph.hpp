@@ -64,6 +64,10 @@ struct GenerationOptions {
   Arg temperature = 1;  ///< T: frames are drawn from the RBMs with energies divided by T
   Var v0{};  ///< (n_visible,): where given, the chain of the first frame starts here and that of
              ///< each other frame at the frame before; left out, all start at the empty frame
+  /// (any, n_visible): where given, each chain starts at one of these frames instead, drawn by its
+  /// mass under the frame's RBM. So modes come as often as they should however rarely Gibbs steps
+  /// go from one to another.
+  Var known{};
 };
 struct GenerationGraph {
   Var v_t;  ///< (n_steps, n_visible)

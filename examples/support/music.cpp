@@ -6,10 +6,17 @@
 
 #include <damo/io/pictures/pictures.hpp>
 #include <damo/io/runs/checkpoint.hpp>
+#include <damo/models/frames/known_frames.hpp>
 
 #include "support/program.hpp"
 
 namespace damo::examples {
+namespace {
+
+constexpr std::int64_t most_known = 4096;
+
+}  // namespace
+
 void add_music_options(Cli& cli, MusicOptions& o) {
   cli.choice("--data", o.data, "music", io::sequence_names(), true);
   cli.option("--limit", o.limit, "train on this many pieces only; 0 is all", {0, 1e9});
@@ -18,8 +25,10 @@ void add_music_options(Cli& cli, MusicOptions& o) {
   cli.option("--recurrent", o.recurrent, "units of the recurrent network", {1, 100000});
   cli.option("--k", o.k, "Gibbs steps in an update", {1, 100000});
   cli.option("--k-generate", o.k_generate, "Gibbs steps for a frame that is composed", {1, 100000});
-  cli.either("--from-before", "start these at the frame before", "--from-silence",
-             "at an empty frame", o.from_before);
+  cli.choice("--from", o.from,
+             "where these start: at a frame known from training, drawn by its probability, at the "
+             "frame before, or at the empty one",
+             {"known", "before", "silence"});
   cli.either("--real-starts", "begin pieces with the first frame of one trained on",
              "--no-real-starts", "as the model has it", o.real_starts);
   cli.option("--temperature", o.temperature,
@@ -41,7 +50,7 @@ void add_music_options(Cli& cli, MusicOptions& o) {
              o.learn_u0);
   cli.flag("--classic", o.classic,
            "the classic program's settings: --rule sgd --clip 0 --lr 0.001 --rnn-lr 0 --k 15 "
-           "--k-generate 25 --from-silence --no-real-starts --temperature 1 --recurrent 100 "
+           "--k-generate 25 --from silence --no-real-starts --temperature 1 --recurrent 100 "
            "--batch 100 --epochs "
            "200 --patience 0 "
            "--dropout 0 --transpose 0 "
@@ -72,7 +81,7 @@ void use_classic_settings(const Cli& cli, MusicOptions& o) {
   set("--rnn-lr", o.rnn_lr, 0.0);
   set("--k", o.k, 15);
   set("--k-generate", o.k_generate, 25);
-  set("--from-before", o.from_before, false);
+  set("--from", o.from, "silence");
   set("--real-starts", o.real_starts, false);
   set("--temperature", o.temperature, 1.0);
   set("--recurrent", o.recurrent, 100);
@@ -100,6 +109,9 @@ MusicOptions music_options(const io::Record& run) {
   Cli cli("rnn_rbm", "");
   add_music_options(cli, o);
   cli.restore(run, "run.json");
+  // Of runs of earlier versions.
+  if (!run.has("from") && run.has("from-before"))
+    o.from = run.boolean("from-before") ? "before" : "silence";
   return o;
 }
 
@@ -125,7 +137,7 @@ io::Record music_info(const io::SequenceSet& data) {
 }
 
 models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll,
-                          std::optional<Var> lr_factor) {
+                          const std::optional<Array>& known, std::optional<Var> lr_factor) {
   return models::RnnRbm({.n_hidden = o.hidden,
                          .n_hidden_recurrent = o.recurrent,
                          .lr = o.lr,
@@ -141,13 +153,19 @@ models::RnnRbm make_model(const MusicOptions& o, const io::RollOptions& roll,
                          .dropout = o.dropout,
                          .average = o.average,
                          .learn_initial_state = o.learn_u0,
-                         .chain_from_frame_before = o.from_before,
+                         .chain_from_frame_before = o.from != "silence",
+                         .known_frames = o.from == "known" ? known : std::nullopt,
                          .lr_factor = std::move(lr_factor)});
 }
 
+Array known_frames(const std::vector<Array>& pieces, std::int64_t pitches) {
+  return models::distinct_frames(pieces, pitches, most_known);
+}
+
 models::RnnRbm load_music_model(const MusicOptions& o, const RunFolder& run,
-                                const io::RollOptions& roll, bool last) {
-  models::RnnRbm model = make_model(o, roll);
+                                const io::RollOptions& roll, const std::optional<Array>& known,
+                                bool last) {
+  models::RnnRbm model = make_model(o, roll, known);
   const bool best = !last && run.info().has("best_epoch");
   std::string trouble;
   const io::Checkpoint checkpoint =

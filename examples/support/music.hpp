@@ -15,8 +15,8 @@ struct MusicOptions : TrainingOptions {
   std::int64_t hidden = 150;
   std::int64_t recurrent = 150;
   std::int64_t k = 10;
-  std::int64_t k_generate = 300;
-  bool from_before = true;  // the Gibbs steps of a composed frame: hardly any leave an empty one
+  std::int64_t k_generate = 50;
+  std::string from = "known";
   bool real_starts = true;
   double temperature = 0;
   std::string rule = "adam";
@@ -49,13 +49,19 @@ MusicOptions music_options(const io::Record& run);
 io::SequenceSet load_music(const MusicOptions& options);
 /// What run.json says of it.
 io::Record music_info(const io::SequenceSet& data);
-/// The model for that music; `lr_factor` multiplies its learning rates (optional).
+/// The model for that music; `known` is for --from known, without which it is `before`, `lr_factor`
+/// multiplies its learning rates (optional).
 models::RnnRbm make_model(const MusicOptions& options, const io::RollOptions& roll,
+                          const std::optional<Array>& known = std::nullopt,
                           std::optional<Var> lr_factor = std::nullopt);
+/// The frames at which Gibbs steps of composed ones start with --from known, and whose mass scores
+/// count: the distinct ones of these pieces, at most 4096.
+Array known_frames(const std::vector<Array>& pieces, std::int64_t pitches);
 /// The trained model of a run: of its best epoch where it has scores, with the running averages of
 /// the parameters where it has some. With `last`, the parameters that training ended with.
 models::RnnRbm load_music_model(const MusicOptions& options, const RunFolder& run,
-                                const io::RollOptions& roll, bool last = false);
+                                const io::RollOptions& roll, const std::optional<Array>& known,
+                                bool last = false);
 
 /// Writes NAME.mid and NAME.png into the folder.
 void write_song(const RunFolder& folder, const std::string& name, const Array& roll,

@@ -7,8 +7,8 @@
 
 namespace damo::examples {
 
-/// How well a model without parameters to train predicts frames. See models/frame_scores.hpp for
-/// what the accuracies are.
+/// How well a model without parameters to train predicts frames. See models/frames/frame_scores.hpp
+/// for what the accuracies are.
 struct Baseline {
   std::string name;
   std::optional<double> log_likelihood;  ///< mean over frames, in nats

@@ -7,10 +7,13 @@
 namespace damo::examples {
 namespace {
 
-volatile std::sig_atomic_t requested = 0;
+volatile std::sig_atomic_t requested = 0, interrupts = 0;
 
-void on_signal(int) {
-  if (requested != 0) ::_exit(stopped);
+// Who presses Ctrl-C again does not want to wait. Other signals come twice by themselves: a shell
+// and its terminal both tell of the end of the line, `timeout` tells a process and its group.
+void on_signal(int signal) {
+  if (signal == SIGINT && interrupts != 0) ::_exit(stopped);
+  if (signal == SIGINT) interrupts = 1;
   requested = 1;
 }
 
@@ -18,6 +21,7 @@ void on_signal(int) {
 
 void catch_stop_signals() {
   requested = 0;
+  interrupts = 0;
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;

@@ -140,11 +140,20 @@ void Training::write_live_report(Position& at) {
 
 bool Training::is_over(const TrainingSteps& steps, const Position& at) const {
   if (at.epoch >= steps.epochs_before + options_.epochs) return true;
-  return options_.patience > 0 && at.best && at.epoch - at.best_epoch >= options_.patience;
+  if (options_.patience == 0 || !steps.score) return false;
+  const std::int64_t since = at.best ? at.best_epoch : steps.score->from_epoch - 1;
+  return at.epoch - since >= options_.patience;
 }
 
 // The variables get the values of the best epoch.
 void Training::use_best(const TrainingSteps& steps, const Position& at) {
+  if (!steps.score) return;
+  if (at.epoch < steps.epochs_before + options_.epochs)
+    note(fmt::format("training ends: no better {} in {} (--patience)", steps.score->metric,
+                     counted(options_.patience, "epoch")));
+  if (!at.best)
+    note(fmt::format("no epoch has a {}: the parameters of the last one are used",
+                     steps.score->metric));
   if (!at.best || at.best_epoch == at.epoch) return;
   const std::string path = (*folder_ / best_name).string();
   steps.state.set_values(io::load_checkpoint(path).arrays, path);

@@ -47,7 +47,7 @@ TEST_CASE("composer: a run keeps the first frames of the pieces trained on") {
   save_starts(run, std::vector<Array>(2500, roll({{1}})));
   CHECK(load_starts(run, width)->shape()[0] == 1000);
 
-  CHECK(test::io_error([&] { load_starts(run, 12); }).find("'starts' of 0 and 1, (pieces, 12)") !=
+  CHECK(test::io_error([&] { load_starts(run, 12); }).find("'starts' of 0 and 1, (any, 12)") !=
         std::string::npos);
   Array velocities = roll({{1}});
   velocities.data<float>()[1] = 64;

@@ -202,6 +202,40 @@ TEST_CASE("RNN-RBM: chains from the frame before stay in its mode, those from si
   }
 }
 
+TEST_CASE("RNN-RBM: chains from known frames have each mode as often as it is likely") {
+  models::RnnRbmOptions o = small();
+  Array known(float32, {3, 8});  // silence, all, and a frame of neither mode
+  for (int i = 0; i < 8; ++i) known.data<float>()[8 + i] = 1;
+  known.data<float>()[16] = 1;
+  o.known_frames = known;
+  o.chain_from_frame_before = true;
+  models::RnnRbm model(o);
+  const auto fill = [](const SharedVar& p, float value) {
+    Array all(float32, p.value().shape());
+    for (float& x : std::span(all.data<float>(), static_cast<std::size_t>(all.elements())))
+      x = value;
+    p.set_array(all);
+  };
+  for (const SharedVar& p : model.params) fill(p, 0);
+  const auto hidden = static_cast<float>(o.n_hidden);
+  fill(model.parameters.W, 24 / hidden);
+  fill(model.parameters.bv, -12);
+  fill(model.parameters.bh, -96 / hidden);
+  constexpr std::int64_t frames = 4000;
+  const auto share = [&](float more, double temperature) {
+    fill(model.parameters.bv, -12 + more / 8);
+    const Array roll = model.generate(frames, {.temperature = temperature});
+    const float* at = roll.data<float>();
+    return std::accumulate(at, at + roll.elements(), 0.0) / static_cast<double>(roll.elements());
+  };
+  // By symmetry half each; e^1 as likely; the same at twice the temperature.
+  CHECK(std::abs(share(0, 1) - 0.5) < 0.03);
+  CHECK(std::abs(share(1, 1) - 1 / (1 + std::exp(-1.0))) < 0.03);
+  CHECK(std::abs(share(1, 0.5) - 1 / (1 + std::exp(-2.0))) < 0.03);
+  o.known_frames = Array(float32, {3, 7});
+  CHECK_THROWS_AS(models::RnnRbm{o}, ShapeError);
+}
+
 TEST_CASE("RNN-RBM: a low temperature draws the likeliest frames") {
   models::RnnRbmOptions o = small();
   models::RnnRbm model(o);

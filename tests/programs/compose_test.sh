@@ -43,6 +43,12 @@ expect 0 "composed_2.mid" --run mine --out begun --songs 1 --seconds 2 --no-real
 grep -q "begun as" output && fail "--no-real-starts: $(cat output)"
 expect 0 "composed_3.mid" --run mine --out begun --songs 1 --seconds 2 --prime mine/real_1.mid
 grep -q "begun as" output && fail "--prime: $(cat output)"
+# Where Gibbs steps start makes another piece.
+expect 0 composed_1.mid --run mine --out of_known --songs 1 --seconds 20 --no-real-starts
+grep -q '"from": "known"' mine/run.json || fail "--from: $(cat mine/run.json)"
+cp -r mine earlier && sed -i 's/"from": "known"/"from-before": true/' earlier/run.json
+expect 0 composed_1.mid --run earlier --out of_before --songs 1 --seconds 20 --no-real-starts
+cmp -s of_known/composed_1.mid of_before/composed_1.mid && fail "a run of an earlier version does not compose from the frame before"
 mv mine/starts.npz starts.npz
 expect 0 "composed_4.mid" --run mine --out begun --songs 1 --seconds 2
 grep -q "begun as" output && fail "a run without starts.npz: $(cat output)"

@@ -9,7 +9,7 @@ rnn_rbm=$(realpath "$(dirname "$1")/rnn_rbm")
 expect 0 "Note 1-Gram" --data chorales
 expect 0 "averaged parameters, 4 draws" --run run --runs 4 --betas 10 --songs 2
 fitted=$(sed -n 's/.*"fitted_temperature": \([0-9.]*\).*/\1/p' run/run.json)
-grep -q "2 pieces, each as long as a real one, begun as those trained on; temperature $fitted, 300 Gibbs steps" output ||
+grep -q "2 pieces, each as long as a real one, begun as those trained on; temperature $fitted, 50 Gibbs steps" output ||
   fail "no songs as the run has them: $(cat output)"
 expect 0 "temperature 0.5, 3 Gibbs" --run run --runs 1 --betas 1 --frames 1 --songs 1 --temperature 0.5 --k-generate 3
 expect 0 "as long as a real one; temperature" --run run --runs 1 --betas 1 --frames 1 --songs 3 --no-real-starts

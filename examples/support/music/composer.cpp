@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t most_starts = 1000;
-constexpr const char* member = "starts";
+constexpr const char* starts_member = "starts";
+constexpr const char* known_member = "known";
 constexpr double least_share = 0.01;
 // Further apart than what chance makes of some thousand frames.
 constexpr double temperatures[] = {1.1, 1, 0.92, 0.85, 0.78, 0.7};
@@ -51,14 +52,20 @@ void save_starts(const RunFolder& run, const std::vector<Array>& pieces) {
     std::copy_n(first.data<std::uint8_t>(), width,
                 starts.data<std::uint8_t>() + static_cast<std::int64_t>(i) * width);
   }
-  io::write_npz(run.output(starts_name), {{member, starts}});
+  io::write_npz(run.output(starts_name),
+                {{starts_member, starts}, {known_member, known_frames(pieces, width)}});
 }
 
-std::optional<Array> load_starts(const RunFolder& run, std::int64_t pitches) {
+namespace {
+
+// Frames of 0 and 1; nothing where they may be missing and are.
+std::optional<Array> load_frames(const RunFolder& run, std::int64_t pitches, const char* member,
+                                 bool optional) {
   const fs::path path = run / starts_name;
   if (!fs::exists(path)) return std::nullopt;
   const auto arrays = io::read_npz(path);
   const auto found = arrays.find(member);
+  if (optional && found == arrays.end()) return std::nullopt;
   const auto usable = [&](const Array& starts) {
     if (starts.rank() != 2 || starts.shape()[0] < 1 || starts.shape()[1] != pitches) return false;
     const Array numbers = starts.cast(float32);
@@ -67,11 +74,21 @@ std::optional<Array> load_starts(const RunFolder& run, std::int64_t pitches) {
   };
   if (found == arrays.end() || !usable(found->second)) {
     throw IoError(
-        fmt::format("{}: has no '{}' of 0 and 1, (pieces, {}); without this file pieces "
+        fmt::format("{}: has no '{}' of 0 and 1, (any, {}); without this file pieces "
                     "begin as the model has it",
                     path.string(), member, pitches));
   }
   return found->second.cast(float32);
+}
+
+}  // namespace
+
+std::optional<Array> load_starts(const RunFolder& run, std::int64_t pitches) {
+  return load_frames(run, pitches, starts_member, false);
+}
+
+std::optional<Array> load_known(const RunFolder& run, std::int64_t pitches) {
+  return load_frames(run, pitches, known_member, true);
 }
 
 Composer::Composer(models::RnnRbm& model, Beginnings how)

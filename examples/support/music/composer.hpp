@@ -10,13 +10,15 @@
 
 namespace damo::examples {
 
-/// The file in a run's folder that has the first frames of the pieces trained on.
+/// The file in a run's folder that has the first frames of the pieces trained on, and the frames
+/// that are known of them.
 inline constexpr const char* starts_name = "starts.npz";
-/// Writes it: bytes of 0 and 1, (pieces, pitches), of at most 1000 pieces spread evenly over all.
+/// Writes it: bytes of 0 and 1, (any, pitches), of at most 1000 pieces spread evenly over all.
 void save_starts(const RunFolder& run, const std::vector<Array>& pieces);
-/// Reads it; throws IoError when it holds something else. Nothing where there is no such file, as
-/// of runs of earlier versions.
+/// Read the one and the other; throw IoError when the file holds something else. Nothing where
+/// there is no such file, or no known frames in it, as of runs of earlier versions.
 std::optional<Array> load_starts(const RunFolder& run, std::int64_t pitches);
+std::optional<Array> load_known(const RunFolder& run, std::int64_t pitches);
 
 /// What a composed piece begins with.
 struct Beginnings {

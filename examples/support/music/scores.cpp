@@ -82,22 +82,25 @@ models::FrameScores validation_score(models::RnnRbm& model, const io::SequenceSe
   const Array base = evaluate(models::log_odds(constant(train)));
   const auto scores = models::score_frames(
       model, spread_frames(data.valid.empty() ? data.train : data.valid, o.score_frames), base,
-      {.runs = score_runs, .betas = score_betas});
+      {.runs = score_runs,
+       .betas = score_betas,
+       .known = known_frames(data.train, data.pitches())});
   for (std::size_t i = 0; i < trained.size(); ++i) model.params[i].set_array(std::move(trained[i]));
   return scores;
 }
 
 double usable_score(const models::FrameScores& scores) {
-  return 10 * scores.above_one <= scores.frames ? scores.log_likelihood
-                                                : std::numeric_limits<double>::quiet_NaN();
+  return 10 * std::max(scores.unsure, scores.above_one) <= scores.frames
+             ? scores.log_likelihood
+             : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::string trouble_of(const models::FrameScores& scores) {
-  if (scores.above_one == 0) return "";
+  if (scores.unsure == 0) return "";
   return fmt::format(
-      "of {} frames {} came out likelier than certain: annealing misses where the model has its "
-      "mass, and the log-likelihood is too good; more --betas (of evaluate_music) mend it",
-      scores.frames, scores.above_one);
+      "of {} frames {} have a log Z that hangs on one or two runs: its standard error is above "
+      "half a nat; more --runs and --betas (of evaluate_music) mend it",
+      scores.frames, scores.unsure);
 }
 
 MusicStatistics music_statistics(const std::vector<Array>& rolls) {

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include <damo/models/frame_scores.hpp>
+#include <damo/models/frames/frame_scores.hpp>
 
 #include "support/music.hpp"
 
@@ -24,10 +24,10 @@ std::vector<Array> spread_frames(const std::vector<Array>& pieces, std::int64_t 
 models::FrameScores validation_score(models::RnnRbm& model, const io::SequenceSet& data,
                                      const MusicOptions& options);
 
-/// The log-likelihood; NaN, which is no score, where more than a tenth of the frames came out
-/// likelier than certain: the worse annealing finds a model's mass, the better that looks.
+/// The log-likelihood; NaN, which is no score, where of more than a tenth of the frames log Z hangs
+/// on a run or two: the worse annealing finds a model's mass, the better that looks.
 double usable_score(const models::FrameScores& scores);
-/// "of 200 frames 3 came out likelier than certain: ...", or nothing where none did.
+/// "of 200 frames 3 have a log Z that hangs on ...", or nothing where none have.
 std::string trouble_of(const models::FrameScores& scores);
 
 /// What one hears at once in piano-rolls.

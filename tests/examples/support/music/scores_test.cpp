@@ -144,10 +144,11 @@ TEST_CASE("a score that more than a tenth of the frames contradict is none, and 
   scores.frames = 20, scores.log_likelihood = -1.5;
   CHECK(usable_score(scores) == -1.5);
   CHECK(trouble_of(scores) == "");
-  scores.above_one = 2;
+  scores.unsure = 2;
   CHECK(usable_score(scores) == -1.5);
-  CHECK(test::contains(trouble_of(scores), "of 20 frames 2 came out likelier than certain"));
-  scores.above_one = 3;
+  CHECK(test::contains(trouble_of(scores),
+                       "of 20 frames 2 have a log Z that hangs on one or two runs"));
+  scores.unsure = 3;
   CHECK(std::isnan(usable_score(scores)));
 }
 

@@ -1,7 +1,9 @@
 #include <cmath>
 #include <random>
 
-#include <damo/models/frame_scores.hpp>
+#include <damo/graph/errors/error.hpp>
+#include <damo/models/frames/frame_scores.hpp>
+#include <damo/models/frames/known_frames.hpp>
 #include "tests/support/values.hpp"
 
 using namespace damo;
@@ -95,6 +97,27 @@ Exact exact_scores(const models::RnnRbm& model, const Array& sequence) {
   return total;
 }
 
+/// Silence, or five notes, the latter e^`more` times as likely: a chain stays where it is.
+models::RnnRbm two_modes(double more) {
+  models::RnnRbm model = small_model(0);
+  const auto fill = [](Array all, double value) {
+    for (double& x : std::span(all.data<double>(), static_cast<std::size_t>(all.elements())))
+      x = value;
+    return all;
+  };
+  for (const auto& [p, value] : {std::pair{0, 12.0}, {1, (more - 90) / n_visible}, {2, -30.0}}) {
+    const SharedVar& parameter = model.params[static_cast<std::size_t>(p)];
+    parameter.set_array(fill(parameter.value(), value));
+  }
+  return model;
+}
+
+Array base(double value) {
+  Array all(float64, {n_visible});
+  for (double& x : std::span(all.data<double>(), n_visible)) x = value;
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("frame scores: likelihood and accuracies are those of enumeration") {
@@ -113,27 +136,80 @@ TEST_CASE("frame scores: likelihood and accuracies are those of enumeration") {
 }
 
 TEST_CASE("frame scores: frames that annealing misses are counted, others are not") {
-  // Silence, or five notes, the latter e^15 times as likely: a chain stays where it is.
-  models::RnnRbm model = small_model(0);
-  const auto fill = [](Array all, double value) {
-    for (double& x : std::span(all.data<double>(), static_cast<std::size_t>(all.elements())))
-      x = value;
-    return all;
-  };
-  for (const auto& [p, value] : {std::pair{0, 12.0}, {1, -15.0}, {2, -30.0}}) {
-    const SharedVar& parameter = model.params[static_cast<std::size_t>(p)];
-    parameter.set_array(fill(parameter.value(), value));
-  }
+  models::RnnRbm model = two_modes(15);
   const Array sequence = roll({0b11111, 0b11111, 0b11111});
   CHECK(exact_scores(model, sequence).log_likelihood > -1e-3);
-  const auto scores = [&](double base) {
-    return models::score_frames(model, {sequence}, fill(Array(float64, {n_visible}), base),
-                                {.runs = 200, .betas = 100});
+  const auto scores = [&](double rate) {
+    return models::score_frames(model, {sequence}, base(rate), {.runs = 200, .betas = 100});
   };
   CHECK(scores(-9).above_one == 3);
   CHECK(scores(-9).log_likelihood > 5);
   CHECK(scores(3).above_one == 0);
   CHECK(std::abs(scores(3).log_likelihood) < 0.1);
+}
+
+TEST_CASE("frame scores: with known frames they are those of enumeration, whatever is known") {
+  models::RnnRbm model = small_model(1.5);
+  const Array sequence = roll({0b00011, 0b00110, 0, 0b10101, 0b11111, 0b00001, 0b01010});
+  const Exact exact = exact_scores(model, sequence);
+  const double bay = exact.right / (exact.drawn + exact.real - exact.right);
+  for (const Array& known :
+       {roll({0b11111, 0b00011}), roll({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 21, 31})}) {
+    const auto scores = models::score_frames(
+        model, {sequence}, base(0), {.runs = 2000, .betas = 200, .batch = 3, .known = known});
+    CHECK(scores.standard_error < 0.02);
+    CHECK(std::abs(scores.log_likelihood - exact.log_likelihood) < 4 * scores.standard_error);
+    CHECK(std::abs(scores.accuracy - exact.accuracy) < 0.02);
+    CHECK(std::abs(scores.bay_accuracy - bay) < 0.02);
+    CHECK(scores.unsure == 0);
+  }
+}
+
+TEST_CASE("frame scores: a mode that annealing misses counts where it is known") {
+  const Array sequence = roll({0b11111, 0b11111, 0b11111}), silence = roll({0, 0, 0});
+  const auto scores = [&](double more, const Array& frames, double rate, const Array& known) {
+    models::RnnRbm model = two_modes(more);
+    return models::score_frames(model, {frames}, base(rate),
+                                {.runs = 200, .betas = 100, .known = known});
+  };
+  const Array both = roll({0, 0b11111});
+  CHECK(std::abs(scores(15, sequence, -9, both).log_likelihood) < 1e-3);
+  // Annealing alone ends in silence and takes it for certain.
+  models::RnnRbm model = two_modes(15);
+  const double exact = exact_scores(model, silence).log_likelihood;
+  CHECK(exact < -14);
+  CHECK(models::score_frames(model, {silence}, base(-9), {.runs = 200}).log_likelihood > -0.1);
+  CHECK(scores(15, silence, -9, both).log_likelihood == doctest::Approx(exact).epsilon(1e-3));
+  CHECK(scores(15, silence, -9, both).far < 1e-3);
+}
+
+TEST_CASE("frame scores: a mode that no chain of the known frames reaches is annealing's") {
+  models::RnnRbm model = two_modes(0);
+  const Array sequence = roll({0b11111, 0b11111, 0b11111});
+  const auto scores = models::score_frames(model, {sequence}, base(0),
+                                           {.runs = 2000, .betas = 500, .known = roll({0b11111})});
+  CHECK(exact_scores(model, sequence).log_likelihood ==
+        doctest::Approx(-std::log(2)).epsilon(0.01));
+  CHECK(scores.log_likelihood == doctest::Approx(-std::log(2)).epsilon(0.1));
+  CHECK(scores.far == doctest::Approx(0.5).epsilon(0.1));
+}
+
+TEST_CASE("frame scores: known frames of another width, or none, are refused") {
+  models::RnnRbm model = small_model(1);
+  for (const Shape& shape : {Shape{0, n_visible}, Shape{2, n_visible + 1}, Shape{n_visible}}) {
+    CHECK_THROWS_AS(models::score_frames(model, {roll({1})}, base(0),
+                                         {.runs = 2, .betas = 2, .known = Array(float64, shape)}),
+                    ShapeError);
+  }
+}
+
+TEST_CASE("frame scores: distinct frames come by how often they are there") {
+  const Array frames = models::distinct_frames({roll({3, 1, 2}), roll({2, 1, 2, 0})}, n_visible, 3);
+  REQUIRE(frames.shape() == Shape{3, n_visible});
+  for (const auto& [row, frame] : {std::pair{0, 2U}, {1, 1U}, {2, 3U}}) {
+    for (unsigned i = 0; i < n_visible; ++i)
+      CHECK(frames.data<std::uint8_t>()[row * n_visible + i] == (frame >> i & 1U));
+  }
 }
 
 TEST_CASE("frame scores: a model without parameters gives each frame the same probability") {
