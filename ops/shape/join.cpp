@@ -223,7 +223,7 @@ Vars split(const Arg& x, const Sizes& lengths, int axis) {
     checks.push_back(size_check(Demand::Kind::at_least, lengths.vars()[i], int_constant(0), "split",
                                 {v, lengths.vars()[i]}, SiteScope::or_else(x.site())));
   }
-  const Vars ends = offsets(lengths.vars());
+  const Vars ends = running_size_sums(lengths.vars());
   std::vector<Arg> promise(v.ndim(), Arg(-1));
   promise[along] = ends.back();
   const Var whole = after_checks(specify_shape(v, Sizes(promise)), checks);

@@ -22,14 +22,6 @@ Var index_axis(const Var& x, std::size_t axis, Index entry) {
 
 }  // namespace
 
-Vars offsets(const Vars& lengths) {
-  Vars result{int_constant(0)};
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    result.push_back(size_sum(Vars(lengths.begin(), lengths.begin() + static_cast<int>(i) + 1)));
-  }
-  return result;
-}
-
 Vars pieces_between(const Var& x, std::size_t axis, const Vars& ends) {
   Vars pieces;
   for (std::size_t i = 0; i + 1 < ends.size(); ++i)
@@ -85,7 +77,8 @@ Gradients Join::gradient(const Apply& node, const Vars& g) const {
   Vars lengths;
   for (const Var& x : node.inputs()) lengths.push_back(size_at(x, axis_));
   Gradients result;
-  for (const Var& piece : pieces_between(g[0], axis_, offsets(lengths))) result.emplace_back(piece);
+  for (const Var& piece : pieces_between(g[0], axis_, running_size_sums(lengths)))
+    result.emplace_back(piece);
   return result;
 }
 

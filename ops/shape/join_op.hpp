@@ -31,9 +31,6 @@ class Join final : public OpOf<Join>, public ReadsElements, public ComputesWide 
   std::size_t axis_;
 };
 
-/// The first position of each of tensors of these lengths in what they are joined to, and at last
-/// its size.
-Vars offsets(const Vars& lengths);
 /// What lies between each of the positions and the next along an axis of `x`.
 Vars pieces_between(const Var& x, std::size_t axis, const Vars& ends);
 

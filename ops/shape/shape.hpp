@@ -20,6 +20,8 @@ Var size_at(const Var& x, std::size_t axis);
 /// The product, the sum of int64 scalars: a constant where all are.
 Var size_product(const Vars& sizes);
 Var size_sum(const Vars& sizes);
+/// The sums of the first 0, 1, ... and of all sizes, each made of the one before.
+Vars running_size_sums(const Vars& sizes);
 /// int64 scalars (or scalars of any one dtype) as a vector.
 Var make_vector(const Vars& scalars, Site site = Site::here());
 

@@ -122,7 +122,8 @@ Var size_product(const Vars& sizes) {
   return known == 1 ? rest : rest * known;
 }
 
-Var size_sum(const Vars& sizes) {
+Vars running_size_sums(const Vars& sizes) {
+  Vars sums{int_constant(0)};
   std::int64_t known = 0;
   Var rest;
   for (const Var& n : sizes) {
@@ -131,10 +132,16 @@ Var size_sum(const Vars& sizes) {
     } else {
       rest = rest.defined() ? rest + n : n;
     }
+    if (!rest.defined()) {
+      sums.push_back(int_constant(known));
+    } else {
+      sums.push_back(known == 0 ? rest : rest + known);
+    }
   }
-  if (!rest.defined()) return int_constant(known);
-  return known == 0 ? rest : rest + known;
+  return sums;
 }
+
+Var size_sum(const Vars& sizes) { return running_size_sums(sizes).back(); }
 
 Var size(const Arg& x) {
   const SiteScope scope(SiteScope::or_else(x.site()));

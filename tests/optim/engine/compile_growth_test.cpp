@@ -95,6 +95,17 @@ TEST_CASE("growth: joins of joins, as many as one likes") {
   check_linear([&](int n) { return Vars{log(sigmoid(joined(n)))}; }, 104, 416);
 }
 
+TEST_CASE("growth: the gradient of a join of many pieces") {
+  const auto slopes = [](int n) {
+    const Var x = vector("x");
+    Vars pieces;
+    for (int i = 0; i < n; ++i) pieces.push_back(tanh(x[range(i, i + 1)]));
+    return Vars{grad(sum(sqr(concatenate(pieces, 0))), x)};
+  };
+  CHECK(toposort(slopes(200)).size() < 5 * toposort(slopes(50)).size());
+  check_linear(slopes, 50, 200);
+}
+
 TEST_CASE("growth: a recurrent network written out step by step, with gradient") {
   const auto network = [](int n) {
     const Var x = tensor3("x"), U = matrix("U"), W = matrix("W");
