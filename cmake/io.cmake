@@ -13,5 +13,6 @@ target_link_libraries(damo_io PUBLIC damo::damo
                               PRIVATE fmt::fmt PkgConfig::LIBZIP PNG::PNG ZLIB::ZLIB
                                       $<BUILD_INTERFACE:nlohmann_json::nlohmann_json>)
 damo_warnings(damo_io)
+damo_compile_quickly(damo_io)
 damo_precompile(damo_io <filesystem>)
 damo_unity(damo_io)

@@ -58,6 +58,11 @@ function(damo_kernel_flags target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O3> -fno-math-errno -fno-trapping-math)
 endfunction()
 
+# For what is neither run often nor long.
+function(damo_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # Sources of one folder are compiled as one. A source that compiles its kernels once per instruction set stays alone: it
 # opens the same namespaces with other content.
 function(damo_unity target)
