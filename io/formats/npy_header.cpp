@@ -133,13 +133,13 @@ NpyHeader read_npy_header(std::span<const std::byte> bytes, const std::filesyste
   return header;
 }
 
-Bytes npy_header(std::string_view descr, const Shape& sizes) {
-  std::string shape;
-  for (const std::int64_t dim : sizes) shape += fmt::format("{}, ", dim);
-  if (sizes.rank() > 1) shape.resize(shape.size() - 2);
-  if (sizes.rank() == 1) shape.pop_back();
+Bytes npy_header(std::string_view descr, const Shape& shape) {
+  std::string sizes;
+  for (const std::int64_t dim : shape) sizes += fmt::format("{}, ", dim);
+  if (shape.rank() > 1) sizes.resize(sizes.size() - 2);
+  if (shape.rank() == 1) sizes.pop_back();
   std::string header =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, shape);
+      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr, sizes);
   const std::size_t unpadded = magic.size() + 4 + header.size() + 1;
   header.append((header_alignment - unpadded % header_alignment) % header_alignment, ' ');
   header += '\n';

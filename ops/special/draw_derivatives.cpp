@@ -44,8 +44,8 @@ DAMO_OPS(draw_derivatives) {
   const OpInput shape{.dims = "1n", .low = 0.3, .high = 4};
   const OpInput other{.dims = "", .low = 0.3, .high = 4};
   const OpInput part{.dims = "mn", .low = 0.05, .high = 0.95};
-  const auto add = [&](std::string name, std::vector<OpInput> inputs, auto apply) {
-    OpSample sample = samples::elementwise(std::move(name), std::move(inputs), apply);
+  const auto add = [&](const std::string& name, const std::vector<OpInput>& inputs, auto apply) {
+    OpSample sample = samples::elementwise(name, inputs, apply);
     sample.differentiable = false;
     ops.sample(std::move(sample));
   };

@@ -61,6 +61,7 @@ Vars nan_together(const Vars& chain) {
     return op != nullptr && op->slope(v.owner()) != Slope::wild;
   };
   const auto end = std::find_if_not(chain.begin(), chain.end(), everywhere);
+  // NOLINTNEXTLINE(modernize-return-braced-init-list): braces would make a list of two
   return Vars(chain.begin(), end == chain.end() ? end : end + 1);
 }
 
