@@ -29,8 +29,7 @@ class AdvancedIncSubtensor final : public OpOf<AdvancedIncSubtensor>,
   std::string parameters() const override;
   Origin origin(const Apply&, std::size_t) const override { return {0, set_ ? 2U : 0U}; }
   void facts(const Apply& node, std::span<const Fact> in, std::span<Fact> out) const override {
-    const Fact sum = unless_wrapped(fact_of_sum(in[0], in[1]), node.types()[0].dtype);
-    out[0] = common_fact(in[0], set_ ? in[1] : sum);
+    out[0] = fact_of_written(in[0], in[1], set_, node.types()[0].dtype);
   }
   std::vector<TensorType> infer(std::span<const TensorType> in) const override;
   std::vector<std::optional<Vars>> shape_rule(const Apply& node,

@@ -9,6 +9,11 @@
 
 namespace damo {
 
+/// Of `x` with some elements replaced (`set`) by those of y, or y added to them.
+constexpr Fact fact_of_written(const Fact& x, const Fact& y, bool set, DType dtype) {
+  return common_fact(x, set ? y : unless_wrapped(fact_of_sum(x, y), dtype));
+}
+
 /// One end of a range or the position of an element: a number, an input of the node, or nothing.
 struct Bound {
   enum class Kind : std::uint8_t { absent, number, input };

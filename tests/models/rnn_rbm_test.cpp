@@ -29,6 +29,22 @@ models::RnnRbmOptions small() {
   return {.n_hidden = 12, .n_hidden_recurrent = 10, .pitch_range = {60, 68}, .k = 5};
 }
 
+void fill(const SharedVar& p, float value) {
+  Array all(float32, p.value().shape());
+  for (float& x : std::span(all.data<float>(), static_cast<std::size_t>(all.elements()))) x = value;
+  p.set_array(all);
+}
+
+/// As likely all silent as all sounding, and nothing between: no Gibbs chain goes from one to the
+/// other.
+void have_two_modes(const models::RnnRbm& model) {
+  for (const SharedVar& p : model.params) fill(p, 0);
+  const auto hidden = static_cast<float>(model.options.n_hidden);
+  fill(model.parameters.W, 24 / hidden);
+  fill(model.parameters.bv, -12);
+  fill(model.parameters.bh, -96 / hidden);
+}
+
 Array scaled(const Array& a, double factor) { return evaluate(constant(a) * factor); }
 
 }  // namespace
@@ -173,23 +189,11 @@ TEST_CASE("RNN-RBM: a primed piece continues what was heard") {
 }
 
 TEST_CASE("RNN-RBM: chains from the frame before stay in its mode, those from silence in silence") {
-  // As likely all silent as all sounding, and nothing between: no Gibbs chain goes from one to the
-  // other.
   for (const bool from_before : {false, true}) {
     models::RnnRbmOptions o = small();
     o.chain_from_frame_before = from_before;
     models::RnnRbm model(o);
-    const auto fill = [](const SharedVar& p, float value) {
-      Array all(float32, p.value().shape());
-      for (float& x : std::span(all.data<float>(), static_cast<std::size_t>(all.elements())))
-        x = value;
-      p.set_array(all);
-    };
-    for (const SharedVar& p : model.params) fill(p, 0);
-    const auto hidden = static_cast<float>(o.n_hidden);
-    fill(model.parameters.W, 24 / hidden);
-    fill(model.parameters.bv, -12);
-    fill(model.parameters.bh, -96 / hidden);
+    have_two_modes(model);
     Array sounding(float32, {3, 8});
     for (float& x : std::span(sounding.data<float>(), 24)) x = 1;
     const auto notes = [&](const models::GenerateOptions& how) {
@@ -210,17 +214,7 @@ TEST_CASE("RNN-RBM: chains from known frames have each mode as often as it is li
   o.known_frames = known;
   o.chain_from_frame_before = true;
   models::RnnRbm model(o);
-  const auto fill = [](const SharedVar& p, float value) {
-    Array all(float32, p.value().shape());
-    for (float& x : std::span(all.data<float>(), static_cast<std::size_t>(all.elements())))
-      x = value;
-    p.set_array(all);
-  };
-  for (const SharedVar& p : model.params) fill(p, 0);
-  const auto hidden = static_cast<float>(o.n_hidden);
-  fill(model.parameters.W, 24 / hidden);
-  fill(model.parameters.bv, -12);
-  fill(model.parameters.bh, -96 / hidden);
+  have_two_modes(model);
   constexpr std::int64_t frames = 4000;
   const auto share = [&](float more, double temperature) {
     fill(model.parameters.bv, -12 + more / 8);

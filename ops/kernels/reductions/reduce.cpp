@@ -231,9 +231,9 @@ template <class T>
 void sum_again(const Split& split, const T* in, T* out, std::int64_t sums) {
   SumsAgain<T> again(out, sums);
   for_each_index(split.kept, split.kept.rank(), [&](const auto& kept) {
-    if (!again.wanted(kept[1])) return;
-    for_each_index(split.reduced, split.reduced.rank(),
-                   [&](const auto& at) { again.add(kept[1], in[kept[0] + at[0]]); });
+    for_each_index(split.reduced, split.reduced.rank(), [&](const auto& at) {
+      if (again.wanted(kept[1])) again.add(kept[1], in[kept[0] + at[0]]);
+    });
   });
   again.finish();
 }

@@ -264,7 +264,7 @@ void FusedReduction::sum_again() {
   Worker worker(*this);
   alignas(64) T tile[FusedPlan::longest_tile];
   const std::int64_t cuts = pieces_of(plan.merged[plan.split], plan.rows);
-  for (std::int64_t t = 0; t < plan.tiles; ++t) {
+  for (std::int64_t t = 0; t < plan.tiles && !again.settled(); ++t) {
     const Cursor cursor = cursor_at(t / cuts, t % cuts * plan.rows, plan.rows);
     std::byte* target = reinterpret_cast<std::byte*>(tile);
     worker.run(cursor, &target);
